@@ -1,0 +1,63 @@
+# make demo, make test: each does all of its own set-up. `make` alone lists what there is.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-annotate
+
+.PHONY: help demo test lint bench docs pictures lock reference
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, write the report
+	@echo "==> Running the workflow on the demo (config/config.yaml)"
+	snakemake
+	@echo "==> Writing the report"
+	snakemake --report results/demo/report.html
+	@echo "==> Done. Open results/demo/report.html; the leaderboard:"
+	@cut -f 1-3,7-9,15 results/demo/leaderboard.tsv | column -t -s "$$(printf '\t')"
+	@echo "These videos are made up: the accuracy says nothing about real deepfakes."
+
+test: $(VENV)/develop ## run all tests and checks of style and types
+	@echo "==> Running the tests"
+	python -m pytest
+
+lint: $(VENV)/develop ## only the checks of style and types
+	python -m pytest tests/test_lint.py
+
+bench: $(VENV)/reference ## compare cost with the peers, as ratios in one run
+	python -m tests.benchmarks
+
+docs: $(VENV)/base ## write docs/configuration.md and docs/manifest.md from the schemas
+	python -m workflow_scripts.make_docs
+
+pictures: $(VENV)/base ## make the README's pictures (needs graphviz, and Chromium for the page)
+	python -m workflow_scripts.make_pictures
+
+lock: ## renew the hash-locked requirements in envs/ from pyproject.toml (needs uv)
+	$(COMPILE) --upgrade --group pyproject.toml:base --output-file envs/base.txt
+	$(COMPILE) --upgrade --constraints envs/base.txt --group pyproject.toml:reference --output-file envs/reference.txt
+	$(COMPILE) --upgrade --constraints envs/base.txt --constraints envs/reference.txt --group pyproject.toml:develop --output-file envs/develop.txt
+
+reference: $(VENV)/reference ## add TensorFlow, for `backend: tensorflow`
+
+$(VENV)/base: envs/base.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "==> Setting up $(VENV) (once; about a minute)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --requirement envs/base.txt
+	@touch $@
+
+$(VENV)/reference: $(VENV)/base envs/reference.txt
+	@echo "==> Adding TensorFlow, the detector's reference (600 MB)"
+	$(PIP) --requirement envs/reference.txt
+	@touch $@
+
+$(VENV)/develop: $(VENV)/reference envs/develop.txt
+	@echo "==> Adding the test tools"
+	$(PIP) --requirement envs/develop.txt
+	@touch $@
