@@ -1,0 +1,51 @@
+# From videos to an evaluated deepfake classifier. One stage per file in rules/.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# A run's own file stands alone: what it leaves out takes the documented default, not the demo's.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=f"results/{config['run']}",
+    logs=f"results/{config['run']}/logs",
+
+
+wildcard_constraints:
+    video="[A-Za-z0-9][A-Za-z0-9_-]*",
+    experiment="[A-Za-z0-9][A-Za-z0-9_-]*",
+    protocol="identity|video|frame|official",
+    label="real|fake",
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/demo.smk"
+include: "rules/frames.smk"
+include: "rules/faces.smk"
+include: "rules/store.smk"
+include: "rules/training.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+# Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
+# a run that was killed starts again without ado.
+onstart:
+    hold_run()
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/leaderboard.tsv",
+        "<results>/quality.tsv",
+        report_figures,

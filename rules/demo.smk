@@ -1,0 +1,17 @@
+# The demo's videos: made here, from a portrait in the public domain.
+
+
+rule make_demo_video:
+    input:
+        modules=modules("make_demo_video"),
+    output:
+        "resources/demo/{video}.mp4",
+    log:
+        "resources/demo/logs/{video}.log",
+    conda:
+        "../envs/demo.yaml"
+    resources:
+        mem_mb=600,
+        runtime=5,
+    script:
+        "../workflow_scripts/make_demo_video.py"

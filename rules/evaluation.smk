@@ -1,0 +1,47 @@
+# From models to figures that can be compared.
+
+
+rule evaluate_model:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        split="<results>/splits/{protocol}.tsv",
+        model="<results>/models/{protocol}/{experiment}/model.skops",
+        card="<results>/models/{protocol}/{experiment}/model.json",
+        modules=modules("evaluate_model"),
+    output:
+        evaluation="<results>/evaluation/{protocol}/{experiment}.json",
+        frames="<results>/evaluation/{protocol}/{experiment}.frames.tsv",
+        videos="<results>/evaluation/{protocol}/{experiment}.videos.tsv",
+    log:
+        "<logs>/evaluate_model/{protocol}/{experiment}.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        bootstrap=config["evaluation"]["bootstrap"],
+        interval=config["evaluation"]["interval"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/evaluate_model.py"
+
+
+rule leaderboard:
+    input:
+        evaluations=of_all_experiments(
+            "<results>/evaluation/{protocol}/{experiment}.json"
+        ),
+        cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
+        modules=modules("leaderboard"),
+    output:
+        "<results>/leaderboard.tsv",
+    log:
+        "<logs>/leaderboard.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    script:
+        "../workflow_scripts/leaderboard.py"

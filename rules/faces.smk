@@ -1,0 +1,43 @@
+# From frames to face crops.
+
+
+rule export_detector:
+    input:
+        modules=modules("export_detector"),
+    output:
+        "resources/detector/pnet.onnx",
+        "resources/detector/rnet.onnx",
+        "resources/detector/onet.onnx",
+    log:
+        "resources/detector/logs/export_detector.log",
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=600,
+        runtime=5,
+    script:
+        "../workflow_scripts/export_detector.py"
+
+
+rule crop_faces:
+    input:
+        frames="<results>/frames/{video}.npz",
+        detector=detector_models,
+        modules=modules("crop_faces"),
+    output:
+        crops="<results>/faces/{video}.npz",
+        status="<results>/faces/{video}.json",
+        strip="<results>/faces/{video}.jpg",
+    log:
+        "<logs>/crop_faces/{video}.log",
+    conda:
+        DETECTOR_ENV
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=lambda wildcards, attempt: 10 * attempt,
+    params:
+        models="resources/detector",
+        detector=config["detector"],
+        faces=config["faces"],
+    script:
+        "../workflow_scripts/crop_faces.py"

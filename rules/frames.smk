@@ -1,0 +1,21 @@
+# From videos to a few frames each.
+
+
+rule sample_frames:
+    input:
+        video=video_file,
+        modules=modules("sample_frames"),
+    output:
+        temp("<results>/frames/{video}.npz"),
+    log:
+        "<logs>/sample_frames/{video}.log",
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 5 * attempt,
+    params:
+        path=lambda wildcards: VIDEOS[wildcards.video].path,
+        sampling=config["sampling"],
+    script:
+        "../workflow_scripts/sample_frames.py"

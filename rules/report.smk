@@ -1,0 +1,195 @@
+# Pictures and pages of the report (`snakemake --report report.html`).
+
+
+rule contact_sheet:
+    input:
+        strips=videos_on_sheet,
+        modules=modules("contact_sheet"),
+    output:
+        report(
+            "<results>/figures/contact_sheet_{label}.jpg",
+            caption="../report/contact_sheet.rst",
+            category="1. Data",
+            labels={"picture": "contact sheet", "label": "{label}"},
+        ),
+    log:
+        "<logs>/contact_sheet/{label}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=600,
+        runtime=10,
+    script:
+        "../workflow_scripts/contact_sheet.py"
+
+
+rule plot_quality:
+    input:
+        quality="<results>/quality.tsv",
+        rates="<results>/capture_rates.tsv",
+        templates=templates("quality"),
+        modules=modules("plot_quality"),
+    output:
+        counts=report(
+            "<results>/figures/class_counts.png",
+            caption="../report/class_counts.rst",
+            category="1. Data",
+            labels={"picture": "videos per class", "label": "both"},
+        ),
+        captured=report(
+            "<results>/figures/capture_rates.png",
+            caption="../report/capture_rates.rst",
+            category="1. Data",
+            labels={"picture": "capture rates", "label": "both"},
+        ),
+        page=report(
+            "<results>/figures/quality.html",
+            caption="../report/quality.rst",
+            category="1. Data",
+            labels={"picture": "quality of every video", "label": "both"},
+        ),
+    log:
+        "<logs>/plot_quality.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        confidence=config["faces"]["confidence"],
+    script:
+        "../workflow_scripts/plot_quality.py"
+
+
+rule render_leaderboard:
+    input:
+        leaderboard="<results>/leaderboard.tsv",
+        templates=templates("leaderboard"),
+        modules=modules("render_leaderboard"),
+    output:
+        report(
+            "<results>/figures/leaderboard.html",
+            caption="../report/leaderboard.rst",
+            category="2. Results",
+            labels={"picture": "leaderboard", "protocol": "all", "experiment": "all"},
+        ),
+    log:
+        "<logs>/render_leaderboard.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=600,
+        runtime=10,
+    params:
+        interval=config["evaluation"]["interval"],
+        demo=has_demo_videos(),
+    script:
+        "../workflow_scripts/render_leaderboard.py"
+
+
+rule plot_roc:
+    input:
+        evaluations=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.json",
+            experiment=EXPERIMENTS,
+        ),
+        predictions=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
+            experiment=EXPERIMENTS,
+        ),
+        modules=modules("plot_roc"),
+    output:
+        report(
+            "<results>/figures/{protocol}/roc.png",
+            caption="../report/roc.rst",
+            category="2. Results",
+            labels={"picture": "ROC", "protocol": "{protocol}", "experiment": "all"},
+        ),
+    log:
+        "<logs>/plot_roc/{protocol}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=600,
+        runtime=10,
+    script:
+        "../workflow_scripts/plot_roc.py"
+
+
+rule plot_confusion:
+    input:
+        evaluation="<results>/evaluation/{protocol}/{experiment}.json",
+        modules=modules("plot_confusion"),
+    output:
+        report(
+            "<results>/figures/{protocol}/{experiment}/confusion.png",
+            caption="../report/confusion.rst",
+            category="2. Results",
+            labels={
+                "picture": "confusion matrix",
+                "protocol": "{protocol}",
+                "experiment": "{experiment}",
+            },
+        ),
+    log:
+        "<logs>/plot_confusion/{protocol}/{experiment}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=600,
+        runtime=10,
+    script:
+        "../workflow_scripts/plot_confusion.py"
+
+
+rule plot_importance:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        split="<results>/splits/{protocol}.tsv",
+        model="<results>/models/{protocol}/{experiment}/model.skops",
+        card="<results>/models/{protocol}/{experiment}/model.json",
+        modules=modules("plot_importance"),
+    output:
+        report(
+            "<results>/figures/{protocol}/{experiment}/importance.png",
+            caption="../report/importance.rst",
+            category="3. Evidence",
+            labels={
+                "picture": "pixel importance",
+                "protocol": "{protocol}",
+                "experiment": "{experiment}",
+            },
+        ),
+    log:
+        "<logs>/plot_importance/{protocol}/{experiment}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    script:
+        "../workflow_scripts/plot_importance.py"
+
+
+rule plot_run_times:
+    input:
+        **COUNTED_LOGS,
+        modules=modules("plot_run_times"),
+    output:
+        report(
+            "<results>/figures/run_times.png",
+            caption="../report/run_times.rst",
+            category="4. Cost",
+            labels={"picture": "run times"},
+        ),
+    log:
+        "<logs>/plot_run_times.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=600,
+        runtime=10,
+    params:
+        rules=list(COUNTED_LOGS),
+    script:
+        "../workflow_scripts/plot_run_times.py"

@@ -1,0 +1,46 @@
+# From crops to one table of quality and one store.
+
+
+rule quality_table:
+    input:
+        manifest=config["manifest"],
+        statuses=of_all_videos("<results>/faces/{video}.json"),
+        modules=modules("quality_table"),
+    output:
+        quality="<results>/quality.tsv",
+        rates="<results>/capture_rates.tsv",
+    log:
+        "<logs>/quality_table.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        frames=config["sampling"]["frames"],
+    script:
+        "../workflow_scripts/quality_table.py"
+
+
+rule build_store:
+    input:
+        manifest=config["manifest"],
+        quality="<results>/quality.tsv",
+        crops=of_all_videos("<results>/faces/{video}.npz"),
+        modules=modules("build_store"),
+    output:
+        "<results>/store.zarr/zarr.json",
+    log:
+        "<logs>/build_store.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        size=config["faces"]["size"],
+        frames=config["sampling"]["frames"],
+        videos_per_shard=config["store"]["videos_per_shard"],
+        max_rejected_fraction=config["quality"]["max_rejected_fraction"],
+    script:
+        "../workflow_scripts/build_store.py"

@@ -1,0 +1,45 @@
+# From the store to trained models.
+
+
+rule split_videos:
+    input:
+        manifest=config["manifest"],
+        store="<results>/store.zarr/zarr.json",
+        modules=modules("split_videos"),
+    output:
+        "<results>/splits/{protocol}.tsv",
+    log:
+        "<logs>/split_videos/{protocol}.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        test_share=config["splits"]["test_share"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/split_videos.py"
+
+
+rule train_model:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        split="<results>/splits/{protocol}.tsv",
+        modules=modules("train_model"),
+    output:
+        model="<results>/models/{protocol}/{experiment}/model.skops",
+        card="<results>/models/{protocol}/{experiment}/model.json",
+    log:
+        "<logs>/train_model/{protocol}/{experiment}.log",
+    conda:
+        "../envs/learning.yaml"
+    threads: 8
+    resources:
+        mem_mb=training_memory,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train_model.py"

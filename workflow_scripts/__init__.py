@@ -1,0 +1,1 @@
+"""One script per rule, named like it. `lib` holds the code that they share."""

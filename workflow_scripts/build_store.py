@@ -1,0 +1,62 @@
+"""Put the crops of all videos into the run's Zarr store."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from workflow_scripts.lib.manifest import Label, assign_groups, read_manifest
+from workflow_scripts.lib.quality import check_rejected
+from workflow_scripts.lib.run import hold
+from workflow_scripts.lib.store import load_video_crops, write_store
+
+
+def main(
+    manifest: Path,
+    quality: Path,
+    crops: list[Path],
+    size: int,
+    frames: int,
+    videos_per_shard: int,
+    max_rejected_fraction: float,
+    store: Path,
+) -> None:
+    """Write the store, unless too many videos were rejected.
+
+    `crops` are the videos' `.npz` files in the manifest's order.
+    """
+    hold(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
+    table = pd.read_csv(quality, sep="\t")
+    check_rejected(table, max_rejected_fraction, quality)
+    videos = read_manifest(manifest).values()
+    groups = assign_groups(videos)
+    n_rows = int(table["crops"].sum())
+    logging.info(
+        "%d crops of %d videos in %d groups", n_rows, len(table), len(set(groups.values()))
+    )
+    write_store(
+        store,
+        (
+            load_video_crops(
+                path, video.video_id, groups[video.video_id], Label[video.label.upper()]
+            )
+            for video, path in zip(videos, crops, strict=True)
+        ),
+        n_rows=n_rows,
+        size=size,
+        rows_per_chunk=frames,
+        chunks_per_shard=videos_per_shard,
+    )
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(
+            manifest=Path(snakemake.input.manifest),
+            quality=Path(snakemake.input.quality),
+            crops=[Path(path) for path in snakemake.input.crops],
+            store=Path(snakemake.output[0]).parent,
+            **snakemake.params,
+        )

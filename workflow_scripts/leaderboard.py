@@ -1,0 +1,56 @@
+"""Put every experiment under every protocol side by side."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
+
+
+def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
+    """Write a table with one line per experiment and protocol, the honest protocols first."""
+    rows = [
+        _row(*(json.loads(path.read_text(encoding="utf-8")) for path in pair))
+        for pair in zip(evaluations, cards, strict=True)
+    ]
+    table = pd.DataFrame(rows)
+    honest_first = table["leak"].map({"no": 0, "person": 1, "video": 2})
+    table = (
+        table.assign(order=honest_first)
+        .sort_values(["order", "video_roc_auc"], ascending=[True, False], kind="stable")
+        .drop(columns="order")
+    )
+    table.to_csv(output, sep="\t", index=False)
+    logging.info("%s", table.iloc[:, :10].to_string(index=False))
+
+
+def _row(evaluation: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
+    row = {
+        "protocol": evaluation["protocol"],
+        "leak": evaluation["leak"]["word"],
+        "experiment": evaluation["experiment"],
+        "model": card["model"],
+        "features": card["features"]["name"],
+        "side": card["features"]["side"],
+        "test_videos": evaluation["video"]["n"],
+        "test_groups": evaluation["video"]["groups"],
+    }
+    for level in ("video", "frame"):
+        for metric in METRICS:
+            for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                row[f"{level}_{metric}{suffix}"] = evaluation[level][metric][part]
+    return {**row, **{f"train_{name}": value for name, value in card["cost"].items()}}
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(
+            evaluations=[Path(path) for path in snakemake.input.evaluations],
+            cards=[Path(path) for path in snakemake.input.cards],
+            output=Path(snakemake.output[0]),
+        )

@@ -1,0 +1,105 @@
+"""The configuration of a run: defaults filled in, mistakes explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.models import MODELS
+from workflow_scripts.lib.run import UserError
+
+__all__ = ["complete_config"]
+
+SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
+
+
+def complete_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the defaults of `config/schemas/config.schema.yaml` and check the whole.
+
+    Parameters
+    ----------
+    config : dict
+        As read from the run's YAML file.
+
+    Returns
+    -------
+    dict
+        A new configuration in which every key of the schema is present.
+
+    Raises
+    ------
+    UserError
+        One sentence per mistake, with key, value and remedy.
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import relevance
+
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=relevance)
+    problems = [_explain(error) for error in errors]
+    if not problems:
+        config = _with_defaults(config, schema)
+        problems = list(_cross_field_problems(config))
+    if problems:
+        raise UserError("The configuration has a problem.\n" + "\n".join(problems))
+    return config
+
+
+def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    other = schema.get("additionalProperties")
+    complete = {
+        key: _with_defaults(value.get(key, part.get("default")), part)
+        for key, part in properties.items()
+        if key in value or "default" in part
+    }
+    for key in value.keys() - properties.keys():
+        complete[key] = _with_defaults(value[key], other) if isinstance(other, dict) else value[key]
+    return complete
+
+
+def _explain(error: Any) -> str:
+    key = ".".join(str(part) for part in error.absolute_path) or "the file"
+    description = error.schema.get("description", "")
+    if error.validator == "additionalProperties":
+        unknown = sorted(error.instance.keys() - error.schema.get("properties", {}).keys())
+        known = ", ".join(error.schema.get("properties", {}))
+        return f"{key}: unknown key {unknown[0]!r}. Known here are {known}. Correct or remove it."
+    if error.validator == "required":
+        return f"{key}: {error.message}. Add it."
+    return f"{key}: {error.instance!r} is not allowed ({error.message}). Needed: {description}"
+
+
+def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
+    for name, experiment in config["experiments"].items():
+        where = f"experiments.{name}"
+        if experiment["features"] not in FEATURE_SETS:
+            yield (
+                f"{where}.features: {experiment['features']!r} is no feature set. "
+                f"Take one of {', '.join(FEATURE_SETS)}."
+            )
+        if experiment["model"] not in MODELS:
+            yield (
+                f"{where}.model: {experiment['model']!r} is no model. "
+                f"Take one of {', '.join(MODELS)}."
+            )
+        else:
+            model = MODELS[experiment["model"]]
+            for parameter in experiment["params"]:
+                if parameter not in model.parameters:
+                    yield (
+                        f"{where}.params: {experiment['model']} has no parameter {parameter!r}. "
+                        f"It takes {', '.join(model.parameters) or 'none'}."
+                    )
+        side = experiment["side"]
+        if side is not None and side > config["faces"]["size"]:
+            yield (
+                f"{where}.side: {side} is larger than faces.size ({config['faces']['size']}), and "
+                "crops are only ever shrunk. Lower it, or raise faces.size."
+            )

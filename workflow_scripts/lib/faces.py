@@ -1,0 +1,251 @@
+"""From sampled frames to face crops: which face is taken, how it is cut, and what became of each
+frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from workflow_scripts.lib.detector import Detection, FaceDetector
+from workflow_scripts.lib.run import write_json, written_aside
+from workflow_scripts.lib.video import Frame, SampledVideo, VideoStatus
+
+__all__ = [
+    "FaceCrop",
+    "FrameResult",
+    "FrameStatus",
+    "crop_square",
+    "draw_strip",
+    "find_faces",
+    "save_faces",
+    "select_face",
+    "video_status",
+    "write_status",
+]
+
+CELL = 160  # pixels; width of one frame on the strip
+GREEN, ORANGE, GREY = (60, 200, 60), (255, 140, 0), (130, 130, 130)
+
+
+class FrameStatus(StrEnum):
+    """What became of one sampled frame."""
+
+    OK = "ok"
+    NO_FACE = "no_face"
+    LOW_CONFIDENCE = "low_confidence"
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What was found in one frame.
+
+    `faces` counts those at or above the confidence threshold. `box`, `confidence` and `keypoints`
+    are the taken face's, or the most confident one's where none was good enough. `square` is
+    the region that was cut out: left, top, side, in pixels of the frame.
+    """
+
+    index: int
+    time_s: float
+    status: FrameStatus
+    faces: int
+    confidence: float | None = None
+    box: tuple[int, int, int, int] | None = None
+    keypoints: tuple[tuple[float, float], ...] | None = None
+    square: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class FaceCrop:
+    """A face cut out of a frame: pixels (size, size, 3) uint8 RGB, and where it came from."""
+
+    pixels: np.ndarray
+    result: FrameResult
+
+
+def select_face(
+    detections: Sequence[Detection], confidence: float, selection: str
+) -> Detection | None:
+    """The face to take: the `largest` box, or the `most_confident`, among those at or above the
+    threshold; ties go to the more confident, then to the first. None where there is none."""
+    sure = [found for found in detections if found.confidence >= confidence]
+    if selection == "largest":
+        return max(sure, key=lambda d: (d.box[2] * d.box[3], d.confidence), default=None)
+    return max(sure, key=lambda d: d.confidence, default=None)
+
+
+def square_around(
+    box: tuple[int, int, int, int], margin: float, width: int, height: int
+) -> tuple[int, int, int]:
+    """The square (left, top, side) that a crop shows, in pixels.
+
+    Its side is `margin` times the box's longer side, at most the frame's shorter one; it is
+    centred on the box and moved as little as needed to lie inside the frame.
+    """
+    x, y, box_width, box_height = box
+    side = max(1, min(round(max(box_width, box_height) * margin), width, height))
+    left = round(x + box_width / 2 - side / 2)
+    top = round(y + box_height / 2 - side / 2)
+    return min(max(left, 0), width - side), min(max(top, 0), height - side), side
+
+
+def crop_square(image: np.ndarray, square: tuple[int, int, int], size: int) -> np.ndarray:
+    """Cut `square` (left, top, side) out of an RGB image (h, w, 3) uint8 and resize it once, to
+    (size, size, 3), with PIL's bicubic filter (which averages when it shrinks)."""
+    left, top, side = square
+    cut = Image.fromarray(image[top : top + side, left : left + side])
+    return np.asarray(cut.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def find_faces(
+    frames: Sequence[Frame],
+    detector: FaceDetector,
+    confidence: float,
+    selection: str,
+    margin: float,
+    size: int,
+) -> tuple[list[FrameResult], list[FaceCrop]]:
+    """Detect, select and cut a face in each frame. Results are one per frame, crops one per
+    frame whose status is `ok`, both in the frames' order."""
+    results, crops = [], []
+    for frame in frames:
+        detections = detector.detect(frame.pixels)
+        taken = select_face(detections, confidence, selection)
+        seen = taken or max(detections, key=lambda d: d.confidence, default=None)
+        square = None
+        if taken:
+            height, width = frame.pixels.shape[:2]
+            square = square_around(taken.box, margin, width, height)
+        result = FrameResult(
+            index=frame.index,
+            time_s=frame.time_s,
+            status=_frame_status(taken, seen),
+            faces=sum(found.confidence >= confidence for found in detections),
+            confidence=seen.confidence if seen else None,
+            box=seen.box if seen else None,
+            keypoints=seen.keypoints if seen else None,
+            square=square,
+        )
+        results.append(result)
+        if square:
+            crops.append(FaceCrop(crop_square(frame.pixels, square, size), result))
+    return results, crops
+
+
+def _frame_status(taken: Detection | None, seen: Detection | None) -> FrameStatus:
+    if taken:
+        return FrameStatus.OK
+    return FrameStatus.LOW_CONFIDENCE if seen else FrameStatus.NO_FACE
+
+
+def video_status(sampled: SampledVideo, results: Sequence[FrameResult]) -> tuple[VideoStatus, str]:
+    """The video's status after the face stage, and a sentence for people (empty when ok)."""
+    lost = [result.status for result in results if result.status != FrameStatus.OK]
+    if not results or (sampled.status != VideoStatus.OK and not lost):
+        return sampled.status, sampled.detail
+    if not lost:
+        return VideoStatus.OK, ""
+    if len(lost) < len(results):
+        kept = len(results) - len(lost)
+        detail = f"{kept} of {len(results)} sampled frames gave a face."
+        short = sampled.status == VideoStatus.TOO_SHORT
+        return (
+            VideoStatus.TOO_SHORT if short else VideoStatus.PARTIAL,
+            f"{sampled.detail} {detail}".strip(),
+        )
+    if FrameStatus.LOW_CONFIDENCE in lost:
+        best = max(result.confidence or 0.0 for result in results)
+        return (
+            VideoStatus.LOW_CONFIDENCE,
+            f"No face reached the confidence threshold; the best had {best:.3f}.",
+        )
+    return VideoStatus.NO_FACE, "No face was found in any sampled frame."
+
+
+def save_faces(path: Path, crops: Sequence[FaceCrop], size: int) -> None:
+    """Write crops and their rows as an uncompressed `.npz` with the arrays
+
+    crops (n, size, size, 3) uint8 · frame (n,) int32 · time (n,) float64, s · confidence (n,)
+    float32 · box (n, 4) int32, x y width height · keypoints (n, 5, 2) float32, x y.
+    """
+    results = [crop.result for crop in crops]
+    n = len(crops)
+    with written_aside(path) as aside, aside.open("wb") as out:
+        np.savez(
+            out,
+            crops=np.array([c.pixels for c in crops], np.uint8).reshape(n, size, size, 3),
+            frame=np.array([r.index for r in results], np.int32),
+            time=np.array([r.time_s for r in results], np.float64),
+            confidence=np.array([r.confidence for r in results], np.float32),
+            box=np.array([r.box for r in results], np.int32).reshape(n, 4),
+            keypoints=np.array([r.keypoints for r in results], np.float32).reshape(n, 5, 2),
+        )
+
+
+def write_status(
+    path: Path, video_id: str, sampled: SampledVideo, results: Sequence[FrameResult]
+) -> None:
+    """Write what became of a video and of each of its frames as JSON."""
+    status, detail = video_status(sampled, results)
+    content: dict[str, Any] = {
+        "video_id": video_id,
+        "status": status,
+        "detail": detail,
+        "fps": sampled.fps,
+        "frames_sampled": len(results),
+        "crops": sum(result.status == FrameStatus.OK for result in results),
+        "frames": [asdict(result) for result in results],
+    }
+    write_json(path, content)
+
+
+def draw_strip(
+    frames: Sequence[Frame], results: Sequence[FrameResult], crops: Sequence[FaceCrop]
+) -> np.ndarray:
+    """A picture of what was found: the frames with box and confidence, the crops below them.
+
+    Returns (height, width, 3) uint8 RGB; without frames a blank cell.
+    """
+    if not frames:
+        return np.full((2 * CELL, CELL, 3), 255, np.uint8)
+    pixels_of = {crop.result.index: crop.pixels for crop in crops}
+    upper = [_draw_frame(f, r) for f, r in zip(frames, results, strict=True)]
+    row_height = max(cell.shape[0] for cell in upper)
+    columns = []
+    for frame, cell in zip(frames, upper, strict=True):
+        column = np.full((row_height + CELL, CELL, 3), 255, np.uint8)
+        column[: cell.shape[0]] = cell
+        if frame.index in pixels_of:
+            size = (CELL, CELL)
+            column[row_height:] = cv2.resize(
+                pixels_of[frame.index], size, None, 0, 0, cv2.INTER_AREA
+            )
+        columns.append(column)
+    return np.concatenate(columns, axis=1)
+
+
+def _draw_frame(frame: Frame, result: FrameResult) -> np.ndarray:
+    height, width = frame.pixels.shape[:2]
+    scale = CELL / max(width, height)
+    shape = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(frame.pixels, shape, interpolation=cv2.INTER_AREA)
+    colour = GREEN if result.status == FrameStatus.OK else ORANGE
+    if result.box:
+        x, y, box_width, box_height = (round(value * scale) for value in result.box)
+        cv2.rectangle(small, (x, y), (x + box_width, y + box_height), colour, 1, cv2.LINE_AA)
+    text = result.status.replace("_", " ")
+    if result.confidence is not None:
+        text = f"{result.confidence:.3f}" if result.status == FrameStatus.OK else text
+    cell = np.full((small.shape[0] + 16, CELL, 3), 255, np.uint8)
+    cell[: small.shape[0], : small.shape[1]] = small
+    label = f"#{result.index}  {result.time_s:.2f} s  {text}"
+    cv2.putText(
+        cell, label, (2, cell.shape[0] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.36, GREY, 1, cv2.LINE_AA
+    )
+    return cell

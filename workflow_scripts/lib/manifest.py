@@ -1,0 +1,195 @@
+"""The manifest: which videos a run works on, what they are, and who is in them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow_scripts.lib.run import UserError, written_aside
+
+__all__ = ["Label", "Video", "assign_groups", "read_manifest", "write_manifest"]
+
+SCHEMA = Path(__file__).parents[2] / "config/schemas/manifest.schema.yaml"
+SHOWN_PROBLEMS = 5
+
+
+class Label(IntEnum):
+    """The two classes. Scores are always the probability of `FAKE`."""
+
+    REAL = 0
+    FAKE = 1
+
+    @property
+    def word(self) -> str:
+        """`real` or `fake`, as people and the manifest write it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Video:
+    """One row of the manifest; a cell that was left out is an empty string."""
+
+    video_id: str
+    path: str
+    label: str
+    group: str = ""
+    target: str = ""
+    source: str = ""
+    dataset: str = ""
+    method: str = ""
+    compression: str = ""
+    split: str = ""
+
+
+def read_manifest(path: Path) -> dict[str, Video]:
+    """Read a tab-separated manifest.
+
+    Parameters
+    ----------
+    path : Path
+        The table, UTF-8, with a header; its columns are described in
+        `config/schemas/manifest.schema.yaml`.
+
+    Returns
+    -------
+    dict of str to Video
+        By `video_id`, in the table's order.
+
+    Raises
+    ------
+    UserError
+        Names file, line, column, value and remedy of the first few problems.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            header = next(reader, [])
+            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except FileNotFoundError as error:
+        raise UserError(
+            f"The manifest {path} does not exist. Make it with "
+            "`python -m workflow_scripts.make_manifest --help`, or correct the config's `manifest`."
+        ) from error
+    except (UnicodeDecodeError, csv.Error, OSError) as error:
+        raise UserError(
+            f"The manifest {path} cannot be read ({error}). Save it as UTF-8, tab separated."
+        ) from error
+
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    _check_header(path, header, schema)
+    problems = list(_row_problems(header, rows, schema))
+    if problems:
+        more = len(problems) - SHOWN_PROBLEMS
+        shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more."] if more > 0 else [])
+        raise UserError(f"The manifest {path} has a problem.\n" + "\n".join(shown))
+    if not rows:
+        raise UserError(f"The manifest {path} has no videos. Add one row per video.")
+    videos = (Video(**_named(header, cells)) for _, cells in rows)
+    return {video.video_id: video for video in videos}
+
+
+def write_manifest(path: Path, videos: Iterable[Video]) -> None:
+    """Write a manifest with the columns that at least one video fills."""
+    rows = [asdict(video) for video in videos]
+    used = [f.name for f in fields(Video) if any(row[f.name] for row in rows)]
+    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
+        out.write("\t".join(used) + "\n")
+        for row in rows:
+            out.write("\t".join(row[name] for name in used) + "\n")
+
+
+def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
+    """Find what must never be split: the connected components of the identity graph.
+
+    Two videos are connected when they share a `group`, or an identity as `target` or `source`
+    within the same data set. A video about which nothing is known is a group of its own.
+
+    Returns
+    -------
+    dict of str to str
+        Group of each `video_id`; named after its alphabetically first member.
+    """
+    import networkx  # only what builds the store needs it
+
+    graph = networkx.Graph()
+    nodes_of = {video.video_id: _nodes(video) for video in videos}
+    for nodes in nodes_of.values():
+        networkx.add_path(graph, nodes)
+    group_of = {
+        node: min(component)
+        for component in networkx.connected_components(graph)
+        for node in component
+    }
+    return {video_id: group_of[nodes[0]] for video_id, nodes in nodes_of.items()}
+
+
+def _nodes(video: Video) -> list[str]:
+    nodes = [f"group:{video.group}"] if video.group else []
+    nodes += [f"{video.dataset}:{name}" for name in (video.target, video.source) if name]
+    return nodes or [f"video:{video.video_id}"]
+
+
+def _check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
+    known = ", ".join(schema["properties"])
+    for column in header:
+        if column not in schema["properties"]:
+            raise UserError(
+                f"The manifest {path} has the unknown column {column!r}. Columns are separated "
+                f"by tabs; known are {known}. Rename it or take it out."
+            )
+        if header.count(column) > 1:
+            raise UserError(f"The manifest {path} has the column {column!r} twice. Keep one.")
+    for column in schema["required"]:
+        if column not in header:
+            raise UserError(
+                f"The manifest {path} lacks the column {column!r}. Its first line must name the "
+                "columns, separated by tabs; video_id, path and label are needed."
+            )
+
+
+def _row_problems(
+    header: list[str], rows: list[tuple[int, list[str]]], schema: dict[str, Any]
+) -> Iterable[str]:
+    import fastjsonschema  # compiled once: a manifest may have a million rows
+
+    check = fastjsonschema.compile(schema)
+    seen: dict[str, int] = {}
+    for line, cells in rows:
+        if len(cells) > len(header):
+            yield (
+                f"Line {line} has {len(cells)} cells for {len(header)} columns. "
+                "Take out the surplus tabs."
+            )
+            continue
+        row = _named(header, cells)
+        try:
+            check(row)
+        except fastjsonschema.JsonSchemaValueException as error:
+            yield _explain(line, row, error, schema)
+            continue
+        first = seen.setdefault(row["video_id"], line)
+        if first != line:
+            yield (
+                f"Line {line}, column video_id: {row['video_id']!r} stands in line {first} "
+                "already. Give each video its own id, for example by adding method and compression."
+            )
+
+
+def _explain(line: int, row: dict[str, str], error: Any, schema: dict[str, Any]) -> str:
+    column = error.path[1] if len(error.path) > 1 else None
+    if column is None:  # a required cell is empty
+        column = next(name for name in schema["required"] if name not in row)
+    value = row.get(column, "")
+    what = f"{value!r} is not allowed" if value else "the cell is empty"
+    needed = schema["properties"][column]["description"]
+    return f"Line {line}, column {column}: {what}. Needed: {needed}"
+
+
+def _named(header: list[str], cells: list[str]) -> dict[str, str]:
+    return {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}

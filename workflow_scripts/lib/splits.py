@@ -1,0 +1,108 @@
+"""Protocols: how a run's crops are divided into training and test.
+
+`identity` is the honest one: no person stands on both sides. `video` and `frame` leak; they are
+kept because the literature uses them, and are called leaky wherever they appear.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from workflow_scripts.lib.run import UserError
+
+__all__ = ["TEST", "TRAIN", "Leak", "divide", "find_leak"]
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """How many videos and groups stand on both sides of a split."""
+
+    videos: int
+    groups: int
+
+    @property
+    def word(self) -> str:
+        """`no`, `person` (a group on both sides) or `video` (frames of one video on both)."""
+        if self.videos:
+            return "video"
+        return "person" if self.groups else "no"
+
+
+def divide(units: np.ndarray, strata: np.ndarray, test_share: float, seed: int) -> np.ndarray:
+    """Divide rows into training and test, keeping each unit together and the strata's shares.
+
+    The units are gone through in a seeded random order; a unit joins the test part when that
+    brings the test part's count in each stratum closer to its share (least squares, each
+    stratum's error relative to its size).
+
+    Parameters
+    ----------
+    units : (n,) str or int
+        What must stay together: groups, videos, or single rows.
+    strata : (n,) str
+        What the shares are kept of, for example label and method.
+    test_share : float
+        Wanted share of the test part, between 0 and 1.
+    seed : int
+        Seed of the order.
+
+    Returns
+    -------
+    (n,) str
+        `train` or `test` for each row.
+
+    Raises
+    ------
+    UserError
+        There are fewer than two units, so nothing can be divided.
+    """
+    names, unit_of = np.unique(units, return_inverse=True)
+    if len(names) < 2:
+        raise UserError(
+            "The split needs at least two independent groups of people, and the videos form "
+            f"{len(names)}. Add videos of other people, or take a leaky protocol "
+            "(splits.protocols) and say so."
+        )
+    levels, stratum_of = np.unique(strata, return_inverse=True)
+    counts = np.zeros((len(names), len(levels)))
+    np.add.at(counts, (unit_of, stratum_of), 1)
+    sizes = counts.sum(axis=0)
+    wanted = sizes * test_share
+
+    in_test = np.zeros(len(names), bool)
+    have = np.zeros(len(levels))
+    for unit in np.random.default_rng(seed).permutation(len(names)):
+        error = (((have - wanted) / sizes) ** 2).sum()
+        error_with = (((have + counts[unit] - wanted) / sizes) ** 2).sum()
+        if error_with < error:
+            in_test[unit] = True
+            have += counts[unit]
+    _keep_both_parts(in_test, counts, wanted)
+    return np.where(in_test[unit_of], TEST, TRAIN)
+
+
+def _keep_both_parts(in_test: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> None:
+    """Few large units can leave a part empty: give it the unit that fits it best."""
+    if in_test.any() and not in_test.all():
+        return
+    target = wanted if not in_test.any() else counts.sum(axis=0) - wanted
+    best = np.argmin((((counts - target) / counts.sum(axis=0)) ** 2).sum(axis=1))
+    in_test[best] = not in_test[best]
+
+
+def find_leak(parts: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak:
+    """Count the videos and groups that stand in both the training and the test part.
+
+    All three are (n,), one entry per row.
+    """
+    return Leak(videos=_shared(parts, videos), groups=_shared(parts, groups))
+
+
+def _shared(parts: np.ndarray, names: np.ndarray) -> int:
+    pairs = {(part, name) for part, name in zip(parts, names, strict=True) if part in (TRAIN, TEST)}
+    return sum(sides == 2 for sides in Counter(name for _, name in pairs).values())
