@@ -1,0 +1,99 @@
+"""The configuration: defaults, and mistakes explained."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.lib.config import SCHEMA, complete_config
+from workflow_scripts.lib.run import UserError
+
+MINIMAL = {"run": "r", "manifest": "m.tsv"}
+
+
+def keys_of(schema, prefix=""):
+    for key, part in schema.get("properties", {}).items():
+        yield f"{prefix}{key}", part
+        yield from keys_of(part, f"{prefix}{key}.")
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from keys_of(schema["additionalProperties"], f"{prefix}*.")
+
+
+def test_every_key_has_description_and_default():
+    schema = yaml.safe_load(SCHEMA.read_text())
+    needed = {"run", "manifest", "experiments.*.features", "experiments.*.model"}
+    for key, part in keys_of(schema):
+        assert part.get("description"), key
+        assert ("default" in part) != (key in needed), key
+
+
+def test_left_out_keys_take_the_documented_default():
+    config = complete_config(MINIMAL)
+    assert config["sampling"] == {"frames": 7, "every": 30}
+    assert config["faces"]["confidence"] == 0.9
+    assert config["faces"]["size"] == 320
+    assert config["splits"]["protocols"] == ["identity"]
+    assert list(config["experiments"]) == ["pixels64_forest"]
+
+
+def test_a_part_of_a_section_keeps_the_other_defaults():
+    config = complete_config({**MINIMAL, "faces": {"margin": 1.0}})
+    assert config["faces"] == {
+        "confidence": 0.9,
+        "selection": "largest",
+        "margin": 1.0,
+        "size": 320,
+    }
+
+
+def test_completing_twice_changes_nothing():
+    once = complete_config(
+        {**MINIMAL, "experiments": {"a": {"features": "pixels", "model": "dummy"}}}
+    )
+    assert complete_config(once) == once
+    assert once["experiments"]["a"] == {
+        "features": "pixels",
+        "model": "dummy",
+        "side": None,
+        "params": {},
+    }
+
+
+def experiment(**changes):
+    return {"experiments": {"e": {"features": "pixels", "model": "dummy", **changes}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"seeed": 1}, ["unknown key 'seeed'", "seed"]),
+        ({"faces": {"margn": 1}}, ["faces", "'margn'", "margin"]),
+        ({"faces": {"confidence": 2}}, ["faces.confidence", "2", "Needed"]),
+        ({"faces": {"confidence": "high"}}, ["faces.confidence", "'high'"]),
+        ({"run": "../up"}, ["run", "'../up'", "Letters, digits"]),
+        ({"splits": {"protocols": ["person"]}}, ["splits.protocols.0", "'person'", "identity"]),
+        ({"splits": {"test_share": 1}}, ["splits.test_share", "1"]),
+        ({"sampling": None}, ["sampling", "None"]),
+        ({"experiments": {}}, ["experiments"]),
+        ({"experiments": {"a/b": {"features": "pixels", "model": "dummy"}}}, ["a/b"]),
+        (experiment(model="forest"), ["experiments.e.model", "'forest'", "random_forest"]),
+        (experiment(features="pixel"), ["experiments.e.features", "'pixel'", "pixels"]),
+        (experiment(params={"depth": 3}), ["experiments.e.params", "'depth'", "strategy"]),
+        (experiment(side=640), ["experiments.e.side", "640", "faces.size"]),
+    ],
+)
+def test_mistakes_name_key_value_and_remedy(change, parts):
+    with pytest.raises(UserError) as caught:
+        complete_config({**MINIMAL, **change})
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_needs_run_and_manifest():
+    with pytest.raises(UserError, match="'run' is a required property"):
+        complete_config({"manifest": "m.tsv"})
+
+
+@pytest.mark.parametrize("path", sorted(Path("config").glob("*.yaml")), ids=lambda p: p.name)
+def test_shipped_configs_are_valid(path):
+    complete_config(yaml.safe_load(path.read_text()))

@@ -1,0 +1,162 @@
+"""Faces: which one is taken, how it is cut, and what is said about the rest."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.detector import Detection
+from workflow_scripts.lib.faces import (
+    FrameStatus,
+    crop_square,
+    draw_strip,
+    find_faces,
+    save_faces,
+    select_face,
+    square_around,
+    video_status,
+    write_status,
+)
+from workflow_scripts.lib.store import load_video_crops
+from workflow_scripts.lib.video import Frame, SampledVideo, VideoStatus
+
+POINTS = ((1.0, 2.0),) * 5
+
+
+def found(x, y, width, height, confidence):
+    return Detection((x, y, width, height), confidence, POINTS)
+
+
+class KnownFaces:
+    """A detector for pictures whose faces are known: one list per call."""
+
+    def __init__(self, *answers):
+        self.answers = iter(answers)
+
+    def detect(self, image):
+        return next(self.answers)
+
+
+def frames(n, width=64, height=48):
+    rng = np.random.default_rng(0)
+    return tuple(
+        Frame(30 * i, float(i), rng.integers(0, 256, (height, width, 3), np.uint8))
+        for i in range(n)
+    )
+
+
+def test_takes_the_largest_of_those_that_are_sure():
+    small, large, unsure = (
+        found(0, 0, 10, 10, 0.99),
+        found(0, 0, 20, 20, 0.95),
+        found(0, 0, 90, 90, 0.5),
+    )
+    assert select_face([small, large, unsure], 0.9, "largest") is large
+    assert select_face([small, large, unsure], 0.9, "most_confident") is small
+    assert select_face([unsure], 0.9, "largest") is None
+    assert select_face([], 0.9, "largest") is None
+    assert select_face([found(0, 0, 5, 5, 0.9)], 0.9, "largest") is not None
+
+
+@given(
+    st.tuples(*[st.integers(-80, 300)] * 2, *[st.integers(0, 300)] * 2),
+    st.floats(0.5, 4),
+    st.integers(1, 200),
+    st.integers(1, 200),
+)
+def test_square_lies_inside_and_is_square(box, margin, width, height):
+    left, top, side = square_around(box, margin, width, height)
+    assert 0 <= left <= width - side
+    assert 0 <= top <= height - side
+    assert 1 <= side <= min(width, height)
+
+
+@given(st.integers(60, 100), st.integers(60, 100), st.integers(5, 20), st.integers(5, 20))
+def test_square_is_centred_where_there_is_room(x, y, width, height):
+    left, top, side = square_around((x, y, width, height), 1.3, 400, 400)
+    assert side == round(max(width, height) * 1.3)
+    assert abs(left + side / 2 - (x + width / 2)) <= 1
+    assert abs(top + side / 2 - (y + height / 2)) <= 1
+
+
+def test_crop_keeps_the_pixels_when_nothing_is_resized():
+    image = np.random.default_rng(1).integers(0, 256, (50, 60, 3), np.uint8)
+    assert (crop_square(image, (7, 9, 32), 32) == image[9:41, 7:39]).all()
+    assert crop_square(image, (7, 9, 32), 320).shape == (320, 320, 3)
+
+
+def test_each_frame_gets_its_status():
+    good, poor = found(10, 10, 20, 20, 0.99), found(1, 1, 5, 5, 0.4)
+    detector = KnownFaces([good], [], [poor], [good, good])
+    results, crops = find_faces(frames(4), detector, 0.9, "largest", 1.3, 32)
+    assert [r.status for r in results] == ["ok", "no_face", "low_confidence", "ok"]
+    assert [r.faces for r in results] == [1, 0, 0, 2]
+    assert [r.confidence for r in results] == [0.99, None, 0.4, 0.99]
+    assert results[1].box is None
+    assert results[2].box == (1, 1, 5, 5)
+    assert [c.result.index for c in crops] == [0, 90]
+    assert all(c.pixels.shape == (32, 32, 3) for c in crops)
+
+
+GOOD, NONE, POOR = [found(10, 10, 20, 20, 0.99)], [], [found(1, 1, 5, 5, 0.4)]
+
+
+@pytest.mark.parametrize(
+    ("sampling", "answers", "status"),
+    [
+        (VideoStatus.OK, [GOOD, GOOD], VideoStatus.OK),
+        (VideoStatus.OK, [GOOD, NONE], VideoStatus.PARTIAL),
+        (VideoStatus.OK, [NONE, NONE], VideoStatus.NO_FACE),
+        (VideoStatus.OK, [NONE, POOR], VideoStatus.LOW_CONFIDENCE),
+        (VideoStatus.TOO_SHORT, [GOOD], VideoStatus.TOO_SHORT),
+        (VideoStatus.TOO_SHORT, [GOOD, NONE], VideoStatus.TOO_SHORT),
+        (VideoStatus.TOO_SHORT, [NONE], VideoStatus.NO_FACE),
+        (VideoStatus.UNREADABLE, [], VideoStatus.UNREADABLE),
+        (VideoStatus.MISSING, [], VideoStatus.MISSING),
+    ],
+)
+def test_each_video_gets_its_status(tmp_path, sampling, answers, status):
+    detail = "" if sampling == VideoStatus.OK else "why."
+    sampled = SampledVideo(sampling, detail, 30.0, frames(len(answers)))
+    results, crops = find_faces(sampled.frames, KnownFaces(*answers), 0.9, "largest", 1.3, 32)
+    word, sentence = video_status(sampled, results)
+    assert word == status
+    assert bool(sentence) == (status != VideoStatus.OK)
+    write_status(tmp_path / "v.json", "v", sampled, results)
+    written = json.loads((tmp_path / "v.json").read_text())
+    assert written["status"] == status.value
+    assert written["crops"] == len(crops) == sum(a is GOOD for a in answers)
+
+
+@given(st.lists(st.sampled_from([GOOD, NONE, POOR]), max_size=7))
+def test_crops_reach_the_store_as_they_are(tmp_path_factory, answers):
+    path = tmp_path_factory.mktemp("faces") / "v.npz"
+    _, crops = find_faces(frames(len(answers)), KnownFaces(*answers), 0.9, "largest", 1.0, 32)
+    save_faces(path, crops, 32)
+    first = path.read_bytes()
+    save_faces(path, crops, 32)
+    assert path.read_bytes() == first
+    loaded = load_video_crops(path, "v", "g", 1)
+    assert loaded.crops.shape == (len(crops), 32, 32, 3)
+    assert loaded.crops.dtype == np.uint8
+    for row, crop in enumerate(crops):
+        assert (loaded.crops[row] == crop.pixels).all()
+        assert loaded.columns["box"][row].tolist() == list(crop.result.box)
+        assert loaded.columns["frame"][row] == crop.result.index
+
+
+@pytest.mark.parametrize("answers", [[], [GOOD], [GOOD, NONE, POOR]])
+def test_strip_shows_a_column_per_frame(answers):
+    shown = frames(len(answers))
+    results, crops = find_faces(shown, KnownFaces(*answers), 0.9, "largest", 1.3, 32)
+    strip = draw_strip(shown, results, crops)
+    assert strip.dtype == np.uint8
+    assert strip.shape[1] == 160 * max(1, len(answers))
+    if answers:  # the first crop stands below its frame
+        assert (strip[-160:, :160] < 255).any()
+
+
+def test_statuses_are_words():
+    assert json.dumps(FrameStatus.NO_FACE) == '"no_face"'

@@ -1,0 +1,149 @@
+"""Models: kept without pickle, the same bytes each time, and nothing dangerous comes back."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workflow_scripts.lib.models import MODELS, fake_scores, load_model, make_model, save_model
+from workflow_scripts.lib.run import UserError
+
+
+def data(n=60, columns=30):
+    rng = np.random.default_rng(1)
+    matrix = rng.integers(0, 256, (n, columns), dtype=np.uint8)
+    return matrix, (matrix[:, 3] > 128).astype(int)
+
+
+def fitted(name, threads=1, **params):
+    matrix, labels = data()
+    if "n_estimators" in MODELS[name].parameters:
+        params.setdefault("n_estimators", 12)
+    return make_model(name, params, seed=5, threads=threads).fit(matrix, labels)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_round_trip(tmp_path, name):
+    matrix, _ = data()
+    model = fitted(name)
+    save_model(tmp_path / "m.skops", model)
+    assert (
+        fake_scores(load_model(tmp_path / "m.skops"), matrix) == fake_scores(model, matrix)
+    ).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_is_the_estimators_own(name):
+    known = make_model(name, {}, seed=0, threads=1).get_params()
+    assert set(MODELS[name].parameters) <= set(known)
+    assert MODELS[name].seeded == ("random_state" in known)
+    assert MODELS[name].threaded == ("n_jobs" in known)
+    assert MODELS[name].has_importance == hasattr(fitted(name), "feature_importances_")
+
+
+def test_same_scores_whatever_the_number_of_threads():
+    matrix, _ = data()
+    one, two = fitted("random_forest", 1), fitted("random_forest", 2)
+    assert (fake_scores(one, matrix) == fake_scores(two, matrix)).all()
+
+
+def test_same_bytes_in_another_process(tmp_path):
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from tests.unit.test_models import fitted\n"
+        "from workflow_scripts.lib.models import save_model\n"
+        "junk = [object() for _ in range(int(sys.argv[2]))]\n"
+        "save_model(Path(sys.argv[1]), fitted('random_forest'))\n"
+    )
+    for name, junk in (("a", "0"), ("b", "9999")):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / name), junk], check=True)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_scores_are_the_probability_of_fake():
+    matrix, labels = data()
+    scores = fake_scores(fitted("random_forest"), matrix)
+    assert scores[labels == 1].min() > scores[labels == 0].max()
+
+
+def rewritten(path: Path, change) -> None:
+    """Rewrite a model file with its `schema.json` and arrays changed by `change`."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    change(parts)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def node_arrays(parts):
+    for name, content in parts.items():
+        if name.endswith(".npy"):
+            with_fields = np.lib.format.read_array(io.BytesIO(content))
+            if with_fields.dtype.names and "left_child" in with_fields.dtype.names:
+                yield name, with_fields
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("left_child", 10**6),
+        ("right_child", 0),
+        ("feature", 10**6),
+        ("feature", -5),
+        ("left_child", -7),
+    ],
+)
+def test_refuses_trees_that_point_outside(tmp_path, field, value):
+    path = tmp_path / "m.skops"
+    save_model(path, fitted("random_forest"))
+
+    def change(parts):
+        name, nodes = next(node_arrays(parts))
+        nodes[field][0] = value
+        with (tmp_path / "a.npy").open("wb") as out:
+            np.save(out, nodes, allow_pickle=False)
+        parts[name] = (tmp_path / "a.npy").read_bytes()
+
+    rewritten(path, change)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_model(path)
+
+
+def test_refuses_foreign_types(tmp_path):
+    path = tmp_path / "m.skops"
+    save_model(path, fitted("dummy"))
+
+    def change(parts):
+        schema = json.loads(parts["schema.json"])
+        schema["__class__"], schema["__module__"] = "Popen", "subprocess"
+        parts["schema.json"] = json.dumps(schema).encode()
+
+    rewritten(path, change)
+    with pytest.raises(UserError, match="not trusted"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("kept", [0, 10, 0.5, -30])
+def test_refuses_a_truncated_file(tmp_path, kept):
+    path = tmp_path / "m.skops"
+    save_model(path, fitted("random_forest"))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * kept) if isinstance(kept, float) else kept])
+    with pytest.raises(UserError, match=str(path)):
+        load_model(path)
+
+
+def test_refuses_an_altered_file(tmp_path):
+    path = tmp_path / "m.skops"
+    save_model(path, fitted("random_forest"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_model(path)

@@ -1,0 +1,132 @@
+"""What the project promises about itself: pins, pages and scripts agree."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow_scripts.make_docs import configuration_page, manifest_page
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "workflow_scripts").glob("*.py"))
+RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+IMPORT_OF = {
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+}
+
+
+def pins(*locks):
+    text = "".join((ROOT / "envs" / f"{lock}.txt").read_text() for lock in locks)
+    return dict(re.findall(r"^([a-z0-9.-]+)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+def conda_pins(path):
+    *_, pip = yaml.safe_load(path.read_text())["dependencies"]
+    return dict(pin.split("==") for pin in pip["pip"])
+
+
+CONDA = sorted((ROOT / "envs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONDA, ids=lambda path: path.name)
+def test_conda_pins_equal_the_lock(path):
+    locked = pins("base", "reference")
+    for name, version in conda_pins(path).items():
+        assert locked[name] == version
+
+
+def test_locks_agree_and_are_hashed():
+    base = pins("base")
+    for other in ("reference", "develop"):
+        for name, version in pins(other).items():
+            assert base.get(name, version) == version
+    for lock in ("base", "reference", "develop"):
+        blocks = re.split(r"\n(?=[a-z])", (ROOT / f"envs/{lock}.txt").read_text().strip())
+        assert all("--hash=sha256:" in block for block in blocks)
+        assert "://" not in "".join(blocks)
+
+
+def test_every_wanted_package_is_locked():
+    import tomllib
+
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    for group, wanted in groups.items():
+        names = {re.split("[=><]", name)[0] for name in wanted}
+        assert names <= pins(group).keys()
+
+
+def imported(path):
+    """Top-level names that a script and the library modules below it import, guard left out."""
+    found, waiting, seen = set(), [path], set()
+    while waiting:
+        for node in ast.parse(waiting.pop().read_text()).body:
+            if isinstance(node, ast.If):
+                continue
+            for part in ast.walk(node):
+                names = []
+                if isinstance(part, ast.ImportFrom):
+                    names = [part.module]
+                elif isinstance(part, ast.Import):
+                    names = [alias.name for alias in part.names]
+                for name in names:
+                    found.add(name.split(".")[0])
+                    module = ROOT / Path(*name.split(".")).with_suffix(".py")
+                    if module.is_file() and module not in seen:
+                        seen.add(module)
+                        waiting.append(module)
+    return found - set(sys.stdlib_module_names) - {"workflow_scripts"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "script"),
+    re.findall(
+        r'"\.\./envs/(\w+)\.yaml"(?:(?!\nrule ).)*?workflow_scripts/(\w+)\.py"', RULES, re.DOTALL
+    ),
+)
+def test_conda_environments_hold_what_their_scripts_import(environment, script):
+    pinned = conda_pins(ROOT / f"envs/{environment}.yaml")
+    available = {IMPORT_OF.get(name, name) for name in pinned}
+    # the detector's reference backend has an environment of its own
+    wanted = imported(ROOT / f"workflow_scripts/{script}.py") - {"tensorflow", "mtcnn"}
+    assert wanted <= available
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SCRIPTS if path.stem != "__init__"], ids=lambda path: path.stem
+)
+def test_scripts_are_main_and_a_guard(path):
+    body = ast.parse(path.read_text()).body
+    assert ast.get_docstring(ast.parse(path.read_text()))
+    functions = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    assert "main" in functions
+    allowed = (ast.Expr, ast.Import, ast.ImportFrom, ast.Assign, ast.FunctionDef)
+    assert all(isinstance(node, allowed) for node in body[:-1])
+    assert isinstance(body[-1], ast.If)
+    assert ast.unparse(body[-1].test) == "__name__ == '__main__'"
+
+
+def test_each_rule_has_its_script_log_and_resources():
+    for name, body in re.findall(
+        r"^rule (\w+):\n(.*?)(?=^rule |\Z)", RULES, re.MULTILINE | re.DOTALL
+    ):
+        assert f'"../workflow_scripts/{name}.py"' in body
+        assert f'modules("{name}")' in body
+        for directive in ("log:", "resources:", "conda:"):
+            assert directive in body, (name, directive)
+
+
+def test_pages_made_from_schemas_are_up_to_date():
+    assert (ROOT / "docs/configuration.md").read_text() == configuration_page()
+    assert (ROOT / "docs/manifest.md").read_text() == manifest_page()
+
+
+def test_report_pages_exist():
+    for caption in re.findall(r'caption="\.\./(report/\w+\.rst)"', RULES):
+        assert (ROOT / caption).is_file()

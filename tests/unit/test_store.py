@@ -1,0 +1,143 @@
+"""The store: what goes in comes out, whole shards, and no half store after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.store import (
+    VideoCrops,
+    iter_crops,
+    load_matrix,
+    read_rows,
+    write_store,
+)
+
+SIZE = 8
+
+
+def make_videos(counts, seed=0):
+    rng = np.random.default_rng(seed)
+    for number, k in enumerate(counts):
+        yield VideoCrops(
+            video=f"v{number}",
+            group=f"g{number // 2}",
+            label=number % 2,
+            crops=rng.integers(0, 256, (k, SIZE, SIZE, 3), np.uint8),
+            columns={
+                "frame": np.arange(k, dtype=np.int32) * 30,
+                "time": np.arange(k, dtype=np.float64),
+                "confidence": np.full(k, 0.95, np.float32),
+                "box": rng.integers(-5, 100, (k, 4), np.int32),
+                "keypoints": rng.random((k, 5, 2), np.float32),
+            },
+        )
+
+
+def write(path, counts, per_shard=2, videos=None):
+    write_store(path, videos or make_videos(counts), sum(counts), SIZE, 3, per_shard)
+
+
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=9).filter(any),
+    st.integers(1, 4),
+    st.data(),
+)
+@settings(max_examples=25, deadline=None)
+def test_what_goes_in_comes_out(tmp_path_factory, counts, per_shard, data):
+    path = tmp_path_factory.mktemp("store") / "store.zarr"
+    write(path, counts, per_shard)
+    videos = list(make_videos(counts))
+    crops = np.concatenate([video.crops for video in videos])
+    rows = read_rows(path)
+    assert rows.video.tolist() == [v.video for v in videos for _ in v.crops]
+    assert rows.group.tolist() == [v.group for v in videos for _ in v.crops]
+    assert rows.label.tolist() == [v.label for v in videos for _ in v.crops]
+    assert rows.frame.tolist() == [f for v in videos for f in v.columns["frame"]]
+    chosen = np.flatnonzero(
+        data.draw(st.lists(st.booleans(), min_size=len(crops), max_size=len(crops)))
+    )
+    got = np.zeros_like(crops[chosen])
+    for positions, block in iter_crops(path, chosen):
+        got[positions] = block
+    assert (got == crops[chosen]).all()
+    root = zarr.open_group(path, mode="r")
+    for name in ("box", "keypoints", "confidence", "time"):
+        expected = np.concatenate([video.columns[name] for video in videos])
+        assert (root[name][:] == expected).all()
+
+
+def files_of(path: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(path)): f.read_bytes() for f in path.rglob("*") if f.is_file()}
+
+
+def test_same_bytes_each_time_and_a_file_per_shard(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name, [3] * 5)
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+    shards = [name for name in files_of(tmp_path / "a") if name.startswith("crops/c/")]
+    assert len(shards) == 3
+
+
+def test_replaces_an_older_store_whole(tmp_path):
+    write(tmp_path / "s", [3] * 9)
+    write(tmp_path / "s", [2])
+    assert len(read_rows(tmp_path / "s").label) == 2
+    assert len(list((tmp_path / "s/crops/c").iterdir())) == 1
+
+
+def test_a_matrix_has_the_recipes_type(tmp_path):
+    write(tmp_path / "s", [3, 3, 3])
+    matrix = load_matrix(
+        tmp_path / "s", np.array([1, 4, 8]), lambda crops: crops.reshape(len(crops), -1)[:, :5]
+    )
+    expected = np.concatenate([v.crops for v in make_videos([3, 3, 3])]).reshape(9, -1)
+    assert matrix.dtype == np.uint8
+    assert (matrix == expected[[1, 4, 8], :5]).all()
+
+
+@pytest.mark.parametrize("announced", [5, 7])
+def test_refuses_another_number_of_crops(tmp_path, announced):
+    with pytest.raises(ValueError, match="announced"):
+        write_store(tmp_path / "s", make_videos([3, 3]), announced, SIZE, 3, 2)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    write(tmp_path / "s", [3] * 4)
+    shard = next(f for f in (tmp_path / "s/crops/c").rglob("*") if f.is_file())
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 3] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(Exception, match=r"(?i)checksum|corrupt|decompress"):
+        list(iter_crops(tmp_path / "s", np.arange(12)))
+
+
+def test_a_killed_writer_leaves_the_old_store(tmp_path):
+    path = tmp_path / "store.zarr"
+    write(path, [3] * 4)
+    before = files_of(path)
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from tests.unit.test_store import make_videos, write\n"
+        "def dying():\n"
+        "    for n, video in enumerate(make_videos([3] * 8)):\n"
+        "        if n == 6: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        yield video\n"
+        "write(Path(sys.argv[1]), [3] * 8, videos=dying())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(path)], env={**os.environ}, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL
+    assert files_of(path) == before
+    write(path, [3] * 8)
+    assert len(read_rows(path).label) == 24
+    assert [p.name for p in tmp_path.iterdir()] == ["store.zarr"]
