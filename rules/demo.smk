@@ -13,5 +13,7 @@ rule make_demo_video:
     resources:
         mem_mb=600,
         runtime=5,
+    message:
+        "Making the demo's video {wildcards.video}"
     script:
         "../workflow_scripts/make_demo_video.py"

@@ -23,6 +23,8 @@ rule evaluate_model:
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],
+    message:
+        "Evaluating {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/evaluate_model.py"
 
@@ -43,5 +45,7 @@ rule leaderboard:
     resources:
         mem_mb=1000,
         runtime=10,
+    message:
+        "Comparing all experiments"
     script:
         "../workflow_scripts/leaderboard.py"

@@ -15,6 +15,8 @@ rule export_detector:
     resources:
         mem_mb=600,
         runtime=5,
+    message:
+        "Writing the face detector's networks"
     script:
         "../workflow_scripts/export_detector.py"
 
@@ -39,5 +41,7 @@ rule crop_faces:
         models="resources/detector",
         detector=config["detector"],
         faces=config["faces"],
+    message:
+        "Finding faces in {wildcards.video}"
     script:
         "../workflow_scripts/crop_faces.py"

@@ -17,5 +17,7 @@ rule sample_frames:
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,
         sampling=config["sampling"],
+    message:
+        "Sampling frames of {wildcards.video}"
     script:
         "../workflow_scripts/sample_frames.py"

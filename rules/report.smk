@@ -19,6 +19,8 @@ rule contact_sheet:
     resources:
         mem_mb=600,
         runtime=10,
+    message:
+        "Laying out the contact sheet of {wildcards.label} videos"
     script:
         "../workflow_scripts/contact_sheet.py"
 
@@ -57,6 +59,8 @@ rule plot_quality:
         runtime=10,
     params:
         confidence=config["faces"]["confidence"],
+    message:
+        "Drawing what was captured"
     script:
         "../workflow_scripts/plot_quality.py"
 
@@ -83,6 +87,8 @@ rule render_leaderboard:
     params:
         interval=config["evaluation"]["interval"],
         demo=has_demo_videos(),
+    message:
+        "Writing the leaderboard's page"
     script:
         "../workflow_scripts/render_leaderboard.py"
 
@@ -112,6 +118,8 @@ rule plot_roc:
     resources:
         mem_mb=600,
         runtime=10,
+    message:
+        "Drawing ROC curves, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/plot_roc.py"
 
@@ -138,6 +146,8 @@ rule plot_confusion:
     resources:
         mem_mb=600,
         runtime=10,
+    message:
+        "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/plot_confusion.py"
 
@@ -167,6 +177,8 @@ rule plot_importance:
     resources:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
         runtime=30,
+    message:
+        "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/plot_importance.py"
 
@@ -191,5 +203,7 @@ rule plot_run_times:
         runtime=10,
     params:
         rules=list(COUNTED_LOGS),
+    message:
+        "Drawing what each rule cost"
     script:
         "../workflow_scripts/plot_run_times.py"

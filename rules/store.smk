@@ -18,6 +18,8 @@ rule quality_table:
         runtime=30,
     params:
         frames=config["sampling"]["frames"],
+    message:
+        "Gathering what became of each video"
     script:
         "../workflow_scripts/quality_table.py"
 
@@ -42,5 +44,7 @@ rule build_store:
         frames=config["sampling"]["frames"],
         videos_per_shard=config["store"]["videos_per_shard"],
         max_rejected_fraction=config["quality"]["max_rejected_fraction"],
+    message:
+        "Building the store of all crops"
     script:
         "../workflow_scripts/build_store.py"

@@ -18,6 +18,8 @@ rule split_videos:
     params:
         test_share=config["splits"]["test_share"],
         seed=config["seed"],
+    message:
+        "Dividing the videos into training and test, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/split_videos.py"
 
@@ -41,5 +43,7 @@ rule train_model:
     params:
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment],
         seed=config["seed"],
+    message:
+        "Training {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/train_model.py"

@@ -11,7 +11,7 @@ METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
 
 
 def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
-    """Write a table with one line per experiment and protocol, the honest protocols first."""
+    """Write a table with a line per experiment and protocol, the honest protocols first."""
     rows = [
         _row(*(json.loads(path.read_text(encoding="utf-8")) for path in pair))
         for pair in zip(evaluations, cards, strict=True)
