@@ -6,9 +6,9 @@ from pathlib import Path
 from workflow_scripts.lib.video import sample_frames, save_frames
 
 
-def main(video: Path, frames: int, every: int, threads: int, output: Path) -> None:
+def main(video: Path, frames: int, every: int, output: Path) -> None:
     """Write the sampled frames, and what was wrong with the video if anything, to `output`."""
-    sampled = sample_frames(video, count=frames, step=every, threads=threads)
+    sampled = sample_frames(video, count=frames, step=every)
     logging.info(
         "%s: %s, %d of %d frames. %s",
         video,
@@ -26,7 +26,6 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         main(
             video=Path(snakemake.params.path),
-            threads=snakemake.threads,
             output=Path(snakemake.output[0]),
             **snakemake.params.sampling,
         )

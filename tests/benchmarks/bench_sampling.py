@@ -1,0 +1,117 @@
+"""CPU seconds of three ways to take 7 frames, one every 30, out of a video.
+
+    python -m tests.benchmarks.bench_sampling [VIDEO]
+
+Each run is a process of its own, so the imports count, as they do in the workflow; the table shows
+the median of several. Without VIDEO a clip of 500 frames is made: H.264, 720p, 4:4:4, like those of
+FaceForensics++.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from workflow_scripts.lib.video import sample_frames
+
+COUNT, STEP = 7, 30
+RUNS = 5
+
+
+def in_order(path: Path) -> list[np.ndarray]:
+    """The workflow's way: grab each frame, convert the wanted ones, stop at the last."""
+    return [frame.pixels for frame in sample_frames(path, COUNT, STEP).frames]
+
+
+def read_everything(path: Path) -> list[np.ndarray]:
+    """The reference study's way: read the whole video, keep every 30th frame."""
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    kept: list[np.ndarray] = []
+    index = 0
+    while (read := capture.read())[0]:
+        if index % STEP == 0 and len(kept) < COUNT:
+            kept.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
+        index += 1
+    return kept
+
+
+def seek(path: Path) -> list[np.ndarray]:
+    """Set the position before each wanted frame."""
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    kept = []
+    for index in range(0, COUNT * STEP, STEP):
+        capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+        kept.append(cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB))
+    return kept
+
+
+WAYS = {"in order": in_order, "read everything": read_everything, "seek": seek}
+
+
+def texture(count: int = 500, width: int = 1280, height: int = 720) -> Iterator[np.ndarray]:
+    """A large portrait that drifts under a camera's noise: (height, width, 3) uint8 RGB."""
+    from skimage.data import astronaut
+
+    portrait = cv2.resize(astronaut(), (width + 200, width + 200))
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 4, (8, height, width, 3)).astype(np.int16)
+    for index in range(count):
+        top = round(100 + 90 * np.sin(index / 40))
+        left = round(100 + 90 * np.cos(index / 55))
+        picture = portrait[top : top + height, left : left + width] + noise[rng.integers(8)]
+        yield np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def cpu_of(way: str, path: Path) -> float:
+    """CPU seconds, user and system, of a process that samples `path`."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench_sampling", "--way", way, str(path)]
+    threads = {"OMP_NUM_THREADS": "1"}  # as Snakemake sets it for a job of one thread
+    child = subprocess.Popen(command, env=os.environ | threads)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"'{way}' failed on {path}.")
+    return usage.ru_utime + usage.ru_stime
+
+
+def compare(path: Path) -> None:
+    """Print the table for one video."""
+    ours = WAYS["in order"](path)
+    costs = [[cpu_of(way, path) for way in WAYS] for _ in range(RUNS)]
+    medians = np.median(costs, axis=0)
+    print(f"{'way':<16} {'CPU s':>6} {'ratio':>6}  pixels")
+    for (way, sample), cost in zip(WAYS.items(), medians, strict=True):
+        pixels = "identical" if np.array_equal(sample(path), ours) else "DIFFERENT"
+        print(f"{way:<16} {cost:6.2f} {cost / medians[0]:6.2f}  {pixels}")
+
+
+def main() -> None:
+    """Compare the ways, or, as a child, go one of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("video", type=Path, nargs="?", help="a video of at least 181 frames")
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.way:
+        WAYS[arguments.way](arguments.video)
+    elif arguments.video:
+        compare(arguments.video)
+    else:
+        from tests.clips import write_clip
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "texture.mp4"
+            options = {"preset": "veryfast", "crf": "23"}
+            write_clip(path, texture(), pix_fmt="yuv444p", options=options)
+            compare(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,400 @@
+"""Sampling real clips: which frames come out, and what becomes of bad and odd files."""
+
+import multiprocessing
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.clips import (
+    COUNT,
+    ODD_CLIPS,
+    STEP,
+    cut_after,
+    face_frame,
+    numbered_frames,
+    read_number,
+    write_clip,
+    write_face_clip,
+)
+from workflow_scripts.lib import video
+from workflow_scripts.lib.video import (
+    Frame,
+    SampledVideo,
+    VideoStatus,
+    load_frames,
+    sample_frames,
+    save_frames,
+)
+
+WANTED = list(range(0, COUNT * STEP, STEP))
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def odd_clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """Every odd clip, made once."""
+    folder = tmp_path_factory.mktemp("odd")
+    paths = {name: folder / f"{name}.mp4" for name in ODD_CLIPS}
+    for name, path in paths.items():
+        ODD_CLIPS[name].make(path)
+    yield paths
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 300 frames, each showing its number, with B-frames and several key frames."""
+    path = tmp_path_factory.mktemp("numbered") / "numbered.mp4"
+    options = {"preset": "veryfast", "bf": "3", "g": "48", "crf": "30"}
+    write_clip(path, numbered_frames(300), options=options)
+    return path
+
+
+def same(one: SampledVideo, other: SampledVideo) -> bool:
+    return (one.status, one.detail, one.fps, len(one.frames)) == (
+        other.status,
+        other.detail,
+        other.fps,
+        len(other.frames),
+    ) and all(
+        (a.index, a.time_s) == (b.index, b.time_s) and np.array_equal(a.pixels, b.pixels)
+        for a, b in zip(one.frames, other.frames, strict=True)
+    )
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference of two pictures, in grey levels."""
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+# What comes out of good clips
+
+
+def test_wanted_frames_are_those_of_a_full_read(numbered: Path) -> None:
+    capture = cv2.VideoCapture(str(numbered), cv2.CAP_FFMPEG)
+    everything = []
+    while (read := capture.read())[0]:
+        everything.append(read[1][:, :, ::-1])
+    sampled = sample_frames(numbered, COUNT, STEP)
+    assert len(everything) == 300
+    assert (sampled.status, sampled.detail, sampled.fps) == (VideoStatus.OK, "", 30.0)
+    assert [frame.index for frame in sampled.frames] == WANTED
+    assert [frame.time_s for frame in sampled.frames] == pytest.approx([i / 30 for i in WANTED])
+    for frame in sampled.frames:
+        assert frame.pixels.dtype == np.uint8
+        assert read_number(frame.pixels) == frame.index
+        np.testing.assert_array_equal(frame.pixels, everything[frame.index])
+
+
+@pytest.mark.parametrize(("count", "step"), [(1, 1), (300, 1), (3, 7), (2, 299)])
+def test_count_and_step(numbered: Path, count: int, step: int) -> None:
+    sampled = sample_frames(numbered, count, step)
+    assert sampled.status == VideoStatus.OK
+    numbers = [read_number(frame.pixels) for frame in sampled.frames]
+    assert (
+        numbers == [frame.index for frame in sampled.frames] == list(range(0, count * step, step))
+    )
+
+
+@pytest.mark.parametrize("arguments", [(0, 1, 1), (1, 0, 1), (1, 1, 0)])
+def test_arguments_below_one_are_a_mistake_of_the_caller(
+    numbered: Path, arguments: tuple[int, int, int]
+) -> None:
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        sample_frames(numbered, *arguments)
+
+
+def test_decoding_stops_at_the_last_wanted_frame(numbered: Path) -> None:
+    capture = cv2.VideoCapture(str(numbered), cv2.CAP_FFMPEG)
+    frames, decoded = video._decode(capture, COUNT, STEP, 30.0)
+    assert (len(frames), decoded, capture.get(cv2.CAP_PROP_POS_FRAMES)) == (COUNT, 181, 181)
+
+
+def test_garbage_after_the_last_wanted_frame_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    muxer = {"movflags": "faststart"}
+    write_clip(path, numbered_frames(240), options={"g": "1"}, container_options=muxer)
+    whole = sample_frames(path, COUNT, STEP)
+    cut_after(path, frame=185, garbage=np.random.default_rng(0).bytes(5000))
+    assert whole.status == VideoStatus.OK
+    assert same(sample_frames(path, COUNT, STEP), whole)
+
+
+# Every kind of odd clip
+
+
+@pytest.mark.parametrize("name", ODD_CLIPS)
+def test_odd_clip_has_its_status(odd_clips: dict[str, Path], name: str) -> None:
+    expected = ODD_CLIPS[name]
+    sampled = sample_frames(odd_clips[name], COUNT, STEP)
+    assert (sampled.status, len(sampled.frames)) == (expected.sampled, expected.frames)
+    assert [frame.index for frame in sampled.frames] == WANTED[: expected.frames]
+    times = [frame.time_s for frame in sampled.frames]
+    assert times == sorted(set(times))
+    for frame in sampled.frames:
+        assert frame.pixels.dtype == np.uint8
+        assert frame.pixels.shape == sampled.frames[0].pixels.shape
+        assert frame.pixels.shape[2] == 3
+    if expected.sampled == VideoStatus.OK:
+        assert sampled.detail == ""
+    else:
+        assert repr(str(odd_clips[name])) in sampled.detail
+        assert "\n" not in sampled.detail
+
+
+@pytest.mark.parametrize("name", ODD_CLIPS)
+def test_the_answer_is_the_same_each_time(odd_clips: dict[str, Path], name: str) -> None:
+    once = sample_frames(odd_clips[name], COUNT, STEP)
+    assert same(sample_frames(odd_clips[name], COUNT, STEP), once)
+
+
+def test_damage_is_filled_in_the_same_way_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    pictures = [face_frame(centre=(100 + i // 2, 120)) for i in range(200)]
+    write_clip(path, pictures, options={"preset": "veryfast", "g": "60"})
+    whole = sample_frames(path, COUNT, STEP)
+    content = bytearray(path.read_bytes())
+    for place in np.random.default_rng(0).integers(len(content) // 10, len(content) // 2, 20):
+        content[place] ^= 255
+    path.write_bytes(content)
+    once = sample_frames(path, COUNT, STEP)
+    assert not same(once, whole)
+    assert same(sample_frames(path, COUNT, STEP), once)
+
+
+@pytest.mark.parametrize(
+    ("name", "picture"),
+    [
+        ("plain", face_frame()),
+        ("rotated_90", face_frame(240, 320)),
+        ("rotated_180", face_frame()),
+        ("ten_bit", face_frame()),
+        ("odd_size", face_frame(161, 121, 60)),
+        ("transparent", face_frame()),
+        ("size_change", face_frame()),
+        ("format_change", face_frame()),
+        ("garbage_in_the_middle", face_frame()),
+    ],
+)
+def test_pictures_are_upright_and_rgb(
+    odd_clips: dict[str, Path], name: str, picture: np.ndarray
+) -> None:
+    turned = (picture[:, ::-1], picture[::-1], picture[:, :, ::-1])
+    for frame in sample_frames(odd_clips[name], COUNT, STEP).frames:
+        assert frame.pixels.shape == picture.shape
+        error = difference(frame.pixels, picture)
+        assert error < 5
+        assert error < min(difference(frame.pixels, other) for other in turned) / 2
+
+
+def test_greyscale_has_three_equal_channels(odd_clips: dict[str, Path]) -> None:
+    for frame in sample_frames(odd_clips["greyscale"], COUNT, STEP).frames:
+        assert (frame.pixels == frame.pixels[:, :, :1]).all()
+        assert frame.pixels.std() > 30
+
+
+@pytest.mark.parametrize(
+    ("name", "fps", "second"), [("fps_5", 5, 6.0), ("fps_60", 60, 0.5), ("size_change", 30, 1.0)]
+)
+def test_fps_and_times(odd_clips: dict[str, Path], name: str, fps: float, second: float) -> None:
+    sampled = sample_frames(odd_clips[name], COUNT, STEP)
+    assert sampled.fps == pytest.approx(fps)
+    expected = [second * i for i in range(COUNT)]
+    assert [frame.time_s for frame in sampled.frames] == pytest.approx(expected)
+
+
+def test_times_of_a_variable_frame_rate_are_the_containers(odd_clips: dict[str, Path]) -> None:
+    sampled = sample_frames(odd_clips["variable_frame_rate"], COUNT, 31)
+    period = [0.0, 0.08, 0.10]  # seconds of three frames; they take 0.12
+    expected = [0.12 * (i // 3) + period[i % 3] for i in range(0, COUNT * 31, 31)]
+    assert [frame.time_s for frame in sampled.frames] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("told", "fps", "earlier", "expected"),
+    [
+        (1.5, 30.0, 1.0, 1.5),
+        (0.0, 30.0, -float("inf"), 0.0),
+        (float("nan"), 30.0, 1.0, 2.0),
+        (float("inf"), 30.0, 1.0, 2.0),
+        (-0.08, 30.0, -float("inf"), 2.0),
+        (1.0, 30.0, 1.0, 2.0),
+        (1.0, 0.0, 1.0, 0.0),
+    ],
+)
+def test_time_is_counted_where_the_containers_is_not_sane(
+    told: float, fps: float, earlier: float, expected: float
+) -> None:
+    assert video._time_s(told, 60, fps, earlier) == expected
+
+
+@pytest.mark.parametrize("fps", [float("nan"), float("inf"), -1.0, 0.0, 90000.0])
+def test_fps_that_can_not_be_is_unknown(fps: float) -> None:
+    assert video._sane_fps(fps) == 0.0
+
+
+# What is wrong is told, and only there
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing", "does not exist"),
+        ("empty", "is empty"),
+        ("directory", "not a regular file"),
+        ("fifo", "not a regular file"),
+        ("without_index", "moov atom not found"),
+        ("audio_only", "no video stream"),
+        ("picture", "Format not on whitelist"),
+        ("playlist_ffconcat", "Format not on whitelist"),
+        ("huge", "8200x4400"),
+        ("short", "4 of 7 frames"),
+        ("cut_in_the_middle", "only 100 could be decoded"),
+    ],
+)
+def test_detail_names_the_cause(
+    odd_clips: dict[str, Path], capfd: pytest.CaptureFixture[str], name: str, words: str
+) -> None:
+    detail = sample_frames(odd_clips[name], COUNT, STEP).detail
+    assert words in detail
+    assert "@ 0x" not in detail  # an address in memory differs from run to run
+    assert capfd.readouterr() == ("", "")
+
+
+def test_damage_in_the_middle_is_not_printed(
+    odd_clips: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    sample_frames(odd_clips["garbage_in_the_middle"], COUNT, STEP)
+    assert capfd.readouterr() == ("", "")
+
+
+def _sample_as(user: int, path: Path, answer: Connection) -> None:
+    if os.geteuid() == 0:
+        os.setuid(user)
+    path.stat()  # the folder lets this user in, so only the file can be what is refused
+    answer.send(sample_frames(path, COUNT, STEP))
+
+
+def test_file_without_permission_is_unreadable() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "clip.mp4"
+        write_face_clip(path)
+        assert sample_frames(path, COUNT, STEP).status == VideoStatus.OK
+        path.chmod(0)
+        # Root may read everything, so a child gives its rights up. Forked, since that user may not
+        # be allowed to enter the folders that Python is installed in.
+        answer, question = multiprocessing.Pipe(duplex=False)
+        context = multiprocessing.get_context("fork")
+        child = context.Process(target=_sample_as, args=(NOBODY, path, question))
+        child.start()
+        question.close()
+        sampled = answer.recv()
+        child.join()
+    assert (sampled.status, sampled.frames) == (VideoStatus.UNREADABLE, ())
+    assert "Permission denied" in sampled.detail
+
+
+# Untrusted files
+
+
+@pytest.mark.parametrize("name", ["playlist_hls", "playlist_ffconcat"])
+def test_playlist_is_not_followed(odd_clips: dict[str, Path], name: str) -> None:
+    target = odd_clips[name].with_name(f"{name}-target.mp4")
+    assert sample_frames(target, COUNT, STEP).status == VideoStatus.OK
+    assert sample_frames(odd_clips[name], COUNT, STEP).status == VideoStatus.UNREADABLE
+
+
+def test_playlist_would_be_followed_without_the_whitelist(odd_clips: dict[str, Path]) -> None:
+    path = str(odd_clips["playlist_ffconcat"])
+    assert cv2.VideoCapture(path, cv2.CAP_FFMPEG).read()[0]
+
+
+@pytest.mark.parametrize("before", [None, "rtsp_flags;prefer_tcp"])
+def test_environment_is_left_as_it_was(
+    numbered: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    if before is None:
+        monkeypatch.delenv(video.OPTIONS_VARIABLE, raising=False)
+    else:
+        monkeypatch.setenv(video.OPTIONS_VARIABLE, before)
+    sample_frames(numbered, 1, 1)
+    assert os.environ.get(video.OPTIONS_VARIABLE) == before
+
+
+@pytest.mark.parametrize("name", ["é ü;x|y:z%03d.mp4", "-i.mp4", os.fsdecode(b"\xff.mp4")])
+def test_strange_names(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_face_clip(tmp_path / "clip.mp4", length=2)
+    (tmp_path / "clip.mp4").rename(path)
+    assert sample_frames(path, 2, 1).status == VideoStatus.OK
+    detail = sample_frames(path, 3, 1).detail
+    assert "2 of 3 frames" in detail
+    assert detail.isprintable()
+
+
+def test_relative_path_and_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_face_clip(tmp_path / "clip.mp4", length=1)
+    write_face_clip(tmp_path / "data:clip.mp4", length=1)  # FFmpeg's `data:` is a protocol
+    (tmp_path / "link.mp4").symlink_to("clip.mp4")
+    (tmp_path / "dangling.mp4").symlink_to("nothing.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert sample_frames(Path("clip.mp4"), 1, 1).status == VideoStatus.OK
+    assert sample_frames(Path("data:clip.mp4"), 1, 1).status == VideoStatus.OK
+    assert sample_frames(Path("link.mp4"), 1, 1).status == VideoStatus.OK
+    assert sample_frames(Path("dangling.mp4"), 1, 1).status == VideoStatus.MISSING
+    assert sample_frames(Path("clip.mp4/clip.mp4"), 1, 1).status == VideoStatus.MISSING
+
+
+# Saving
+
+
+@st.composite
+def sampled_videos(draw: st.DrawFn) -> SampledVideo:
+    sizes = draw(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), max_size=4))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    finite = st.floats(0, 1e6)
+    return SampledVideo(
+        status=draw(st.sampled_from(VideoStatus)),
+        detail=draw(st.text(st.characters(exclude_characters="\0"), max_size=20)),
+        fps=draw(finite),
+        frames=tuple(
+            Frame(
+                draw(st.integers(0, 2**40)),
+                draw(finite),
+                rng.integers(0, 256, (*size, 3), np.uint8),
+            )
+            for size in sizes
+        ),
+    )
+
+
+@given(sampled_videos())
+def test_saved_frames_come_back(tmp_path_factory: pytest.TempPathFactory, v: SampledVideo) -> None:
+    path = tmp_path_factory.mktemp("saved") / "frames.npz"
+    save_frames(path, v)
+    loaded = load_frames(path)
+    assert same(loaded, v)
+    assert isinstance(loaded.status, VideoStatus)
+    save_frames(path.with_name("again.npz"), loaded)
+    assert path.read_bytes() == path.with_name("again.npz").read_bytes()
+
+
+def test_saved_file_has_no_pickle_no_date_and_no_compression(
+    odd_clips: dict[str, Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "frames"
+    save_frames(path, sample_frames(odd_clips["short"], COUNT, STEP))
+    with zipfile.ZipFile(path) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    with np.load(path, allow_pickle=False) as arrays:
+        assert {arrays[name].dtype.kind for name in arrays} == {"U", "f", "i", "u"}

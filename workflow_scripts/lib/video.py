@@ -1,0 +1,254 @@
+"""Sampled frames of one video: decoded in order, never further than the last wanted one.
+
+Frame counts and seek positions that containers report can be wrong, so frames are counted as they
+come out of the decoder, and only the wanted ones are converted to RGB.
+
+Videos are untrusted. The decoder is given an absolute path to a regular file and may open nothing
+but local files in the containers of `CONTAINERS`: a playlist that is called `.mp4` could otherwise
+make it read other files or addresses. What is wrong with a video is returned as a status and a
+sentence, not raised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+
+from workflow_scripts.lib.run import written_aside
+
+__all__ = ["Frame", "SampledVideo", "VideoStatus", "load_frames", "sample_frames", "save_frames"]
+
+# Demuxers of FFmpeg that hold the video themselves. Playlists (hls, concat, dash), still pictures,
+# text (tty) and raw streams, which match too easily what is no video, are left out.
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
+OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # OpenCV reads it each time it opens a file
+OPTIONS = f"protocol_whitelist;file|format_whitelist;{CONTAINERS}"
+MAX_PIXELS = 8192 * 4320  # a frame of DCI 8K; a small file can claim far more and fill the memory
+MAX_FPS = 1000.0  # more is a broken header
+MAX_FAILED_GRABS = 100  # each loses one damaged packet; at the end of a video they cost nothing
+
+
+class VideoStatus(StrEnum):
+    """What became of a video; one status for the whole workflow."""
+
+    OK = "ok"  # every wanted frame was read and gave a crop
+    PARTIAL = "partial"  # some sampled frames gave no crop
+    TOO_SHORT = "too_short"  # fewer frames than wanted; those that exist are used
+    MISSING = "missing"  # no such file
+    UNREADABLE = "unreadable"  # no regular file, empty, no permission, or nothing to decode
+    NO_FACE = "no_face"  # no sampled frame shows a face
+    LOW_CONFIDENCE = "low_confidence"  # no face reached the confidence threshold
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A sampled picture: (height, width, 3) uint8 RGB, upright, `time_s` seconds into the video.
+
+    `index` counts the frames that the decoder gave, from 0.
+    """
+
+    index: int
+    time_s: float
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class SampledVideo:
+    """The frames of a video, in order. `fps` is 0.0 where it is unknown. `detail` is a sentence
+    for people on what is wrong and what to do; empty when the status is `ok`."""
+
+    status: VideoStatus
+    detail: str
+    fps: float
+    frames: tuple[Frame, ...]
+
+
+def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
+    """Read the frames 0, step, 2*step, ... of a video: `count` of them.
+
+    A wanted frame that can't be decoded is replaced by the next one that can. Rotation metadata is
+    applied; greyscale, 10-bit and alpha become 8-bit RGB. Frames whose size differs from the first
+    one's are scaled to it. Times are the container's where they are sane, else index / fps.
+
+    One thread decodes: how FFmpeg fills in damaged places depends on their number, and with a job
+    per video more threads only cost.
+
+    What FFmpeg prints is held back by redirecting the process's stderr meanwhile, so call this from
+    one thread at a time.
+    """
+    if min(count, step) < 1:
+        raise ValueError(f"count and step must be 1 or more: {count}, {step}.")
+    if refused := _refuse(path):
+        return refused
+    name = repr(str(path))
+    with _captured_stderr() as messages, _opened(path) as capture:
+        if not capture.isOpened():
+            cause = (_said(messages) or ["no video stream found"])[-1]
+            return _unreadable(
+                f"{name} holds no video that can be decoded ({cause}): "
+                "fetch it again, or convert it to MP4."
+            )
+        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if width * height > MAX_PIXELS:
+            return _unreadable(
+                f"{name} has frames of {width}x{height} pixels, more than the {MAX_PIXELS} that "
+                "are read: scale it down."
+            )
+        fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
+        frames, decoded = _decode(capture, count, step, fps)
+    if not frames:
+        return _unreadable(f"No frame of {name} could be decoded: fetch it again.")
+    if len(frames) < count:
+        detail = (
+            f"{name} gave {len(frames)} of {count} frames, one every {step}, since only {decoded} "
+            "could be decoded: it is short or damaged; use a longer or undamaged copy."
+        )
+        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames)
+    return SampledVideo(VideoStatus.OK, "", fps, frames)
+
+
+def save_frames(path: Path, video: SampledVideo) -> None:
+    """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
+
+    Arrays: status, detail (str) · fps (float64) · index (n,) int64 · time_s (n,) float64 · and,
+    since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
+    """
+    pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
+    with written_aside(path) as aside, aside.open("wb") as out:
+        np.savez(
+            out,
+            status=np.array(video.status.value),
+            detail=np.array(video.detail),
+            fps=np.array(video.fps, np.float64),
+            index=np.array([frame.index for frame in video.frames], np.int64),
+            time_s=np.array([frame.time_s for frame in video.frames], np.float64),
+            **pixels,
+        )
+
+
+def load_frames(path: Path) -> SampledVideo:
+    """Read what `save_frames` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        places = zip(arrays["index"].tolist(), arrays["time_s"].tolist(), strict=True)
+        return SampledVideo(
+            status=VideoStatus(str(arrays["status"])),
+            detail=str(arrays["detail"]),
+            fps=float(arrays["fps"]),
+            frames=tuple(
+                Frame(index, time_s, arrays[f"pixels_{i}"])
+                for i, (index, time_s) in enumerate(places)
+            ),
+        )
+
+
+def _unreadable(detail: str) -> SampledVideo:
+    return SampledVideo(VideoStatus.UNREADABLE, detail, 0.0, ())
+
+
+def _refuse(path: Path) -> SampledVideo | None:
+    """Why a path must not be given to the decoder; None where it may."""
+    name = repr(str(path))
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # to open a FIFO is to wait for a writer
+            return _unreadable(f"{name} is not a regular file: give the path of a video file.")
+        if found.st_size == 0:
+            return _unreadable(f"{name} is empty: fetch it again.")
+        path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        detail = f"{name} does not exist: correct the path in the manifest, or fetch the file."
+        return SampledVideo(VideoStatus.MISSING, detail, 0.0, ())
+    except OSError as error:
+        return _unreadable(
+            f"{name} can't be read ({error.strerror}): "
+            "let this user read the file and enter its folders."
+        )
+    return None
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    """Open a video with FFmpeg, held to local files and to `CONTAINERS`."""
+    before = os.environ.get(OPTIONS_VARIABLE)
+    os.environ[OPTIONS_VARIABLE] = OPTIONS
+    try:
+        # Bytes: OpenCV crashes on a str with a byte that is not UTF-8.
+        encoded: Any = os.fsencode(path.absolute())
+        capture = cv2.VideoCapture(encoded, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    finally:
+        if before is None:
+            del os.environ[OPTIONS_VARIABLE]
+        else:
+            os.environ[OPTIONS_VARIABLE] = before
+    try:
+        yield capture
+    finally:
+        capture.release()
+
+
+def _decode(
+    capture: cv2.VideoCapture, count: int, step: int, fps: float
+) -> tuple[tuple[Frame, ...], int]:
+    """The wanted frames, and how many were decoded to get them."""
+    frames: list[Frame] = []
+    decoded = failed = 0
+    while len(frames) < count and failed < MAX_FAILED_GRABS:
+        if not capture.grab():
+            failed += 1
+            continue
+        failed = 0
+        if decoded >= len(frames) * step:
+            retrieved, bgr = capture.retrieve()
+            if retrieved:
+                told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                earlier = frames[-1].time_s if frames else -math.inf
+                time_s = _time_s(told, decoded, fps, earlier)
+                frames.append(Frame(decoded, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)))
+        decoded += 1
+    return tuple(frames), decoded
+
+
+def _time_s(told: float, index: int, fps: float, earlier: float) -> float:
+    """The container's time where it is sane and later than `earlier`, else index / fps, s; 0.0
+    where neither is known."""
+    if math.isfinite(told) and told >= 0 and told > earlier:
+        return told
+    return index / fps if fps else 0.0
+
+
+def _sane_fps(fps: float) -> float:
+    return fps if 0 < fps <= MAX_FPS else 0.0
+
+
+@contextlib.contextmanager
+def _captured_stderr() -> Iterator[IO[bytes]]:
+    """Collect what native code prints: FFmpeg tells the cause of a failure nowhere else."""
+    with tempfile.TemporaryFile() as messages:
+        screen = os.dup(2)
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield messages
+        finally:
+            os.dup2(screen, 2)
+            os.close(screen)
+
+
+def _said(messages: IO[bytes]) -> list[str]:
+    """What FFmpeg printed, without the address in memory before each message."""
+    messages.seek(0)
+    found = re.findall(rb"^\[\w[^\]]* @ 0x[0-9a-f]+\] (.+)$", messages.read(), re.MULTILINE)
+    texts = (message.decode(errors="replace")[:200] for message in found)
+    return ["".join(letter for letter in text if letter.isprintable()) for text in texts]
