@@ -59,6 +59,12 @@ def test_completing_twice_changes_nothing():
     }
 
 
+def test_experiments_keep_the_files_order():
+    names = [f"e{(7 * i) % 20}" for i in range(20)]
+    experiments = {name: {"features": "pixels", "model": "dummy"} for name in names}
+    assert list(complete_config({**MINIMAL, "experiments": experiments})["experiments"]) == names
+
+
 def experiment(**changes):
     return {"experiments": {"e": {"features": "pixels", "model": "dummy", **changes}}}
 

@@ -46,10 +46,13 @@ def test_every_parameter_is_the_estimators_own(name):
     assert MODELS[name].has_importance == hasattr(fitted(name), "feature_importances_")
 
 
-def test_same_scores_whatever_the_number_of_threads():
+def test_same_scores_and_bytes_whatever_the_number_of_threads(tmp_path):
     matrix, _ = data()
     one, two = fitted("random_forest", 1), fitted("random_forest", 2)
     assert (fake_scores(one, matrix) == fake_scores(two, matrix)).all()
+    save_model(tmp_path / "one", fitted("random_forest", 1))
+    save_model(tmp_path / "two", fitted("random_forest", 2))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_same_bytes_in_another_process(tmp_path):

@@ -59,8 +59,9 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
         for key, part in properties.items()
         if key in value or "default" in part
     }
-    for key in value.keys() - properties.keys():
-        complete[key] = _with_defaults(value[key], other) if isinstance(other, dict) else value[key]
+    for key in value:  # in the file's order, which is the report's
+        if key not in properties:
+            complete[key] = _with_defaults(value[key], other if isinstance(other, dict) else {})
     return complete
 
 

@@ -82,9 +82,11 @@ def fake_scores(model: Any, matrix: np.ndarray) -> np.ndarray:
 
 
 def save_model(path: Path, model: Any) -> None:
-    """Write `model` with skops, the same bytes for the same model."""
+    """Write `model` with skops, the same bytes for the same model, whatever trained it."""
     import skops.io
 
+    if hasattr(model, "n_jobs"):
+        model.n_jobs = None
     with written_aside(path) as aside:
         aside.write_bytes(_without_addresses(skops.io.dumps(model)))
 

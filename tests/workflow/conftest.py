@@ -1,0 +1,182 @@
+"""Real runs of the workflow, in copies of the project, on small clips made here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from tests.clips import face_frame, write_clip
+from workflow_scripts.lib.manifest import Video, write_manifest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ["Snakefile", "rules", "workflow_scripts", "config", "profiles", "report", "envs", "docs"]
+PEOPLE = 6
+SMALL_FOREST = {
+    "features": "pixels",
+    "side": 16,
+    "model": "random_forest",
+    "params": {"n_estimators": 10},
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project with a config for a small run."""
+
+    root: Path
+
+    def snakemake(self, *arguments, check=True):
+        """Run snakemake in the copy as a user would; the small run is chosen by its config."""
+        ended = subprocess.run(
+            self.command(*arguments), cwd=self.root, capture_output=True, text=True, check=False
+        )
+        if check:
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended
+
+    def command(self, *arguments, configfile="small.yaml"):
+        """The command line of `snakemake`."""
+        snakemake = Path(sys.executable).with_name("snakemake")
+        return [str(snakemake), "--configfile", configfile, *map(str, arguments)]
+
+    @property
+    def results(self):
+        """Where the small run's results lie."""
+        return self.root / "results/small"
+
+    def configure(self, **changes):
+        """Change keys of the small run's config."""
+        path = self.root / "small.yaml"
+        config = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**config, **changes}))
+
+    def planned(self, *arguments):
+        """The number of jobs that a dry run plans, by rule."""
+        output = self.snakemake("-n", *arguments).stdout
+        lines = [line.split() for line in output.splitlines()]
+        jobs = [line for line in lines if len(line) == 2 and line[1].isdecimal()]
+        jobs = [line for line in jobs if line[0].isidentifier()]
+        return {rule: int(count) for rule, count in jobs if rule != "total"}
+
+
+def copy_project(target: Path, source: Path = ROOT) -> Project:
+    """Copy the project's parts, with their times of change."""
+    for part in PARTS:
+        if (source / part).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source / part, target / part, ignore=ignored)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / part, target / part)
+    return Project(target)
+
+
+def person(number: int) -> np.ndarray:
+    """A frame (240, 320, 3) that shows one of several people: one face in several tones."""
+    tones = np.array([1.0, 1.0, 1.0]) - 0.07 * (np.arange(3) - number % 3) * (number / PEOPLE)
+    return np.clip(face_frame(centre=(140 + 6 * number, 110)) * tones, 0, 255).astype(np.uint8)
+
+
+def forged(picture: np.ndarray) -> np.ndarray:
+    """The same frame with its middle passed through a low resolution, as a swap does."""
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (width // 3, height // 3), interpolation=cv2.INTER_AREA)
+    blurred = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    mask = np.zeros((height, width, 1), np.float32)
+    mask[60:170, 90:230] = 1
+    mask = cv2.GaussianBlur(mask, (0, 0), 8)[:, :, None]
+    return (picture * (1 - mask) + blurred * mask).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory) -> list[Video]:
+    """A real and a fake clip of each person; the fakes pair neighbours."""
+    folder = tmp_path_factory.mktemp("videos")
+    rows = []
+    for number in range(PEOPLE):
+        other = number ^ 1
+        for label in ("real", "fake"):
+            picture = person(number) if label == "real" else forged(person(number))
+            path = folder / f"{label} {number}.mp4"
+            rng = np.random.default_rng(number)
+            noisy = [
+                np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+                for _ in range(4)
+            ]
+            write_clip(path, (noisy[i // 30 % 4] for i in range(185)))
+            source = f"p{other}" if label == "fake" else ""
+            rows.append(Video(f"{label}{number}", str(path), label, "", f"p{number}", source))
+    return rows
+
+
+def small_project(target: Path, videos: list[Video]) -> Project:
+    """A copy of the project, ready to run on `videos`."""
+    project = copy_project(target)
+    write_manifest(project.root / "small.tsv", videos)
+    project.configure(
+        run="small",
+        manifest="small.tsv",
+        faces={"size": 64},
+        splits={"protocols": ["identity", "frame"], "test_share": 0.34},
+        evaluation={"bootstrap": 50},
+        experiments={"forest": SMALL_FOREST, "dummy": {"features": "pixels", "model": "dummy"}},
+    )
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, videos) -> Project:
+    """A small run that has ended well. Tests that change something take a `copy`."""
+    project = small_project(tmp_path_factory.mktemp("finished") / "project", videos)
+    project.snakemake()
+    return project
+
+
+@pytest.fixture
+def copy(tmp_path, finished) -> Project:
+    """A copy of the finished run that a test may change."""
+    target = tmp_path / "project"
+    shutil.copytree(finished.root, target, symlinks=True)
+    return Project(target)
+
+
+def fingerprint(results: Path) -> dict[str, str]:
+    """Hashes of all that must be the same bytes in every run: everything but logs and measured
+    cost."""
+    hashes = {}
+    for path in sorted(results.rglob("*")):
+        name = str(path.relative_to(results))
+        if not path.is_file() or name.startswith(("logs/", ".")) or "run_times" in name:
+            continue
+        hashes[name] = hashlib.sha256(_without_cost(path)).hexdigest()
+    return hashes
+
+
+def _without_cost(path: Path) -> bytes:
+    if path.name == "model.json":
+        card = json.loads(path.read_text())
+        del card["cost"]
+        return json.dumps(card).encode()
+    if path.name == "leaderboard.tsv":
+        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        kept = [i for i, name in enumerate(rows[0]) if not name.startswith("train_")]
+        return "\n".join("\t".join(row[i] for i in kept) for row in rows).encode()
+    if path.name == "leaderboard.html":
+        return b""
+    return path.read_bytes()
+
+
+def quiet_environment() -> dict[str, str]:
+    """This environment without what would choose another profile."""
+    return {key: value for key, value in os.environ.items() if key != "SNAKEMAKE_PROFILE"}

@@ -1,0 +1,59 @@
+"""Bad videos end in their status, and the run goes on; too many of them stop it."""
+
+import csv
+import json
+
+import pytest
+
+from tests.clips import ODD_CLIPS
+from tests.workflow.conftest import small_project
+from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.video import VideoStatus
+
+USABLE = {VideoStatus.OK, VideoStatus.PARTIAL, VideoStatus.TOO_SHORT}
+
+
+@pytest.fixture(scope="module")
+def odd_run(tmp_path_factory, videos):
+    """A run over every kind of odd clip, besides the good ones, that accepts the losses."""
+    folder = tmp_path_factory.mktemp("odd")
+    rows = list(videos)
+    for number, (name, clip) in enumerate(ODD_CLIPS.items()):
+        path = folder / f"{name}.mp4"
+        clip.make(path)
+        rows.append(Video(name, str(path), ("real", "fake")[number % 2]))
+    project = small_project(folder / "project", rows)
+    project.configure(quality={"max_rejected_fraction": 0.6})
+    project.snakemake()
+    return project
+
+
+@pytest.mark.parametrize("name", ODD_CLIPS)
+def test_ends_in_its_status(odd_run, name):
+    clip = ODD_CLIPS[name]
+    status = json.loads((odd_run.results / f"faces/{name}.json").read_text())
+    assert status["status"] == clip.final, status["detail"]
+    assert status["frames_sampled"] == clip.frames
+    assert (status["crops"] > 0) == (clip.final in USABLE)
+    assert bool(status["detail"]) == (clip.final != VideoStatus.OK)
+
+
+def test_the_run_goes_on(odd_run):
+    with (odd_run.results / "quality.tsv").open(newline="") as lines:
+        rows = {row["video_id"]: row for row in csv.DictReader(lines, delimiter="\t")}
+    for name, clip in ODD_CLIPS.items():
+        assert rows[name]["status"] == clip.final
+    assert (odd_run.results / "leaderboard.tsv").is_file()
+
+
+def test_too_many_stop_the_run_with_a_message(odd_run):
+    odd_run.configure(quality={"max_rejected_fraction": 0.1})
+    ended = odd_run.snakemake(check=False)
+    assert ended.returncode == 1
+    output = ended.stdout + ended.stderr
+    assert "quality.max_rejected_fraction = 0.1 allows" in output
+    assert "results/small/quality.tsv" in output
+    assert "Traceback" not in output
+    assert (odd_run.results / "quality.tsv").is_file()
+    odd_run.configure(quality={"max_rejected_fraction": 0.6})
+    odd_run.snakemake()

@@ -1,0 +1,106 @@
+"""The three ways of use as typed, and what a user sees who got something wrong."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import ROOT, copy_project, quiet_environment
+from workflow_scripts.lib.manifest import read_manifest
+
+SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
+
+
+def snakemake(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [SNAKEMAKE, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=quiet_environment(),
+    )
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """A fresh copy of the project, where nothing has run yet."""
+    return copy_project(tmp_path / "project").root
+
+
+def test_a_bare_dry_run_plans_the_demo(fresh):
+    ended = snakemake("-n", cwd=fresh)
+    assert ended.returncode == 0, ended.stderr
+    n_videos = len(read_manifest(ROOT / "config/demo.tsv"))
+    for rule in ("make_demo_video", "sample_frames", "crop_faces"):
+        assert re.search(rf"^{rule} +{n_videos}$", ended.stdout, re.MULTILINE)
+    assert not (fresh / "results").exists()
+
+
+def test_rulegraph_is_a_graph(fresh):
+    ended = snakemake("--rulegraph", cwd=fresh)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("digraph")
+    for rule in ("sample_frames", "crop_faces", "build_store", "train_model", "leaderboard"):
+        assert rule in ended.stdout
+
+
+@pytest.mark.parametrize("name", [p.name for p in sorted((ROOT / "config").glob("*.yaml"))])
+def test_every_shipped_config_plans(fresh, name):
+    config = yaml.safe_load((fresh / "config" / name).read_text())
+    manifest = fresh / config["manifest"]
+    if not manifest.exists():  # the user's own videos: two that are not there will do
+        manifest.write_text("video_id\tpath\tlabel\nr\tr.mp4\treal\nf\tf.mp4\tfake\n")
+    ended = snakemake("-n", "--configfile", f"config/{name}", cwd=fresh)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    jobs = len(config["splits"]["protocols"]) * len(config["experiments"])
+    assert re.search(rf"^train_model +{jobs}$", ended.stdout, re.MULTILINE)
+
+
+def test_a_runs_file_inherits_nothing_from_the_demo(fresh):
+    (fresh / "mine.yaml").write_text("run: mine\nmanifest: config/demo.tsv\n")
+    ended = snakemake("-n", "--configfile", "mine.yaml", cwd=fresh)
+    assert ended.returncode == 0, ended.stderr
+    # the default has one protocol and one experiment; the demo has more of both
+    assert re.search(r"^train_model +1$", ended.stdout, re.MULTILINE)
+    assert "results/demo" not in ended.stdout
+
+
+def test_single_values_can_be_set(fresh):
+    ended = snakemake("-n", "--config", "run=other", cwd=fresh)
+    assert ended.returncode == 0, ended.stderr
+    assert "results/other/leaderboard.tsv" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("run: mine\n", "'manifest' is a required property"),
+        ("run: mine\nmanifest: none.tsv\n", "The manifest none.tsv does not exist"),
+        ("run: mine\nmanifest: bad.tsv\n", "Line 2, column label: 'maybe' is not allowed"),
+        (
+            "run: mine\nmanifest: config/demo.tsv\nfaces: {size: 9}\n",
+            "faces.size: 9 is not allowed",
+        ),
+        ("run: mine\nmanifest: config/demo.tsv\nfces: {}\n", "unknown key 'fces'"),
+    ],
+)
+def test_mistakes_are_explained_without_a_traceback(fresh, config, message):
+    (fresh / "bad.tsv").write_text("video_id\tpath\tlabel\na\ta.mp4\tmaybe\n")
+    (fresh / "mine.yaml").write_text(config)
+    ended = snakemake("-n", "--configfile", "mine.yaml", cwd=fresh)
+    assert ended.returncode == 1
+    output = ended.stdout + ended.stderr
+    assert message in output
+    assert "Traceback" not in output
+
+
+def test_a_profile_of_ones_own_is_not_overruled(fresh):
+    (fresh / "mine").mkdir()
+    (fresh / "mine/config.yaml").write_text("cores: 1\n")
+    ended = snakemake("--profile", "mine", "resources/detector/pnet.onnx", cwd=fresh)
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(r"^Provided cores: 1\b", ended.stderr, re.MULTILINE)

@@ -1,0 +1,92 @@
+"""Nothing is computed twice: an edit re-runs what it concerns, and only that."""
+
+from dataclasses import replace
+
+from tests.clips import write_clip
+from tests.workflow.conftest import PEOPLE, forged, person
+from workflow_scripts.lib.manifest import write_manifest
+
+PER_VIDEO = {"sample_frames", "crop_faces"}
+
+
+def append(project, name):
+    path = project.root / "workflow_scripts" / name
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def test_an_edited_row_leaves_the_videos_alone(copy, videos):
+    rows = [replace(video, method="swap") if video.label == "fake" else video for video in videos]
+    write_manifest(copy.root / "small.tsv", rows)
+    planned = copy.planned()
+    assert not PER_VIDEO & planned.keys()
+    assert planned["build_store"] == 1
+    assert planned["train_model"] == 4
+
+
+def test_a_new_row_runs_that_video_only(copy, videos):
+    rows = [*videos, replace(videos[0], video_id="again")]
+    write_manifest(copy.root / "small.tsv", rows)
+    planned = copy.planned()
+    assert planned["sample_frames"] == planned["crop_faces"] == planned["build_store"] == 1
+
+
+def test_another_file_for_a_row_runs_that_video_only(copy, videos):
+    rows = [replace(videos[0], path=videos[1].path), *videos[1:]]
+    write_manifest(copy.root / "small.tsv", rows)
+    planned = copy.planned()
+    assert planned["sample_frames"] == planned["crop_faces"] == 1
+
+
+def test_a_changed_video_runs_that_video_only(copy, videos, tmp_path):
+    mine = tmp_path / "mine.mp4"
+    write_clip(mine, [person(0)] * 185)
+    write_manifest(copy.root / "small.tsv", [replace(videos[0], path=str(mine)), *videos[1:]])
+    copy.snakemake()
+    write_clip(mine, [forged(person(0))] * 185)
+    planned = copy.planned()
+    assert planned["sample_frames"] == planned["crop_faces"] == 1
+    assert len(videos) == 2 * PEOPLE
+
+
+def test_an_edited_module_runs_what_imports_it(copy):
+    append(copy, "lib/splits.py")
+    planned = copy.planned()
+    assert not (PER_VIDEO | {"build_store", "quality_table"}) & planned.keys()
+    assert planned["split_videos"] == 2
+    assert planned["train_model"] == planned["evaluate_model"] == 4
+
+
+def test_an_edited_face_module_spares_the_sampling_of_nothing(copy, videos):
+    append(copy, "lib/faces.py")
+    planned = copy.planned()
+    # the frames were temporary, so they have to be sampled again for the faces
+    assert planned["crop_faces"] == planned["sample_frames"] == len(videos)
+    assert "export_detector" not in planned
+
+
+def test_an_edited_script_runs_its_rule(copy):
+    append(copy, "plot_roc.py")
+    assert copy.planned() == {"plot_roc": 2, "all": 1}
+
+
+def test_another_margin_cuts_again_and_another_seed_only_splits(copy, videos):
+    copy.configure(seed=2)
+    planned = copy.planned()
+    assert not PER_VIDEO & planned.keys()
+    assert planned["split_videos"] == 2
+    copy.configure(faces={"size": 64, "margin": 1.0})
+    assert copy.planned()["crop_faces"] == len(videos)
+
+
+def test_one_more_experiment_trains_only_that(copy):
+    forest = {
+        "features": "pixels",
+        "side": 16,
+        "model": "extra_trees",
+        "params": {"n_estimators": 5},
+    }
+    dummy = {"features": "pixels", "model": "dummy"}
+    copy.configure(experiments={"trees": forest, "dummy": dummy})
+    planned = copy.planned()
+    assert planned["train_model"] == planned["evaluate_model"] == 2
+    assert not (PER_VIDEO | {"build_store", "split_videos"}) & planned.keys()
