@@ -32,6 +32,8 @@ rule crop_faces:
         strip="<results>/faces/{video}.jpg",
     log:
         "<logs>/crop_faces/{video}.log",
+    # before further videos are sampled, so that the frames that wait on disk stay few
+    priority: 1
     conda:
         DETECTOR_ENV
     resources:

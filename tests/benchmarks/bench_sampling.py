@@ -10,9 +10,6 @@ FaceForensics++.
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tests.benchmarks.measure import cost_of_way
 from workflow_scripts.lib.video import sample_frames
 
 COUNT, STEP = 7, 30
-RUNS = 5
 
 
 def in_order(path: Path) -> list[np.ndarray]:
@@ -70,35 +67,22 @@ def texture(count: int = 500, width: int = 1280, height: int = 720) -> Iterator[
         yield np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def cpu_of(way: str, path: Path) -> float:
-    """CPU seconds, user and system, of a process that samples `path`."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_sampling", "--way", way, str(path)]
-    threads = {"OMP_NUM_THREADS": "1"}  # as Snakemake sets it for a job of one thread
-    child = subprocess.Popen(command, env=os.environ | threads)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"'{way}' failed on {path}.")
-    return usage.ru_utime + usage.ru_stime
-
-
 def compare(path: Path) -> None:
     """Print the table for one video."""
     ours = WAYS["in order"](path)
-    costs = [[cpu_of(way, path) for way in WAYS] for _ in range(RUNS)]
-    medians = np.median(costs, axis=0)
+    costs = {way: cost_of_way("tests.benchmarks.bench_sampling", way, path).cpu_s for way in WAYS}
     print(f"{'way':<16} {'CPU s':>6} {'ratio':>6}  pixels")
-    for (way, sample), cost in zip(WAYS.items(), medians, strict=True):
+    for way, sample in WAYS.items():
         pixels = "identical" if np.array_equal(sample(path), ours) else "DIFFERENT"
-        print(f"{way:<16} {cost:6.2f} {cost / medians[0]:6.2f}  {pixels}")
+        print(f"{way:<16} {costs[way]:6.2f} {costs[way] / costs['in order']:6.2f}  {pixels}")
 
 
-def main() -> None:
+def main(command_line: list[str] | None = None) -> None:
     """Compare the ways, or, as a child, go one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", type=Path, nargs="?", help="a video of at least 181 frames")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command_line)
     if arguments.way:
         WAYS[arguments.way](arguments.video)
     elif arguments.video:

@@ -1,0 +1,85 @@
+"""What Snakemake and process start add to each per-video job, and a projection from it.
+
+    python -m tests.benchmarks.bench_workflow [VIDEO]
+
+Runs the real workflow up to the faces on copies of one video, in two sizes. The CPU that the
+operating system counted, less what the jobs say of themselves in their logs, is Snakemake's own and
+that of the shells it starts; what a job costs on a file that is no video is process start. Without
+VIDEO a 720p clip is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from tests.benchmarks.bench_sampling import texture
+from tests.benchmarks.measure import ONE_THREAD, cost_of
+from tests.clips import write_clip
+from tests.workflow.conftest import Project, small_project
+from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.run import read_cost
+
+SIZES = (25, 100)
+STUDY = 2000
+STAGES = ("sample_frames", "crop_faces")
+
+
+def videos(path: Path, count: int) -> list[Video]:
+    """`count` rows that name the same file, half of them real."""
+    return [Video(f"v{i}", str(path), ("real", "fake")[i % 2]) for i in range(count)]
+
+
+def run(folder: Path, path: Path, count: int) -> tuple[float, float, dict[str, float]]:
+    """Run up to the faces; returns seconds, Snakemake's own CPU per job, and each stage's CPU."""
+    project = small_project(folder / f"{path.stem}{count}", videos(path, count))
+    project.configure(faces={"size": 320})
+    targets = [f"results/small/faces/v{i}.json" for i in range(count)]
+    command = project.command("--quiet", "all", "--", *targets)
+    start = time.monotonic()
+    cost = cost_of(command, ONE_THREAD, str(project.root))
+    wall = time.monotonic() - start
+    stages = {stage: _mean_cost(project, stage) for stage in STAGES}
+    own = (cost.cpu_s - count * sum(stages.values())) / (len(STAGES) * count)
+    return wall, own, stages
+
+
+def _mean_cost(project: Project, stage: str) -> float:
+    logs = list((project.results / "logs" / stage).iterdir())
+    return sum(read_cost(log)["cpu_s"] for log in logs) / len(logs)
+
+
+def main(command_line: list[str] | None = None) -> None:
+    """Measure, and project the reference study's 2,000 videos on this machine."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("video", type=Path, nargs="?", help="a video of at least 181 frames")
+    video = parser.parse_args(command_line).video
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if not video:
+            video = folder / "texture.mp4"
+            write_clip(video, texture(300))
+        empty = folder / "empty.mp4"
+        empty.touch()
+        _, _, starting = run(folder, empty, SIZES[0])
+        print(f"{'videos':>7} {'wall s':>7} {'Snakemake CPU s per job':>24}", end="")
+        print("".join(f" {stage + ' CPU s (start)':>28}" for stage in STAGES))
+        for count in SIZES:
+            wall, own, stages = run(folder, video.absolute(), count)
+            print(f"{count:7} {wall:7.1f} {own:24.2f}", end="")
+            for stage in STAGES:
+                print(f" {stages[stage]:20.2f} ({starting[stage]:5.2f})", end="")
+            print()
+        cpu = STUDY * (sum(stages.values()) + len(STAGES) * own)
+        cores = os.cpu_count() or 1
+        print(
+            f"{STUDY} such videos, up to the faces: {cpu / 3600:.1f} CPU h, "
+            f"{STUDY * wall / count / 60:.0f} min on the {cores} cores of this machine."
+        )
+
+
+if __name__ == "__main__":
+    main()
