@@ -7,9 +7,8 @@ from datetime import date
 
 from tests.benchmarks import bench_faces, bench_sampling, bench_store, bench_workflow
 
-print(
-    f"{date.today()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-)
+machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+print(f"{date.today()}, {machine}, Python {platform.python_version()}")
 for title, benchmark, arguments in (
     ("Sampling 7 frames of one video", bench_sampling, sys.argv[1:]),
     ("Face stage of one video", bench_faces, sys.argv[1:]),

@@ -4,7 +4,8 @@
 
 Each way is a process of its own that reads the sampled frames, finds faces, and writes crops,
 status and picture as the workflow does. "warm" is a detector in a process that stays: the cost of
-finding the faces of one more video, without starting, loading or writing anything. Without VIDEO a 720p clip is made.
+finding the faces of one more video, without starting, loading or writing anything. Without VIDEO a
+720p clip is made.
 """
 
 from __future__ import annotations
