@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workflow_scripts.lib.detector import export_models
+from workflow_scripts.lib.detector_export import export_models
 
 
 def main(output_folder: Path) -> None:

@@ -22,7 +22,8 @@ from tests.benchmarks.bench_sampling import COUNT, STEP, texture
 from tests.benchmarks.measure import cost_of_way
 from workflow_scripts import crop_faces
 from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.detector import export_models, make_detector
+from workflow_scripts.lib.detector import make_detector
+from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.video import Frame, load_frames, sample_frames, save_frames
 
 MODULE = "tests.benchmarks.bench_faces"

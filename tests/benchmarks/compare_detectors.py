@@ -22,7 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts.lib.detector import Detection, export_models, make_detector
+from workflow_scripts.lib.detector import Detection, make_detector
+from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.run import cost_so_far
 from workflow_scripts.lib.video import load_frames, sample_frames, save_frames
 

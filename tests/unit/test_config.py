@@ -85,6 +85,10 @@ def experiment(**changes):
         (experiment(model="forest"), ["experiments.e.model", "'forest'", "random_forest"]),
         (experiment(features="pixel"), ["experiments.e.features", "'pixel'", "pixels"]),
         (experiment(params={"depth": 3}), ["experiments.e.params", "'depth'", "strategy"]),
+        (
+            {"detector": {"backend": "tensorflow", "min_face_size": 40}},
+            ["detector.min_face_size", "40", "onnxruntime"],
+        ),
         (experiment(side=640), ["experiments.e.side", "640", "faces.size"]),
     ],
 )

@@ -78,6 +78,12 @@ def _explain(error: Any) -> str:
 
 
 def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
+    detector = config["detector"]
+    if detector["backend"] == "tensorflow" and detector["min_face_size"] > 20:
+        yield (
+            f"detector.min_face_size: {detector['min_face_size']} is more than the backend "
+            "tensorflow can do, which finds nothing above 20. Lower it, or take onnxruntime."
+        )
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
         if experiment["features"] not in FEATURE_SETS:

@@ -36,6 +36,7 @@ CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # OpenCV reads it each time it opens a file
 OPTIONS = f"protocol_whitelist;file|format_whitelist;{CONTAINERS}"
 MAX_PIXELS = 8192 * 4320  # a frame of DCI 8K; a small file can claim far more and fill the memory
+MAX_SIDE = 32766  # OpenCV's own limit where the detector resamples
 MAX_FPS = 1000.0  # more is a broken header
 MAX_FAILED_GRABS = 100  # each loses one damaged packet; at the end of a video they cost nothing
 
@@ -102,10 +103,10 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
             )
         width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
         height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if width * height > MAX_PIXELS:
+        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
             return _unreadable(
-                f"{name} has frames of {width}x{height} pixels, more than the {MAX_PIXELS} that "
-                "are read: scale it down."
+                f"{name} has frames of {width}x{height} pixels; up to {MAX_PIXELS} pixels and "
+                f"{MAX_SIDE} a side are read: scale it down."
             )
         fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
         frames, decoded = _decode(capture, count, step, fps)
