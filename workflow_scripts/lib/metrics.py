@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import auc, roc_curve
 
 __all__ = ["evaluate", "video_scores"]
 
@@ -118,16 +117,24 @@ def _counted(cells: np.ndarray) -> dict[str, np.ndarray]:
 def _ranked(
     labels: np.ndarray, scores: np.ndarray, group_of: np.ndarray, draws: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """AUC and equal error rate for each row of `draws` (k, groups), each (k,)."""
+    """AUC and equal error rate for each row of `draws` (k, groups), each (k,).
+
+    The scores are sorted once for all draws; scikit-learn's `roc_curve` sorts each time, which
+    made the thousand resamples cost more than finding the faces.
+    """
+    order = np.argsort(-scores, kind="stable")
+    fake, group_of = labels[order] == 1, group_of[order]
+    last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.inf))
     found = np.full((len(draws), 2), np.nan)
     for row, draw in enumerate(draws):
         weight = draw[group_of]
-        used = weight > 0
-        if len(np.unique(labels[used])) == 2:
-            false_pos, true_pos, _ = roc_curve(
-                labels[used], scores[used], sample_weight=weight[used]
-            )
-            found[row] = auc(false_pos, true_pos), _equal_error_rate(false_pos, true_pos)
+        true_pos = np.cumsum(weight * fake)[last_of_ties]
+        false_pos = np.cumsum(weight * ~fake)[last_of_ties]
+        if true_pos[-1] and false_pos[-1]:
+            true_rate = np.append(0, true_pos / true_pos[-1])
+            false_rate = np.append(0, false_pos / false_pos[-1])
+            area = np.trapezoid(true_rate, false_rate)
+            found[row] = area, _equal_error_rate(false_rate, true_rate)
     return dict(zip(RANKED, found.T, strict=True))
 
 

@@ -58,11 +58,24 @@ def script_log(path: str | Path) -> Iterator[None]:
 def cost_so_far() -> dict[str, float]:
     """CPU seconds of all threads, and peak resident memory in MB, of this process."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return {
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_memory_mb": round(kilobytes * 1024 / 1e6, 1),
+        "peak_memory_mb": round(_peak_memory() / 1e6, 1),
     }
+
+
+def _peak_memory() -> int:
+    """Peak resident memory of this process, bytes.
+
+    On Linux, `ru_maxrss` counts the parent's memory at the time of the fork too, which is all of
+    Snakemake's; the kernel's high-water mark of this address space does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def read_cost(log: Path) -> dict[str, float]:

@@ -1,0 +1,100 @@
+"""What all scripts share: their log, their cost, their locks, and whole files."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from workflow_scripts.lib.run import UserError, hold, read_cost, write_json, written_aside
+
+SCRIPT = """
+import logging, sys
+from workflow_scripts.lib.run import UserError, script_log
+with script_log(sys.argv[1]):
+    logging.info("at work")
+    {body}
+"""
+
+
+def script(log, body):
+    """Run a script that works under `script_log`."""
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(body=body), str(log)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_log_ends_with_the_cost_and_the_screen_does_not(tmp_path):
+    ended = script(tmp_path / "log", "sum(i * i for i in range(3_000_000))")
+    assert ended.returncode == 0
+    assert ended.stderr == "at work\n"
+    cost = read_cost(tmp_path / "log")
+    assert 0.05 < cost["cpu_s"] < 60
+    assert 5 < cost["peak_memory_mb"] < 500
+
+
+def test_peak_memory_is_the_scripts_own(tmp_path):
+    mine = np.ones(100_000_000, np.uint8)  # what a large parent holds when it starts the script
+    script(tmp_path / "small", "pass")
+    assert read_cost(tmp_path / "small")["peak_memory_mb"] < 60
+    script(tmp_path / "large", "b = bytes(200_000_000); c = bytearray(b)")
+    assert read_cost(tmp_path / "large")["peak_memory_mb"] > 200
+    assert mine.all()
+
+
+def test_a_users_mistake_is_one_sentence(tmp_path):
+    ended = script(tmp_path / "log", "raise UserError('The cup is empty. Fill it.')")
+    assert ended.returncode == 1
+    assert ended.stderr == "at work\nThe cup is empty. Fill it.\n"
+    with pytest.raises(UserError, match="does not end with what its job cost"):
+        read_cost(tmp_path / "log")
+
+
+def test_a_defect_shows_its_traceback(tmp_path):
+    ended = script(tmp_path / "log", "1 / 0")
+    assert ended.returncode == 1
+    for text in (ended.stderr, (tmp_path / "log").read_text()):
+        assert "ZeroDivisionError" in text
+        assert "defect" in text
+
+
+def test_a_failed_writer_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), written_aside(path) as aside:
+        aside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_is_readable_and_has_no_nan(tmp_path):
+    write_json(tmp_path / "a.json", {"b": "ü", "a": [1, None]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"b": "ü", "a": [1, None]}
+    with pytest.raises(ValueError, match="Out of range"):
+        write_json(tmp_path / "a.json", float("nan"))
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from workflow_scripts.lib.run import hold\n"
+        "hold(Path(sys.argv[1]), wait=False); print('held', flush=True); sys.stdin.read()\n"
+    )
+    lock = tmp_path / "sub/.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(UserError, match="Another snakemake works on this run"):
+        hold(lock, wait=False)
+    holder.kill()
+    holder.communicate()
+    hold(lock, wait=False)
