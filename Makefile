@@ -32,10 +32,10 @@ lint: $(VENV)/develop ## only the checks of style and types
 bench: $(VENV)/reference ## compare cost with the peers, as ratios in one run
 	python -m tests.benchmarks
 
-docs: $(VENV)/base ## write docs/configuration.md and docs/manifest.md from the schemas
+docs: $(VENV)/base ## write the pages of docs/ that follow from schemas and registries
 	python -m workflow_scripts.make_docs
 
-pictures: $(VENV)/base ## make the README's pictures (needs graphviz, and Chromium for the page)
+pictures: $(VENV)/base ## make the pictures of README and docs from the demo (needs graphviz and Chromium)
 	python -m workflow_scripts.make_pictures
 
 lock: ## renew the hash-locked requirements in envs/ from pyproject.toml (needs uv)

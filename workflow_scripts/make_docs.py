@@ -1,5 +1,6 @@
-"""Write the pages of docs/ that describe the config and the manifest, from their schemas."""
+"""Write the pages of docs/ that follow from schemas and registries."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,32 +9,35 @@ from typing import Any
 import yaml
 
 from workflow_scripts.lib import config, manifest
+from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.models import MODELS
 
 ROOT = Path(__file__).parents[1]
-MADE = "<!-- Made by `make docs` from {schema}; edit that instead. -->\n\n"
+MADE = "<!-- Made by `make docs` from {source}; edit that instead. -->\n\n"
+TABLE_HEAD = "| key | type | default | description |\n|---|---|---|---|\n"
 
 
 def configuration_page() -> str:
     """The page on the configuration, Markdown."""
     schema = yaml.safe_load(config.SCHEMA.read_text(encoding="utf-8"))
+    keys = schema["properties"].items()
     lines = [
-        MADE.format(schema=config.SCHEMA.relative_to(ROOT)),
+        MADE.format(source=config.SCHEMA.relative_to(ROOT)),
         "# Configuration\n\n",
         f"{schema['description']}\n",
         "Choose it with `snakemake --configfile FILE`; without, `config/config.yaml` (the demo) is "
         "taken.\n",
+        f"\n## The run\n\n{TABLE_HEAD}",
+        *(
+            _row(key, part, key in schema["required"])
+            for key, part in keys
+            if not _is_section(part)
+        ),
     ]
-    for section, title in ((False, "The run"), (True, None)):
-        if title:
-            lines.append(f"\n## {title}\n\n" + _table_head())
-        for key, part in schema["properties"].items():
-            if _is_section(part) != section:
-                continue
-            if section:
-                lines.append(f"\n## `{key}`\n\n{part['description'].strip()}\n\n" + _table_head())
-                lines += _section_rows(key, part)
-            else:
-                lines.append(_row(key, part, key in schema["required"]))
+    for key, part in keys:
+        if _is_section(part):
+            lines.append(f"\n## `{key}`\n\n{part['description'].strip()}\n\n{TABLE_HEAD}")
+            lines += _section_rows(key, part)
     return "".join(lines)
 
 
@@ -41,7 +45,7 @@ def manifest_page() -> str:
     """The page on the manifest, Markdown."""
     schema = yaml.safe_load(manifest.SCHEMA.read_text(encoding="utf-8"))
     lines = [
-        MADE.format(schema=manifest.SCHEMA.relative_to(ROOT)),
+        MADE.format(source=manifest.SCHEMA.relative_to(ROOT)),
         "# Manifest\n\n",
         f"{schema['description'].strip()} The config names it under `manifest`;\n"
         "`python -m workflow_scripts.make_manifest --help` tells how to make one from folders.\n\n",
@@ -52,6 +56,31 @@ def manifest_page() -> str:
         values = ", ".join(f"`{value}`" for value in part.get("enum", [])) or "text"
         lines.append(f"| `{column}` | {needed} | {values} | {part['description']} |\n")
     return "".join(lines)
+
+
+def experiments_page() -> str:
+    """The page on what an experiment can name, Markdown."""
+    lines = [
+        MADE.format(source="the registries in workflow_scripts/lib/features.py and models.py"),
+        "# Experiments\n\n",
+        "An experiment is a feature set, a model and its parameters.\n\n",
+        "| feature set | version | what it is |\n|---|---|---|\n",
+    ]
+    for name, feature_set in FEATURE_SETS.items():
+        text = " ".join((feature_set.extract.__doc__ or "").split())
+        lines.append(f"| `{name}` | {feature_set.version} | {text} |\n")
+    lines.append("\n| model | estimator | parameters |\n|---|---|---|\n")
+    for name, model in MODELS.items():
+        parameters = ", ".join(f"`{parameter}`" for parameter in model.parameters)
+        lines.append(f"| `{name}` | `{model.estimator}` | {parameters} |\n")
+    return "".join(lines)
+
+
+PAGES = {
+    "configuration.md": configuration_page,
+    "manifest.md": manifest_page,
+    "experiments.md": experiments_page,
+}
 
 
 def _is_section(part: dict[str, Any]) -> bool:
@@ -67,28 +96,19 @@ def _section_rows(key: str, part: dict[str, Any]) -> Iterator[str]:
             yield _row(f"{key}.NAME.{name}", inner, name in each["required"])
 
 
-def _table_head() -> str:
-    return "| key | type | default | description |\n|---|---|---|---|\n"
-
-
 def _row(key: str, part: dict[str, Any], required: bool) -> str:
     kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
-    kind = " or ".join(str(name) for name in kinds)
-    if "enum" in part:
-        kind = " or ".join(f"`{value}`" for value in part["enum"])
-    default = (
-        "needed"
-        if required
-        else f"`{yaml.safe_dump(part['default'], default_flow_style=True).splitlines()[0]}`"
-    )
-    return f"| `{key}` | {kind} | {default} | {part['description'].strip()} |\n"
+    values = part.get("enum", kinds)
+    allowed = " or ".join(f"`{value}`" if "enum" in part else str(value) for value in values)
+    default = "needed" if required else f"`{json.dumps(part['default'])}`"
+    return f"| `{key}` | {allowed} | {default} | {part['description'].strip()} |\n"
 
 
 def main() -> int:
-    """Write both pages."""
-    for name, page in (("configuration", configuration_page()), ("manifest", manifest_page())):
-        path = ROOT / "docs" / f"{name}.md"
-        path.write_text(page, encoding="utf-8")
+    """Write the pages."""
+    for name, page in PAGES.items():
+        path = ROOT / "docs" / name
+        path.write_text(page(), encoding="utf-8")
         print(path.relative_to(ROOT))
     return 0
 

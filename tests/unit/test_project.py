@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow_scripts.make_docs import configuration_page, manifest_page
+from workflow_scripts.make_docs import PAGES
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "workflow_scripts").glob("*.py"))
@@ -122,11 +122,17 @@ def test_each_rule_has_its_script_log_and_resources():
             assert directive in body, (name, directive)
 
 
-def test_pages_made_from_schemas_are_up_to_date():
-    assert (ROOT / "docs/configuration.md").read_text() == configuration_page()
-    assert (ROOT / "docs/manifest.md").read_text() == manifest_page()
+def test_pages_that_are_made_are_up_to_date():
+    for name, page in PAGES.items():
+        assert (ROOT / "docs" / name).read_text() == page()
 
 
 def test_report_pages_exist():
     for caption in re.findall(r'caption="\.\./(report/\w+\.rst)"', RULES):
         assert (ROOT / caption).is_file()
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("profiles/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

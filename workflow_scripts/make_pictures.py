@@ -1,0 +1,69 @@
+"""Make the README's pictures from the demo's results: run `make demo` first.
+
+Needs graphviz (`dot`) for the graph of rules, and Chromium for the picture of a page.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from workflow_scripts.lib.run import UserError
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+FIGURES = ROOT / "results" / "demo" / "figures"
+SHEET_HEIGHT = 628  # pixels; two videos
+
+
+def main() -> int:
+    """Write `docs/images/`; returns the exit status."""
+    try:
+        IMAGES.mkdir(exist_ok=True)
+        _draw_rules(IMAGES / "rulegraph.svg")
+        _show_page(FIGURES / "leaderboard.html", IMAGES / "leaderboard.png")
+        with Image.open(FIGURES / "contact_sheet_fake.jpg") as sheet:
+            sheet.crop((0, 0, sheet.width, SHEET_HEIGHT)).save(IMAGES / "contact_sheet.jpg")
+        importance = FIGURES / "identity/pixels64_random_forest/importance.png"
+        shutil.copyfile(importance, IMAGES / "importance.png")
+    except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:
+        print(f"make_pictures: {error}. Has `make demo` run?", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _draw_rules(output: Path) -> None:
+    graph = subprocess.run(
+        [_program("snakemake"), "--rulegraph", "--forceall"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    drawing = [_program("dot"), "-Tsvg", "-Grankdir=LR", "-Granksep=0.35", "-Nfontname=sans-serif"]
+    with output.open("wb") as out:
+        subprocess.run(drawing, input=graph.stdout, stdout=out, check=True)
+
+
+def _show_page(page: Path, output: Path) -> None:
+    if not page.exists():
+        raise UserError(f"{page} is missing")
+    command = [_program("chromium", "chromium-browser", "google-chrome"), "--headless"]
+    if os.geteuid() == 0:
+        command.append("--no-sandbox")  # Chromium refuses its sandbox to root
+    command += ["--disable-gpu", "--hide-scrollbars", "--window-size=1180,640"]
+    command += [f"--screenshot={output}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def _program(*names: str) -> str:
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    raise UserError(f"The program {names[0]} is missing: install it")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
