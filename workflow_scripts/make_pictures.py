@@ -53,7 +53,7 @@ def _show_page(page: Path, output: Path) -> None:
     command = [_program("chromium", "chromium-browser", "google-chrome"), "--headless"]
     if os.geteuid() == 0:
         command.append("--no-sandbox")  # Chromium refuses its sandbox to root
-    command += ["--disable-gpu", "--hide-scrollbars", "--window-size=1180,640"]
+    command += ["--disable-gpu", "--hide-scrollbars", "--window-size=1260,570"]
     command += [f"--screenshot={output}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True)
 
