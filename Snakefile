@@ -40,7 +40,7 @@ include: "rules/report.smk"
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
 # a run that was killed starts again without ado.
 onstart:
-    hold_run()
+    start_run()
 
 
 rule all:

@@ -1,19 +1,19 @@
 # What the rules share: the checked configuration, the manifest, and small functions.
-import ast
 import os
-from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.config import check_videos, complete_config
+from workflow_scripts.lib.dependencies import library_modules
+from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS
 from workflow_scripts.lib.run import UserError, hold
 
 try:
     config = complete_config(config)
     VIDEOS = read_manifest(Path(config["manifest"]))
+    check_videos(config, VIDEOS.values())
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -23,31 +23,6 @@ DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
     "tensorflow": "../envs/reference.yaml",
 }[config["detector"]["backend"]]
-
-
-@cache
-def modules(*names):
-    """The library files that scripts or modules import, directly or not.
-
-    As a rule's input they make an edited module re-run the jobs that used it. What a script
-    imports under its guard, to be wired to Snakemake, does not count.
-    """
-    found = set()
-    waiting = [
-        Path(workflow.basedir) / "workflow_scripts" / f"{name}.py" for name in names
-    ]
-    while waiting:
-        for node in ast.parse(waiting.pop().read_text()).body:
-            for part in ast.walk(node) if not isinstance(node, ast.If) else []:
-                if (
-                    isinstance(part, ast.ImportFrom)
-                    and "workflow_scripts.lib." in part.module
-                ):
-                    file = Path(*part.module.split(".")).with_suffix(".py")
-                    if file not in found:
-                        found.add(file)
-                        waiting.append(Path(workflow.basedir) / file)
-    return sorted(map(str, found))
 
 
 def of_all_videos(pattern):
@@ -62,18 +37,14 @@ def of_all_experiments(pattern):
 
 def video_file(wildcards):
     """The video, if it can be read or made; what else it may be, sample_frames finds out."""
-    path = VIDEOS[wildcards.video].path
-    made = path.startswith("resources/demo/")
-    return path if made or (os.path.isfile(path) and os.access(path, os.R_OK)) else []
+    video = VIDEOS[wildcards.video]
+    readable = os.path.isfile(video.path) and os.access(video.path, os.R_OK)
+    return video.path if readable or is_demo_video(video) else []
 
 
 def detector_models(wildcards):
     """The networks' files; the TensorFlow backend brings its own."""
-    nets = (
-        ("pnet", "rnet", "onet")
-        if config["detector"]["backend"] == "onnxruntime"
-        else ()
-    )
+    nets = ("pnet", "rnet", "onet") if config["detector"]["backend"] == "onnxruntime" else ()
     return [f"resources/detector/{net}.onnx" for net in nets]
 
 
@@ -86,7 +57,7 @@ def training_memory(wildcards, attempt):
 
 def report_figures(wildcards):
     """Every picture and table of the report."""
-    explained = [name for name, e in EXPERIMENTS.items() if _has_pixel_importance(e)]
+    explained = [name for name, e in EXPERIMENTS.items() if _explains_pixels(e)]
     return [
         *expand("<results>/figures/contact_sheet_{label}.jpg", label=["real", "fake"]),
         "<results>/figures/class_counts.png",
@@ -104,19 +75,23 @@ def report_figures(wildcards):
     ]
 
 
-def _has_pixel_importance(experiment):
-    return (
-        experiment["features"] == "pixels"
-        and MODELS[experiment["model"]].has_importance
-    )
+def _explains_pixels(experiment):
+    return experiment["features"] == "pixels" and MODELS[experiment["model"]].made_of_trees
 
 
-def hold_run():
-    """Keep a second snakemake from working on the same run."""
+def start_run():
+    """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
-        hold(Path("results", config["run"], ".lock"), wait=False)
+        hold(Path("results/.lock"), wait=False)
+        paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
+        check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
         raise WorkflowError(str(error))
+
+
+def is_demo_video(video):
+    """Whether a video is one of those that the workflow makes up itself."""
+    return video.path.startswith("resources/demo/")
 
 
 def videos_on_sheet(wildcards):
@@ -134,7 +109,7 @@ def templates(name):
 
 def has_demo_videos():
     """Whether the run's videos were made up here, so that its accuracy means nothing."""
-    return any(video.path.startswith("resources/demo/") for video in VIDEOS.values())
+    return any(map(is_demo_video, VIDEOS.values()))
 
 
 # The logs that the picture of run times counts, by rule
@@ -145,7 +120,5 @@ COUNTED_LOGS = {
     "build_store": ["<logs>/build_store.log"],
     "split_videos": expand("<logs>/split_videos/{protocol}.log", protocol=PROTOCOLS),
     "train_model": of_all_experiments("<logs>/train_model/{protocol}/{experiment}.log"),
-    "evaluate_model": of_all_experiments(
-        "<logs>/evaluate_model/{protocol}/{experiment}.log"
-    ),
+    "evaluate_model": of_all_experiments("<logs>/evaluate_model/{protocol}/{experiment}.log"),
 }

@@ -3,7 +3,7 @@
 
 rule make_demo_video:
     input:
-        modules=modules("make_demo_video"),
+        modules=library_modules("make_demo_video"),
     output:
         "resources/demo/{video}.mp4",
     log:

@@ -7,7 +7,7 @@ rule evaluate_model:
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.skops",
         card="<results>/models/{protocol}/{experiment}/model.json",
-        modules=modules("evaluate_model"),
+        modules=library_modules("evaluate_model"),
     output:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
         frames="<results>/evaluation/{protocol}/{experiment}.frames.tsv",
@@ -31,11 +31,9 @@ rule evaluate_model:
 
 rule leaderboard:
     input:
-        evaluations=of_all_experiments(
-            "<results>/evaluation/{protocol}/{experiment}.json"
-        ),
+        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
         cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
-        modules=modules("leaderboard"),
+        modules=library_modules("leaderboard"),
     output:
         "<results>/leaderboard.tsv",
     log:

@@ -3,7 +3,7 @@
 
 rule export_detector:
     input:
-        modules=modules("export_detector"),
+        modules=library_modules("export_detector"),
     output:
         "resources/detector/pnet.onnx",
         "resources/detector/rnet.onnx",
@@ -25,7 +25,7 @@ rule crop_faces:
     input:
         frames="<results>/frames/{video}.npz",
         detector=detector_models,
-        modules=modules("crop_faces"),
+        modules=library_modules("crop_faces"),
     output:
         crops="<results>/faces/{video}.npz",
         status="<results>/faces/{video}.json",

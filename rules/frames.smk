@@ -4,7 +4,7 @@
 rule sample_frames:
     input:
         video=video_file,
-        modules=modules("sample_frames"),
+        modules=library_modules("sample_frames"),
     output:
         temp("<results>/frames/{video}.npz"),
     log:

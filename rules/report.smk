@@ -4,7 +4,7 @@
 rule contact_sheet:
     input:
         strips=videos_on_sheet,
-        modules=modules("contact_sheet"),
+        modules=library_modules("contact_sheet"),
     output:
         report(
             "<results>/figures/contact_sheet_{label}.jpg",
@@ -30,7 +30,7 @@ rule plot_quality:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
         templates=templates("quality"),
-        modules=modules("plot_quality"),
+        modules=library_modules("plot_quality"),
     output:
         counts=report(
             "<results>/figures/class_counts.png",
@@ -69,7 +69,7 @@ rule render_leaderboard:
     input:
         leaderboard="<results>/leaderboard.tsv",
         templates=templates("leaderboard"),
-        modules=modules("render_leaderboard"),
+        modules=library_modules("render_leaderboard"),
     output:
         report(
             "<results>/figures/leaderboard.html",
@@ -103,7 +103,7 @@ rule plot_roc:
             "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
             experiment=EXPERIMENTS,
         ),
-        modules=modules("plot_roc"),
+        modules=library_modules("plot_roc"),
     output:
         report(
             "<results>/figures/{protocol}/roc.png",
@@ -127,7 +127,7 @@ rule plot_roc:
 rule plot_confusion:
     input:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
-        modules=modules("plot_confusion"),
+        modules=library_modules("plot_confusion"),
     output:
         report(
             "<results>/figures/{protocol}/{experiment}/confusion.png",
@@ -158,7 +158,7 @@ rule plot_importance:
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.skops",
         card="<results>/models/{protocol}/{experiment}/model.json",
-        modules=modules("plot_importance"),
+        modules=library_modules("plot_importance"),
     output:
         report(
             "<results>/figures/{protocol}/{experiment}/importance.png",
@@ -186,7 +186,7 @@ rule plot_importance:
 rule plot_run_times:
     input:
         **COUNTED_LOGS,
-        modules=modules("plot_run_times"),
+        modules=library_modules("plot_run_times"),
     output:
         report(
             "<results>/figures/run_times.png",

@@ -5,7 +5,7 @@ rule quality_table:
     input:
         manifest=config["manifest"],
         statuses=of_all_videos("<results>/faces/{video}.json"),
-        modules=modules("quality_table"),
+        modules=library_modules("quality_table"),
     output:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
@@ -29,7 +29,7 @@ rule build_store:
         manifest=config["manifest"],
         quality="<results>/quality.tsv",
         crops=of_all_videos("<results>/faces/{video}.npz"),
-        modules=modules("build_store"),
+        modules=library_modules("build_store"),
     output:
         "<results>/store.zarr/zarr.json",
     log:

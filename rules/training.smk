@@ -5,7 +5,7 @@ rule split_videos:
     input:
         manifest=config["manifest"],
         store="<results>/store.zarr/zarr.json",
-        modules=modules("split_videos"),
+        modules=library_modules("split_videos"),
     output:
         "<results>/splits/{protocol}.tsv",
     log:
@@ -28,7 +28,7 @@ rule train_model:
     input:
         store="<results>/store.zarr/zarr.json",
         split="<results>/splits/{protocol}.tsv",
-        modules=modules("train_model"),
+        modules=library_modules("train_model"),
     output:
         model="<results>/models/{protocol}/{experiment}/model.skops",
         card="<results>/models/{protocol}/{experiment}/model.json",

@@ -3,12 +3,11 @@
 import logging
 from pathlib import Path
 
-import pandas as pd
-
-from workflow_scripts.lib.manifest import Label, assign_groups, read_manifest
+from workflow_scripts.lib.manifest import Label, assign_groups, pair_with_files, read_manifest
 from workflow_scripts.lib.quality import check_rejected
 from workflow_scripts.lib.run import hold
 from workflow_scripts.lib.store import load_video_crops, write_store
+from workflow_scripts.lib.tables import read_table
 
 
 def main(
@@ -26,7 +25,7 @@ def main(
     `crops` are the videos' `.npz` files in the manifest's order.
     """
     hold(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
-    table = pd.read_csv(quality, sep="\t")
+    table = read_table(quality)
     check_rejected(table, max_rejected_fraction, quality)
     videos = read_manifest(manifest).values()
     groups = assign_groups(videos)
@@ -40,7 +39,7 @@ def main(
             load_video_crops(
                 path, video.video_id, groups[video.video_id], Label[video.label.upper()]
             )
-            for video, path in zip(videos, crops, strict=True)
+            for video, path in pair_with_files(videos, crops)
         ),
         n_rows=n_rows,
         size=size,

@@ -15,6 +15,7 @@ from workflow_scripts.lib.models import fake_scores, load_model
 from workflow_scripts.lib.run import write_json
 from workflow_scripts.lib.splits import TEST, find_leak
 from workflow_scripts.lib.store import load_matrix
+from workflow_scripts.lib.tables import read_table
 
 
 def main(
@@ -31,13 +32,13 @@ def main(
 ) -> None:
     """Write the metrics (`evaluation`), and the predictions per frame and per video."""
     card = json.loads(card_path.read_text(encoding="utf-8"))
-    table = pd.read_csv(split, sep="\t", dtype={"video": str, "group": str})
+    table = read_table(split)
     leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
     table = table[table["part"] == TEST].drop(columns="part").reset_index(drop=True)
 
     extract = recipe(card["features"]["name"], card["features"]["side"])
     matrix = load_matrix(store, table["row"].to_numpy(), extract)
-    table["score"] = fake_scores(load_model(model_path), matrix).round(6)
+    table["score"] = fake_scores(load_model(model_path, card["model"]), matrix).round(6)
     scores, first = video_scores(table["score"].to_numpy(), table["video"].to_numpy())
     per_video = table.loc[first, ["video", "group", "label"]].assign(score=scores.round(6))
 

@@ -17,7 +17,7 @@ def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
         for pair in zip(evaluations, cards, strict=True)
     ]
     table = pd.DataFrame(rows)
-    honest_first = table["leak"].map({"no": 0, "person": 1, "video": 2})
+    honest_first = table["leak"].map({"no": 0, "unknown": 1, "person": 2, "video": 3})
     table = (
         table.assign(order=honest_first)
         .sort_values(["order", "video_roc_auc"], ascending=[True, False], kind="stable")

@@ -2,19 +2,18 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from workflow_scripts.lib.figures import draw_capture_rates, draw_class_counts, save_figure
-from workflow_scripts.lib.tables import records, render
+from workflow_scripts.lib.pages import records, render
+from workflow_scripts.lib.tables import read_table
 
 
 def main(
     quality: Path, rates: Path, confidence: float, counts: Path, captured: Path, page: Path
 ) -> None:
     """Write two pictures and a page from `quality.tsv` and `capture_rates.tsv`."""
-    table = pd.read_csv(quality, sep="\t", dtype={"video_id": str})
+    table = read_table(quality)
     save_figure(counts, draw_class_counts(table))
-    save_figure(captured, draw_capture_rates(pd.read_csv(rates, sep="\t"), confidence))
+    save_figure(captured, draw_capture_rates(read_table(rates), confidence))
     lost_first = table.assign(lost=table["status"] == "ok").sort_values("lost", kind="stable")
     render("quality.html.j2", page, title="Quality of every video", rows=records(lost_first))
 

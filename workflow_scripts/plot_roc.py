@@ -3,16 +3,15 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from workflow_scripts.lib.figures import draw_roc, save_figure
+from workflow_scripts.lib.tables import read_table
 
 
 def main(protocol: str, evaluations: list[Path], predictions: list[Path], output: Path) -> None:
     """Draw the curves; `evaluations` (JSON) and `predictions` (per video) go in pairs."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
     tables = {
-        result["experiment"]: pd.read_csv(path, sep="\t")
+        result["experiment"]: read_table(path)
         for result, path in zip(results, predictions, strict=True)
     }
     save_figure(output, draw_roc(protocol, results[0]["leak"]["word"], tables))

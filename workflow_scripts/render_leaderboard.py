@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from workflow_scripts.lib.tables import records, render
+from workflow_scripts.lib.metrics import MIN_GROUPS
+from workflow_scripts.lib.pages import records, render
+from workflow_scripts.lib.tables import read_table
 
 DEMO_CAUTION = (
     "These are the demo's made-up videos: their accuracy says nothing about real deepfakes."
@@ -18,8 +18,9 @@ def main(leaderboard: Path, interval: float, demo: bool, output: Path) -> None:
         output,
         title="Leaderboard",
         interval=f"{interval:.0%}",
+        min_groups=MIN_GROUPS,
         caution=DEMO_CAUTION if demo else "",
-        rows=records(pd.read_csv(leaderboard, sep="\t")),
+        rows=records(read_table(leaderboard)),
     )
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.lib.manifest import Label, read_manifest
-from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.splits import TEST, TRAIN, divide, find_leak
 from workflow_scripts.lib.store import read_rows
 
@@ -20,13 +19,6 @@ def main(
     rows = read_rows(store)
     if protocol == "official":
         parts = np.array([videos[name].split for name in rows.video])
-        if (parts == "").any():
-            missing = rows.video[parts == ""][0]
-            raise UserError(
-                "The protocol 'official' needs the manifest's column `split` filled for every "
-                f"video; it is empty for {missing!r} in {manifest}. Fill it in, or take another "
-                "protocol."
-            )
     else:
         units = {"identity": rows.group, "video": rows.video, "frame": np.arange(len(rows.video))}
         strata = np.array([f"{videos[name].label} {videos[name].method}" for name in rows.video])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from sklearn.utils._param_validation import InvalidParameterError
 
 from workflow_scripts.lib.features import FEATURE_SETS, recipe
 from workflow_scripts.lib.manifest import Label
@@ -15,6 +15,7 @@ from workflow_scripts.lib.models import make_model, save_model
 from workflow_scripts.lib.run import UserError, cost_so_far, write_json
 from workflow_scripts.lib.splits import TRAIN
 from workflow_scripts.lib.store import load_matrix
+from workflow_scripts.lib.tables import read_table
 
 THRESHOLD = 0.5  # a forest's majority
 
@@ -31,7 +32,7 @@ def main(
     card_path: Path,
 ) -> None:
     """Write the model, and its card (`model.json`): what it is and what it was trained on."""
-    table = pd.read_csv(split, sep="\t", dtype={"video": str, "group": str})
+    table = read_table(split)
     table = table[table["part"] == TRAIN]
     labels = (table["label"] == Label.FAKE.word).to_numpy().astype(int)
     if len(np.unique(labels)) < 2:
@@ -43,7 +44,10 @@ def main(
     matrix = load_matrix(store, table["row"].to_numpy(), extract)
     logging.info("Training on a matrix of %d rows and %d columns", *matrix.shape)
     model = make_model(experiment["model"], experiment["params"], seed, threads)
-    model.fit(matrix, labels)
+    try:
+        model.fit(matrix, labels)
+    except InvalidParameterError as error:
+        raise UserError(f"experiments.{name}.params: {error} Correct the config.") from error
     save_model(model_path, model)
     write_json(
         card_path,

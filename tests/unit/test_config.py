@@ -1,11 +1,13 @@
 """The configuration: defaults, and mistakes explained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from workflow_scripts.lib.config import SCHEMA, complete_config
+from workflow_scripts.lib.config import SCHEMA, check_videos, complete_config
+from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import UserError
 
 MINIMAL = {"run": "r", "manifest": "m.tsv"}
@@ -107,3 +109,32 @@ def test_needs_run_and_manifest():
 @pytest.mark.parametrize("path", sorted(Path("config").glob("*.yaml")), ids=lambda p: p.name)
 def test_shipped_configs_are_valid(path):
     complete_config(yaml.safe_load(path.read_text()))
+
+
+REAL, FAKE = Video("r", "r.mp4", "real", split="train"), Video("f", "f.mp4", "fake", split="test")
+
+
+def test_both_labels_are_needed():
+    with pytest.raises(UserError, match="no fake videos"):
+        check_videos(complete_config(MINIMAL), [REAL])
+    check_videos(complete_config(MINIMAL), [REAL, FAKE])
+
+
+@pytest.mark.parametrize(
+    ("videos", "message"),
+    [
+        ([REAL, FAKE], "train has real"),
+        ([REAL, replace(FAKE, split="")], "empty for 'f'"),
+        ([replace(REAL, split="test"), FAKE], "train has none"),
+    ],
+)
+def test_official_needs_both_labels_in_both_parts(videos, message):
+    config = complete_config({**MINIMAL, "splits": {"protocols": ["official"]}})
+    with pytest.raises(UserError, match=message):
+        check_videos(config, videos)
+
+
+def test_official_passes_when_it_is_filled():
+    config = complete_config({**MINIMAL, "splits": {"protocols": ["official"]}})
+    videos = [replace(v, split=part) for v in (REAL, FAKE) for part in ("train", "test")]
+    check_videos(config, videos)

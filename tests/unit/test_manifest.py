@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.manifest import Video, assign_groups, read_manifest, write_manifest
+from workflow_scripts.lib.manifest import (
+    Video,
+    assign_groups,
+    check_present,
+    pair_with_files,
+    read_manifest,
+    write_manifest,
+)
 from workflow_scripts.lib.run import UserError
 
 HEADER = "video_id\tpath\tlabel\tsplit"
@@ -44,6 +51,8 @@ def test_takes_what_windows_programs_write(tmp_path):
         ("a\t\treal\t", "path", "empty"),
         ("\tx.mp4\treal\t", "video_id", "empty"),
         ("a\tx.mp4\treal\tval", "split", "'val'"),
+        ("a\tx{y}.mp4\treal\t", "path", "x{y}"),
+        ("a\tx<results>.mp4\treal\t", "path", "x<results>"),
     ],
 )
 def test_names_line_column_value_and_remedy(tmp_path, line, column, value):
@@ -97,7 +106,9 @@ def test_shows_only_the_first_problems(tmp_path):
 
 
 cell = st.text(
-    st.characters(blacklist_categories=("C", "Z"), blacklist_characters='"'), min_size=1, max_size=9
+    st.characters(blacklist_categories=("C", "Z"), blacklist_characters="{}<>"),
+    min_size=1,
+    max_size=9,
 )
 
 
@@ -162,3 +173,27 @@ def test_groups_are_the_finest_division_that_splits_no_identity(rows, random):
             reached |= near
             waiting += near
         assert len(reached) == len(members)
+
+
+def test_writes_nothing_that_it_would_not_read(tmp_path):
+    for path in ("a\tb.mp4", "a\nb.mp4", "a\udce9.mp4"):
+        with pytest.raises(UserError, match="column path"):
+            write_manifest(tmp_path / "videos.tsv", [Video("a", path, "real")])
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_other_videos_are_not_mixed_up():
+    videos = [Video("a", "x", "real"), Video("b", "x", "fake")]
+    files = [Path("faces/a.npz"), Path("faces/b.npz")]
+    assert list(pair_with_files(videos, files)) == list(zip(videos, files, strict=True))
+    for wrong in (files[::-1], files[:1], [*files, files[0]]):
+        with pytest.raises(UserError, match="changed while the run"):
+            pair_with_files(videos, wrong)
+
+
+def test_a_disk_that_is_not_there_stops_the_run(tmp_path):
+    there = tmp_path / "there.mp4"
+    there.touch()
+    check_present([str(there)] * 9 + ["gone.mp4"], 0.1)
+    with pytest.raises(UserError, match=r"2 of 10 videos are not there, 'gone.mp4'"):
+        check_present([str(there)] * 8 + ["gone.mp4"] * 2, 0.1)

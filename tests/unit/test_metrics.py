@@ -105,11 +105,26 @@ def test_bootstrap_equals_drawing_the_rows_of_whole_groups():
 def test_frames_of_few_people_give_wide_intervals():
     rng = np.random.default_rng(0)
     labels = np.tile([0, 1], 200)
-    person = np.repeat(np.arange(4), 100)
-    scores = np.clip(0.5 + (labels - 0.5) * (person / 3) + rng.normal(0, 0.1, 400), 0, 1)
+    person = np.repeat(np.arange(5), 80)
+    scores = np.clip(0.5 + (labels - 0.5) * (person / 4) + rng.normal(0, 0.1, 400), 0, 1)
     by_person = measure(labels, scores, person, resamples=300)["accuracy"]
     by_frame = measure(labels, scores, resamples=300)["accuracy"]
     assert by_person["high"] - by_person["low"] > 2 * (by_frame["high"] - by_frame["low"])
+
+
+def test_too_few_people_give_no_interval():
+    labels, scores = np.tile([0, 1], 40), np.random.default_rng(0).random(80)
+    for n_groups in (1, 2, 4):
+        found = measure(labels, scores, np.arange(80) % n_groups, resamples=50)
+        assert found["accuracy"]["low"] is found["roc_auc"]["high"] is None
+        assert found["accuracy"]["value"] is not None
+    assert measure(labels, scores, np.arange(80) % 5, resamples=50)["accuracy"]["low"] is not None
+
+
+def test_a_perfect_score_has_no_interval_of_no_width():
+    labels = np.tile([0, 1], 20)
+    found = measure(labels, labels * 0.9, np.arange(40) // 4, resamples=50)
+    assert found["roc_auc"] == {"value": 1.0, "low": None, "high": None}
 
 
 def test_video_scores_are_means_in_order_of_appearance():

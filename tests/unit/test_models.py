@@ -33,7 +33,7 @@ def test_round_trip(tmp_path, name):
     model = fitted(name)
     save_model(tmp_path / "m.skops", model)
     assert (
-        fake_scores(load_model(tmp_path / "m.skops"), matrix) == fake_scores(model, matrix)
+        fake_scores(load_model(tmp_path / "m.skops", name), matrix) == fake_scores(model, matrix)
     ).all()
 
 
@@ -43,7 +43,7 @@ def test_every_parameter_is_the_estimators_own(name):
     assert set(MODELS[name].parameters) <= set(known)
     assert MODELS[name].seeded == ("random_state" in known)
     assert MODELS[name].threaded == ("n_jobs" in known)
-    assert MODELS[name].has_importance == hasattr(fitted(name), "feature_importances_")
+    assert MODELS[name].made_of_trees == hasattr(fitted(name), "feature_importances_")
 
 
 def test_same_scores_and_bytes_whatever_the_number_of_threads(tmp_path):
@@ -115,7 +115,7 @@ def test_refuses_trees_that_point_outside(tmp_path, field, value):
 
     rewritten(path, change)
     with pytest.raises(UserError, match="cannot be read"):
-        load_model(path)
+        load_model(path, "random_forest")
 
 
 def test_refuses_foreign_types(tmp_path):
@@ -129,7 +129,7 @@ def test_refuses_foreign_types(tmp_path):
 
     rewritten(path, change)
     with pytest.raises(UserError, match="not trusted"):
-        load_model(path)
+        load_model(path, "dummy")
 
 
 @pytest.mark.parametrize("kept", [0, 10, 0.5, -30])
@@ -139,7 +139,7 @@ def test_refuses_a_truncated_file(tmp_path, kept):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept) if isinstance(kept, float) else kept])
     with pytest.raises(UserError, match=str(path)):
-        load_model(path)
+        load_model(path, "random_forest")
 
 
 def test_refuses_an_altered_file(tmp_path):
@@ -149,4 +149,19 @@ def test_refuses_an_altered_file(tmp_path):
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(UserError, match="cannot be read"):
-        load_model(path)
+        load_model(path, "random_forest")
+
+
+def test_refuses_another_model_than_the_card_names(tmp_path):
+    path = tmp_path / "m.skops"
+    save_model(path, fitted("extra_trees"))
+    with pytest.raises(UserError, match="it is no random_forest"):
+        load_model(path, "random_forest")
+
+
+def test_refuses_a_forest_of_something_else(tmp_path):
+    forest = fitted("random_forest")
+    forest.estimators_ = [fitted("dummy"), *forest.estimators_]
+    save_model(tmp_path / "m.skops", forest)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_model(tmp_path / "m.skops", "random_forest")

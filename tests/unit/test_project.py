@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workflow_scripts.lib.dependencies import imported_names, library_modules
 from workflow_scripts.make_docs import PAGES
 
 ROOT = Path(__file__).parents[2]
@@ -62,40 +63,46 @@ def test_every_wanted_package_is_locked():
         assert names <= pins(group).keys()
 
 
-def imported(path):
-    """Top-level names that a script and the library modules below it import, guard left out."""
-    found, waiting, seen = set(), [path], set()
-    while waiting:
-        for node in ast.parse(waiting.pop().read_text()).body:
-            if isinstance(node, ast.If):
-                continue
-            for part in ast.walk(node):
-                names = []
-                if isinstance(part, ast.ImportFrom):
-                    names = [part.module]
-                elif isinstance(part, ast.Import):
-                    names = [alias.name for alias in part.names]
-                for name in names:
-                    found.add(name.split(".")[0])
-                    module = ROOT / Path(*name.split(".")).with_suffix(".py")
-                    if module.is_file() and module not in seen:
-                        seen.add(module)
-                        waiting.append(module)
-    return found - set(sys.stdlib_module_names) - {"workflow_scripts"}
+def needed_packages(script):
+    """What a script and the project's modules below it import from elsewhere."""
+    files = [f"workflow_scripts/{script}.py", *library_modules(script)]
+    names = {name.split(".")[0] for file in files for name in imported_names(ROOT / file)}
+    return names - set(sys.stdlib_module_names) - {"workflow_scripts"}
 
 
-@pytest.mark.parametrize(
-    ("environment", "script"),
-    re.findall(
+ENVIRONMENTS = [
+    *re.findall(
         r'"\.\./envs/(\w+)\.yaml"(?:(?!\nrule ).)*?workflow_scripts/(\w+)\.py"', RULES, re.DOTALL
     ),
-)
+    ("video", "crop_faces"),
+    ("reference", "crop_faces"),
+]
+
+
+@pytest.mark.parametrize(("environment", "script"), ENVIRONMENTS)
 def test_conda_environments_hold_what_their_scripts_import(environment, script):
-    pinned = conda_pins(ROOT / f"envs/{environment}.yaml")
-    available = {IMPORT_OF.get(name, name) for name in pinned}
-    # the detector's reference backend has an environment of its own
-    wanted = imported(ROOT / f"workflow_scripts/{script}.py") - {"tensorflow", "mtcnn"}
-    assert wanted <= available
+    available = {
+        IMPORT_OF.get(name, name) for name in conda_pins(ROOT / f"envs/{environment}.yaml")
+    }
+    other_backend = {"tensorflow", "mtcnn"} if environment == "video" else {"onnxruntime"}
+    assert needed_packages(script) - other_backend <= available
+    assert needed_packages(script)
+
+
+def test_every_script_of_a_rule_has_its_environment_checked():
+    scripts = set(re.findall(r'workflow_scripts/(\w+)\.py"', RULES))
+    assert scripts == {script for _, script in ENVIRONMENTS}
+
+
+def test_dependencies_are_found_through_every_kind_of_import():
+    demo = ["workflow_scripts/lib/demo.py", "workflow_scripts/lib/run.py"]
+    assert library_modules("make_demo_video") == demo
+    faces = library_modules("crop_faces")
+    assert {"workflow_scripts/lib/detector.py", "workflow_scripts/lib/video.py"} <= set(faces)
+    assert "workflow_scripts/lib/store.py" not in faces
+    for path in SCRIPTS:
+        if "workflow_scripts.lib" in path.read_text().split("__main__")[0]:
+            assert library_modules(path.stem), path.stem
 
 
 @pytest.mark.parametrize(
@@ -117,7 +124,7 @@ def test_each_rule_has_its_script_log_and_resources():
         r"^rule (\w+):\n(.*?)(?=^rule |\Z)", RULES, re.MULTILINE | re.DOTALL
     ):
         assert f'"../workflow_scripts/{name}.py"' in body
-        assert f'modules("{name}")' in body
+        assert f'library_modules("{name}")' in body
         for directive in ("log:", "resources:", "conda:"):
             assert directive in body, (name, directive)
 

@@ -93,7 +93,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
         text=True,
     )
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match="Another snakemake works on this run"):
+    with pytest.raises(UserError, match="Another snakemake works here"):
         hold(lock, wait=False)
     holder.kill()
     holder.communicate()

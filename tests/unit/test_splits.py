@@ -61,3 +61,10 @@ def test_finds_the_leak_of_a_frame_split():
     assert (leak.videos, leak.groups, leak.word) == (1, 2, "video")
     assert find_leak(parts[2:4], videos[2:4], groups[2:4]).word == "person"
     assert find_leak(parts[:1], videos[:1], groups[:1]).word == "no"
+
+
+def test_unknown_people_are_no_proof_of_an_honest_split():
+    parts, videos = np.array([TRAIN, TEST]), np.array(["a", "b"])
+    assert find_leak(parts, videos, np.array(["video:a", "video:b"])).word == "unknown"
+    assert find_leak(parts, videos, np.array([":p1", "video:b"])).word == "unknown"
+    assert find_leak(parts, videos, np.array([":p1", ":p2"])).word == "no"

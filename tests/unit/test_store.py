@@ -86,6 +86,12 @@ def test_same_bytes_each_time_and_a_file_per_shard(tmp_path):
     assert len(shards) == 3
 
 
+def test_the_root_tells_other_content(tmp_path):
+    write(tmp_path / "a", [3] * 5)
+    write(tmp_path / "b", [3] * 5, videos=make_videos([3] * 5, seed=1))
+    assert (tmp_path / "a/zarr.json").read_bytes() != (tmp_path / "b/zarr.json").read_bytes()
+
+
 def test_replaces_an_older_store_whole(tmp_path):
     write(tmp_path / "s", [3] * 9)
     write(tmp_path / "s", [2])

@@ -55,5 +55,5 @@ def test_two_at_once_are_kept_apart(tmp_path, videos):
         time.sleep(0.05)
     second = project.snakemake(check=False)
     assert second.returncode != 0
-    assert "Another snakemake works on this run" in second.stdout + second.stderr
+    assert "Another snakemake works here" in second.stdout + second.stderr
     assert first.wait(timeout=300) == 0

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.clips import write_clip
-from tests.workflow.conftest import PEOPLE, forged, person
+from tests.workflow.conftest import forged, person
 from workflow_scripts.lib.manifest import write_manifest
 
 PER_VIDEO = {"sample_frames", "crop_faces"}
@@ -45,7 +45,6 @@ def test_a_changed_video_runs_that_video_only(copy, videos, tmp_path):
     write_clip(mine, [forged(person(0))] * 185)
     planned = copy.planned()
     assert planned["sample_frames"] == planned["crop_faces"] == 1
-    assert len(videos) == 2 * PEOPLE
 
 
 def test_an_edited_module_runs_what_imports_it(copy):
@@ -90,3 +89,22 @@ def test_one_more_experiment_trains_only_that(copy):
     planned = copy.planned()
     assert planned["train_model"] == planned["evaluate_model"] == 2
     assert not (PER_VIDEO | {"build_store", "split_videos"}) & planned.keys()
+
+
+def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(copy):
+    copy.configure(faces={"size": 64, "margin": 1.0})
+    copy.snakemake("results/small/store.zarr/zarr.json")
+    planned = copy.planned()
+    assert planned["split_videos"] == 2
+    assert planned["train_model"] == planned["evaluate_model"] == 4
+    assert "crop_faces" not in planned
+
+
+def test_a_disk_that_went_away_costs_nothing(copy, videos):
+    rows = [replace(video, path=f"{video.path}.gone") for video in videos]
+    write_manifest(copy.root / "small.tsv", rows)
+    before = {path: path.read_bytes() for path in copy.results.glob("faces/*")}
+    ended = copy.snakemake(check=False)
+    assert ended.returncode != 0
+    assert "Is the disk mounted" in ended.stdout + ended.stderr
+    assert {path: path.read_bytes() for path in copy.results.glob("faces/*")} == before

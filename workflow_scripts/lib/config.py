@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.manifest import Label, Video
 from workflow_scripts.lib.models import MODELS
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["complete_config"]
+__all__ = ["check_videos", "complete_config"]
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
 
@@ -47,6 +48,38 @@ def complete_config(config: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise UserError("The configuration has a problem.\n" + "\n".join(problems))
     return config
+
+
+def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
+    """Check that the videos are enough for what the config wants of them.
+
+    Raises
+    ------
+    UserError
+        A label is missing, or what the protocol `official` needs.
+    """
+    rows = list(videos)
+    manifest = config["manifest"]
+    for label in Label:
+        if not any(video.label == label.word for video in rows):
+            raise UserError(
+                f"The manifest {manifest} has no {label.word} videos. A model needs both labels."
+            )
+    if "official" in config["splits"]["protocols"]:
+        for video in rows:
+            if not video.split:
+                raise UserError(
+                    "splits.protocols: 'official' needs the manifest's column `split` filled for "
+                    f"every video; it is empty for {video.video_id!r} in {manifest}. Fill it in, "
+                    "or take another protocol."
+                )
+        for part in ("train", "test"):
+            labels = {video.label for video in rows if video.split == part}
+            if len(labels) < len(Label):
+                raise UserError(
+                    "splits.protocols: 'official' needs real and fake videos in both train and "
+                    f"test; {part} has {' and '.join(labels) or 'none'} in {manifest}."
+                )
 
 
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:

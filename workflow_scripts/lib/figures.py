@@ -211,5 +211,10 @@ def draw_run_times(costs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure
 
 
 def _title(subject: str, protocol: str, leak: str) -> str:
-    leaky = "" if leak == "no" else f" (leaky: the same {leak} on both sides)"
-    return f"{subject}, protocol {protocol}{leaky}"
+    caution = {
+        "no": "",
+        "unknown": " (who is in the videos is unknown)",
+        "person": " (leaky: the same person on both sides)",
+        "video": " (leaky: the same video on both sides)",
+    }
+    return f"{subject}, protocol {protocol}{caution[leak]}"

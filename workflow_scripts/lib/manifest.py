@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from pathlib import Path
@@ -13,10 +13,20 @@ import yaml
 
 from workflow_scripts.lib.run import UserError, written_aside
 
-__all__ = ["Label", "Video", "assign_groups", "read_manifest", "write_manifest"]
+__all__ = [
+    "UNKNOWN",
+    "Label",
+    "Video",
+    "assign_groups",
+    "check_present",
+    "pair_with_files",
+    "read_manifest",
+    "write_manifest",
+]
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/manifest.schema.yaml"
 SHOWN_PROBLEMS = 5
+UNKNOWN = "video:"  # begins the group of a video about whose people nothing is known
 
 
 class Label(IntEnum):
@@ -81,13 +91,7 @@ def read_manifest(path: Path) -> dict[str, Video]:
             f"The manifest {path} cannot be read ({error}). Save it as UTF-8, tab separated."
         ) from error
 
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    _check_header(path, header, schema)
-    problems = list(_row_problems(header, rows, schema))
-    if problems:
-        more = len(problems) - SHOWN_PROBLEMS
-        shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more."] if more > 0 else [])
-        raise UserError(f"The manifest {path} has a problem.\n" + "\n".join(shown))
+    _check_rows(path, header, rows)
     if not rows:
         raise UserError(f"The manifest {path} has no videos. Add one row per video.")
     videos = (Video(**_named(header, cells)) for _, cells in rows)
@@ -95,9 +99,13 @@ def read_manifest(path: Path) -> dict[str, Video]:
 
 
 def write_manifest(path: Path, videos: Iterable[Video]) -> None:
-    """Write a manifest with the columns that at least one video fills."""
+    """Write a manifest with the columns that at least one video fills.
+
+    Raises UserError for what `read_manifest` would refuse, a tab in a file's name for example.
+    """
     rows = [asdict(video) for video in videos]
     used = [f.name for f in fields(Video) if any(row[f.name] for row in rows)]
+    _check_rows(path, used, [(n, [row[k] for k in used]) for n, row in enumerate(rows, start=2)])
     with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
         out.write("\t".join(used) + "\n")
         for row in rows:
@@ -129,10 +137,54 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
     return {video_id: group_of[nodes[0]] for video_id, nodes in nodes_of.items()}
 
 
+def check_present(paths: Sequence[str], allowed: float) -> None:
+    """Stop a run whose videos are not there: a disk that is not mounted must not turn what was
+    computed before into videos that are missing.
+
+    Raises
+    ------
+    UserError
+        More than the share `allowed` of the `paths` does not exist.
+    """
+    missing = [path for path in paths if not Path(path).exists()]
+    if len(missing) > allowed * len(paths):
+        raise UserError(
+            f"{len(missing)} of {len(paths)} videos are not there, {missing[0]!r} for example. Is "
+            "the disk mounted, and are the manifest's paths right? To go on without them, take "
+            "them out of the manifest or raise quality.max_rejected_fraction."
+        )
+
+
+def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[tuple[Video, Path]]:
+    """Pair each video with its own file, `{video_id}` and a suffix.
+
+    Raises
+    ------
+    UserError
+        They don't fit: the manifest was edited while the run went on.
+    """
+    rows = list(videos)
+    if [video.video_id for video in rows] != [path.stem for path in files]:
+        raise UserError(
+            "The manifest was changed while the run went on. Start the same command again."
+        )
+    return zip(rows, files, strict=True)
+
+
 def _nodes(video: Video) -> list[str]:
     nodes = [f"group:{video.group}"] if video.group else []
     nodes += [f"{video.dataset}:{name}" for name in (video.target, video.source) if name]
-    return nodes or [f"video:{video.video_id}"]
+    return nodes or [f"{UNKNOWN}{video.video_id}"]
+
+
+def _check_rows(path: Path, header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    _check_header(path, header, schema)
+    problems = list(_row_problems(header, rows, schema))
+    if problems:
+        more = len(problems) - SHOWN_PROBLEMS
+        shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more."] if more > 0 else [])
+        raise UserError(f"The manifest {path} has a problem.\n" + "\n".join(shown))
 
 
 def _check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:

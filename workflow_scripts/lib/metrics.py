@@ -11,6 +11,7 @@ __all__ = ["evaluate", "video_scores"]
 
 COUNTED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 RANKED = ("roc_auc", "eer")
+MIN_GROUPS = 5  # resamples of fewer groups say next to nothing about other people
 
 
 def video_scores(scores: np.ndarray, videos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +45,9 @@ def evaluate(
     """All metrics, each with an interval by bootstrap over groups.
 
     Frames of a person resemble each other, so resampling frames would make the intervals too
-    narrow: whole groups are drawn with replacement (percentile bootstrap, Efron 1979).
+    narrow: whole groups are drawn with replacement (percentile bootstrap, Efron 1979). With fewer
+    than 5 groups there is no interval, and none where all resamples give the same value (a perfect
+    score on few people is no proof of perfection).
 
     Parameters
     ----------
@@ -63,8 +66,8 @@ def evaluate(
     Returns
     -------
     dict
-        `confusion` with the counts, and for each metric `{"value", "low", "high"}`; None where it
-        is undefined (AUC with one class, precision with nothing called fake).
+        `n`, `groups`, `confusion` with the counts, and for each metric `{"value", "low", "high"}`;
+        None where it is undefined (AUC with one class, precision with nothing called fake).
     """
     names, group_of = np.unique(groups, return_inverse=True)
     cells = np.zeros((len(names), 4))
@@ -74,7 +77,9 @@ def evaluate(
 
     ones = np.ones((1, len(names)))
     draws = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=resamples
+        len(names),
+        np.full(len(names), 1 / len(names)),
+        size=resamples if len(names) >= MIN_GROUPS else 0,
     )
     values = {**_counted(ones @ cells), **_ranked(labels, scores, group_of, ones)}
     spread = {**_counted(draws @ cells), **_ranked(labels, scores, group_of, draws)}
@@ -151,9 +156,10 @@ def _equal_error_rate(false_pos: np.ndarray, true_pos: np.ndarray) -> float:
 
 
 def _interval(values: np.ndarray, coverage: float) -> dict[str, float | None]:
-    """Percentiles of the resamples in which the metric is defined; None if fewer than half are."""
+    """Percentiles of the resamples in which the metric is defined; None if fewer than half are, or
+    if all are the same."""
     defined = values[np.isfinite(values)]
-    if len(values) == 0 or len(defined) < len(values) / 2:
+    if len(values) == 0 or len(defined) < len(values) / 2 or np.ptp(defined) == 0:
         return {"low": None, "high": None}
     tail = 50 * (1 - coverage)
     low, high = np.percentile(defined, [tail, 100 - tail])

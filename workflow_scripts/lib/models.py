@@ -29,15 +29,15 @@ _TREE_TYPE = "sklearn.tree._tree.Tree"
 class Model:
     """An estimator by its import path, the parameters that a config may set, and fixed ones.
 
-    `seeded` and `threaded` estimators are given `random_state` and `n_jobs`. Those with
-    `has_importance` tell how much each feature counted.
+    `seeded` and `threaded` estimators are given `random_state` and `n_jobs`. Those that are
+    `made_of_trees` tell how much each feature counted.
     """
 
     estimator: str
     parameters: tuple[str, ...] = ()
     seeded: bool = True
     threaded: bool = False
-    has_importance: bool = True
+    made_of_trees: bool = True
 
 
 _TREE = (
@@ -55,20 +55,24 @@ MODELS = {
     "random_forest": Model("sklearn.ensemble.RandomForestClassifier", _FOREST, threaded=True),
     "extra_trees": Model("sklearn.ensemble.ExtraTreesClassifier", _FOREST, threaded=True),
     "decision_tree": Model("sklearn.tree.DecisionTreeClassifier", ("splitter", *_TREE)),
-    "dummy": Model("sklearn.dummy.DummyClassifier", ("strategy",), has_importance=False),
+    "dummy": Model("sklearn.dummy.DummyClassifier", ("strategy",), made_of_trees=False),
 }
 
 
 def make_model(name: str, params: dict[str, Any], seed: int, threads: int) -> Any:
     """Make an unfitted classifier of the registry with the config's parameters."""
     model = MODELS[name]
-    module, _, class_name = model.estimator.rpartition(".")
     settings = dict(params)
     if model.seeded:
         settings["random_state"] = seed
     if model.threaded:
         settings["n_jobs"] = threads
-    return getattr(import_module(module), class_name)(**settings)
+    return _estimator_class(name)(**settings)
+
+
+def _estimator_class(name: str) -> Any:
+    module, _, class_name = MODELS[name].estimator.rpartition(".")
+    return getattr(import_module(module), class_name)
 
 
 def fake_scores(model: Any, matrix: np.ndarray) -> np.ndarray:
@@ -91,25 +95,35 @@ def save_model(path: Path, model: Any) -> None:
         aside.write_bytes(_without_addresses(skops.io.dumps(model)))
 
 
-def load_model(path: Path) -> Any:
-    """Read a model; other types than scikit-learn's and numpy's own are refused.
+def load_model(path: Path, name: str) -> Any:
+    """Read a model of the registry's entry `name`; anything else is refused.
 
     Raises
     ------
     UserError
-        The file is no such model, is damaged, or holds other types.
+        The file is another model, is damaged, or holds types that are not trusted.
     """
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         model = skops.io.load(path, trusted=[_TREE_TYPE])
-        for estimator in getattr(model, "estimators_", [model]):
-            if hasattr(estimator, "tree_"):
-                _check_tree(estimator.tree_, model.n_features_in_, len(model.classes_))
+        if type(model) is not _estimator_class(name):
+            raise ValueError(f"it is no {name}")
+        if MODELS[name].made_of_trees:
+            for member in getattr(model, "estimators_", [model]):
+                _check_tree(member.tree_, model.n_features_in_, len(model.classes_))
     except UntrustedTypesFoundException as error:
         raise UserError(f"The model {path} holds types that are not trusted: {error}.") from error
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+    ) as error:
         raise UserError(
             f"The model {path} cannot be read ({error}). Delete it and run snakemake again."
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.lib.manifest import Label, Video
+from workflow_scripts.lib.manifest import Label, Video, pair_with_files
 from workflow_scripts.lib.run import UserError
 
 __all__ = ["capture_rates", "check_rejected", "quality_row", "quality_table"]
@@ -20,7 +20,7 @@ def quality_table(videos: Iterable[Video], statuses: Sequence[Path], wanted: int
     return pd.DataFrame(
         [
             quality_row(video, json.loads(status.read_text(encoding="utf-8")), wanted)
-            for video, status in zip(videos, statuses, strict=True)
+            for video, status in pair_with_files(videos, statuses)
         ]
     )
 

@@ -102,7 +102,7 @@ def hold(path: Path, wait: bool) -> None:
     except BlockingIOError as error:
         if not wait:
             raise UserError(
-                f"Another snakemake works on this run already (it holds {path}). "
+                f"Another snakemake works here already (it holds {path}). "
                 "Wait until it has ended, or end it."
             ) from error
         logging.info("Waiting for another process that holds %s", path)

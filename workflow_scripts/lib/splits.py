@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workflow_scripts.lib.manifest import UNKNOWN
 from workflow_scripts.lib.run import UserError
 
 __all__ = ["TEST", "TRAIN", "Leak", "divide", "find_leak"]
@@ -20,17 +21,22 @@ TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
 @dataclass(frozen=True)
 class Leak:
-    """How many videos and groups stand on both sides of a split."""
+    """How many videos and groups stand on both sides of a split, and how many videos show people
+    about whom nothing is known."""
 
     videos: int
     groups: int
+    unknown: int
 
     @property
     def word(self) -> str:
-        """`no`, `person` (a group on both sides) or `video` (frames of one video on both)."""
+        """`video` (frames of one video stand on both sides), `person` (a group does), `unknown`
+        (the same person may: nobody said who is in the videos), or `no`."""
         if self.videos:
             return "video"
-        return "person" if self.groups else "no"
+        if self.groups:
+            return "person"
+        return "unknown" if self.unknown else "no"
 
 
 def divide(units: np.ndarray, strata: np.ndarray, test_share: float, seed: int) -> np.ndarray:
@@ -96,11 +102,17 @@ def _keep_both_parts(in_test: np.ndarray, counts: np.ndarray, wanted: np.ndarray
 
 
 def find_leak(parts: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak:
-    """Count the videos and groups that stand in both the training and the test part.
+    """Count the videos and groups that stand in both the training and the test part, and the
+    videos whose people are unknown.
 
     All three are (n,), one entry per row.
     """
-    return Leak(videos=_shared(parts, videos), groups=_shared(parts, groups))
+    unknown = np.char.startswith(groups.astype(str), UNKNOWN) & np.isin(parts, (TRAIN, TEST))
+    return Leak(
+        videos=_shared(parts, videos),
+        groups=_shared(parts, groups),
+        unknown=len(np.unique(videos[unknown])),
+    )
 
 
 def _shared(parts: np.ndarray, names: np.ndarray) -> int:

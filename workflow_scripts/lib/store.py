@@ -8,12 +8,16 @@ Layout (Zarr v3, one row per crop, rows in the manifest's order)
   `keypoints` (n, 5, 2) float32
 - `video`, `group` strings
 
+The group's attribute `digest` stands for all of that, so that a rebuilt store with other content is
+seen as changed by what depends on its root.
+
 The store has one writer. It writes whole shards beside the final name and renames at the end, so
 that a killed job never leaves half a store. Every chunk carries a checksum.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -115,6 +119,7 @@ def write_store(
     columns = {name: np.empty((n_rows, *shape), dtype) for name, (dtype, shape) in PER_CROP.items()}
     names: dict[str, list[str]] = {"video": [], "group": []}
 
+    digest = hashlib.blake2b(digest_size=16)
     shard = np.empty((rows_per_shard, size, size, 3), np.uint8)
     start = 0
     for video in videos:
@@ -126,6 +131,7 @@ def write_store(
             columns[name][start:stop] = values
         names["video"] += [video.video] * len(video.crops)
         names["group"] += [video.group] * len(video.crops)
+        digest.update(video.crops.tobytes())
         for row, crop in enumerate(video.crops, start=start):
             shard[row % rows_per_shard] = crop
             if (row + 1) % rows_per_shard == 0:
@@ -137,9 +143,12 @@ def write_store(
         crops[n_rows - n_rows % rows_per_shard :] = shard[: n_rows % rows_per_shard]
 
     for name, values in columns.items():
+        digest.update(values.tobytes())
         _write_column(root, name, values)
     for name, texts in names.items():
+        digest.update("\n".join(texts).encode())
         _write_column(root, name, np.array(texts, dtype=np.dtypes.StringDType()))
+    root.attrs["digest"] = digest.hexdigest()
     shutil.rmtree(path, ignore_errors=True)
     aside.rename(path)
 

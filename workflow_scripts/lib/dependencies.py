@@ -1,0 +1,42 @@
+"""Which files of the project a script depends on, read off its imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+__all__ = ["imported_names", "library_modules"]
+
+ROOT = Path(__file__).parents[2]
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """The dotted names that a file imports, wherever in it, except under its guard: what a script
+    needs to be wired to Snakemake does not change what it makes."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.Import):
+                yield from (alias.name for alias in part.names)
+            elif isinstance(part, ast.ImportFrom) and part.module:
+                # a name may be a module or something in it
+                yield from (part.module, *(f"{part.module}.{alias.name}" for alias in part.names))
+
+
+@cache
+def library_modules(script: str) -> list[str]:
+    """The project's files that `workflow_scripts/{script}.py` imports, directly or not, relative
+    to the project's root, sorted."""
+    found: set[Path] = set()
+    waiting = [Path("workflow_scripts", f"{script}.py")]
+    while waiting:
+        for name in imported_names(ROOT / waiting.pop()):
+            path = Path(*name.split(".")).with_suffix(".py")
+            if name.startswith("workflow_scripts.") and (ROOT / path).is_file():
+                if path not in found:
+                    waiting.append(path)
+                found.add(path)
+    return sorted(map(str, found))
