@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -173,8 +174,7 @@ def _without_cost(path: Path) -> bytes:
         kept = [i for i, name in enumerate(rows[0]) if not name.startswith("train_")]
         return "\n".join("\t".join(row[i] for i in kept) for row in rows).encode()
     if path.name == "leaderboard.html":
-        rows = path.read_text().split("<tr")
-        return "<tr".join(row[: row.rfind('<td class="number">', 0, -60)] for row in rows).encode()
+        return re.sub(r'<td class="number cost">.*?</td>', "", path.read_text()).encode()
     return path.read_bytes()
 
 

@@ -93,7 +93,7 @@ def test_one_more_experiment_trains_only_that(copy):
 
 def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(copy):
     copy.configure(faces={"size": 64, "margin": 1.0})
-    copy.snakemake("results/small/store.zarr/zarr.json")
+    copy.snakemake("--", "results/small/store.zarr/zarr.json")
     planned = copy.planned()
     assert planned["split_videos"] == 2
     assert planned["train_model"] == planned["evaluate_model"] == 4
