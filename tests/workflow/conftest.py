@@ -20,7 +20,10 @@ from tests.clips import face_frame, write_clip
 from workflow_scripts.lib.manifest import Video, write_manifest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "rules", "workflow_scripts", "config", "profiles", "report", "envs", "docs"]
+PARTS = [
+    *["Snakefile", "rules", "workflow_scripts", "config", "profiles", "slurm"],
+    *["report", "envs", "docs"],
+]
 PEOPLE = 6
 SMALL_FOREST = {
     "features": "pixels",
@@ -73,7 +76,9 @@ class Project:
 def copy_project(target: Path, source: Path = ROOT) -> Project:
     """Copy the project's parts, with their times of change."""
     for part in PARTS:
-        if (source / part).is_dir():
+        if (source / part).is_symlink():
+            (target / part).symlink_to((source / part).readlink())
+        elif (source / part).is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source / part, target / part, ignore=ignored)
         else:
