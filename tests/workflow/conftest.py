@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.clips import face_frame, write_clip
+from tests.clips import face_frame
 from workflow_scripts.lib.manifest import Video, write_manifest
 
 ROOT = Path(__file__).parents[2]
@@ -104,27 +104,6 @@ def forged(picture: np.ndarray) -> np.ndarray:
     return (picture * (1 - mask) + blurred * mask).astype(np.uint8)
 
 
-@pytest.fixture(scope="session")
-def videos(tmp_path_factory) -> list[Video]:
-    """A real and a fake clip of each person; the fakes pair neighbours."""
-    folder = tmp_path_factory.mktemp("videos")
-    rows = []
-    for number in range(PEOPLE):
-        other = number ^ 1
-        for label in ("real", "fake"):
-            picture = person(number) if label == "real" else forged(person(number))
-            path = folder / f"{label} {number}.mp4"
-            rng = np.random.default_rng(number)
-            noisy = [
-                np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
-                for _ in range(4)
-            ]
-            write_clip(path, (noisy[i // 30 % 4] for i in range(185)))
-            source = f"p{other}" if label == "fake" else ""
-            rows.append(Video(f"{label}{number}", str(path), label, "", f"p{number}", source))
-    return rows
-
-
 def small_project(target: Path, videos: list[Video]) -> Project:
     """A copy of the project, ready to run on `videos`."""
     project = copy_project(target)
@@ -137,14 +116,6 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         evaluation={"bootstrap": 50},
         experiments={"forest": SMALL_FOREST, "dummy": {"features": "pixels", "model": "dummy"}},
     )
-    return project
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, videos) -> Project:
-    """A small run that has ended well. Tests that change something take a `copy`."""
-    project = small_project(tmp_path_factory.mktemp("finished") / "project", videos)
-    project.snakemake()
     return project
 
 
