@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -157,4 +158,11 @@ def work(project: Project) -> dict[str, str]:
 def interrupt(process: subprocess.Popen[str]) -> None:
     """Ctrl-C, once, and wait."""
     process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """`kill -9` of snakemake, below the `timeout` that was started."""
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
     assert process.wait(timeout=60) != 0

@@ -10,6 +10,7 @@ from tests.slurm.conftest import (
     OPTIONS,
     finish,
     interrupt,
+    kill,
     start,
     submissions,
     until_first_face,
@@ -76,3 +77,12 @@ def test_interrupted_it_goes_on_where_it_was(project, right):
     after = work(project)
     finished = [name for name in before if "crop_faces" in name]
     assert {name: before[name] for name in finished} == {name: after[name] for name in finished}
+
+
+def test_killed_it_goes_on_beside_the_jobs_that_it_left(project, right):
+    process = start(project, *OPTIONS, *FACES_ONLY)
+    until_first_face(project, process)
+    kill(process)
+    assert {job.state for job in submissions(project)} == {"RUNNING"}
+    finish(project, start(project, *OPTIONS, *FACES_ONLY))
+    assert fingerprint(project.results / "faces") == right

@@ -39,11 +39,10 @@ class Project:
 
     root: Path
 
-    def snakemake(self, *arguments, check=True):
+    def snakemake(self, *arguments, check=True, configfile="small.yaml"):
         """Run snakemake in the copy as a user would; the small run is chosen by its config."""
-        ended = subprocess.run(
-            self.command(*arguments), cwd=self.root, capture_output=True, text=True, check=False
-        )
+        command = self.command(*arguments, configfile=configfile)
+        ended = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         if check:
             assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended
