@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES
+from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES, wait_until
 from tests.workflow.conftest import ROOT, Project, quiet_environment, small_project
 
 # a first look at the queue after 6 s instead of the profile's 10: the tests' jobs are short
@@ -131,6 +131,23 @@ def submissions(project: Project) -> list[Submission]:
             names = ("JobId", "Comment", "JobState", "NodeList")
             found.append(Submission(*(job[name] for name in names), asked=asked))
     return found
+
+
+def cancel(jobs: list[Submission]) -> None:
+    """End jobs by `scancel`."""
+    command = ["timeout", "-k", "1", "20", "scancel", *(job.job for job in jobs)]
+    subprocess.run(command, check=True)
+
+
+def final_states(project: Project) -> set[str]:
+    """How a project's jobs have ended, once all of them have."""
+
+    def states() -> set[str]:
+        return {job.state for job in submissions(project)}
+
+    going_on = {"PENDING", "RUNNING", "COMPLETING"}
+    wait_until(lambda: not states() & going_on, 60, "the end of the jobs")
+    return states()
 
 
 def megabytes(text: str) -> int:

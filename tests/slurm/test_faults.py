@@ -1,13 +1,13 @@
 """What can go wrong on a cluster: each time the bytes of a quiet run, and little done twice."""
 
-import subprocess
-
 import pytest
 import yaml
 
 from tests.slurm.conftest import (
     FACES_ONLY,
     OPTIONS,
+    cancel,
+    final_states,
     finish,
     interrupt,
     kill,
@@ -43,7 +43,7 @@ def test_a_job_killed_for_memory_gets_more(project, right):
 def test_a_cancelled_group_is_done_again_and_no_other(project, right):
     process = start(project, *OPTIONS, *FACES_ONLY)
     running = until_first_face(project, process)
-    subprocess.run(["timeout", "-k", "1", "20", "scancel", running[0].job], check=True)
+    cancel(running[:1])
     finish(project, process)
     assert fingerprint(project.results / "faces") == right
     assert [job.state for job in submissions(project)] == ["CANCELLED", "COMPLETED", "COMPLETED"]
@@ -65,24 +65,18 @@ def test_a_node_dies(cluster, project, right):
     assert again[1] != dead.node
 
 
-def test_interrupted_it_goes_on_where_it_was(project, right):
+@pytest.mark.parametrize("end", [interrupt, kill], ids=["ctrl-c", "kill -9"])
+def test_it_goes_on_where_it_was(project, right, end):
     process = start(project, *OPTIONS, *FACES_ONLY)
     until_first_face(project, process)
-    interrupt(process)
-    assert {job.state for job in submissions(project)} == {"CANCELLED"}
-    before = work(project)
+    end(process)
+    if end is kill:  # it could not cancel its jobs
+        assert {job.state for job in submissions(project)} == {"RUNNING"}
+        cancel(submissions(project))
+    assert final_states(project) == {"CANCELLED"}
+    before = {name: text for name, text in work(project).items() if "crop_faces" in name}
     assert before
     finish(project, start(project, *OPTIONS, *FACES_ONLY))
     assert fingerprint(project.results / "faces") == right
     after = work(project)
-    finished = [name for name in before if "crop_faces" in name]
-    assert {name: before[name] for name in finished} == {name: after[name] for name in finished}
-
-
-def test_killed_it_goes_on_beside_the_jobs_that_it_left(project, right):
-    process = start(project, *OPTIONS, *FACES_ONLY)
-    until_first_face(project, process)
-    kill(process)
-    assert {job.state for job in submissions(project)} == {"RUNNING"}
-    finish(project, start(project, *OPTIONS, *FACES_ONLY))
-    assert fingerprint(project.results / "faces") == right
+    assert before == {name: after[name] for name in before}
