@@ -193,10 +193,12 @@ class Cluster:
 
     def stop(self) -> None:
         """End all jobs, then all daemons, and leave nothing behind."""
-        output("scancel", "--state=PENDING,RUNNING,SUSPENDED", "--user=root")
+        jobs = output("squeue", "-h", "-o", "%A").split()
+        output("scancel", "--user=root")
         try:
             wait_until(lambda: not output("squeue", "-h"), 20, "the end of all jobs")
         finally:
+            kill_trees([pid for pid, title in processes() if is_step(title, jobs)])
             for name in [*NODES, "slurmctld", "munged"]:
                 if name in self.daemons:
                     end(self.daemons[name])
@@ -262,7 +264,8 @@ def remove_cgroups(node: str) -> None:
 def main(folder: Path) -> None:
     """Keep a cluster up for as long as the standard input is open."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    hold(Path("/tmp/tests-slurm-cluster.lock"), wait=True)  # one at a time on a machine
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    hold(Path("/run/tests-slurm.lock"), wait=True)  # one at a time on a machine
     cluster = Cluster(folder)
     try:
         cluster.start()
