@@ -48,6 +48,11 @@ def detector_models(wildcards):
     return [f"resources/detector/{net}.onnx" for net in nets]
 
 
+def growing(amount):
+    """A resource that grows with each attempt, so that what was too little is enough in the end."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def training_memory(wildcards, attempt):
     """MB that training needs: the matrix as bytes, and scikit-learn's copy of it as float32."""
     side = EXPERIMENTS[wildcards.experiment]["side"] or config["faces"]["size"]

@@ -11,8 +11,8 @@ rule make_demo_video:
     conda:
         "../envs/demo.yaml"
     resources:
-        mem_mb=600,
-        runtime=5,
+        mem_mb=growing(800),
+        runtime=growing(5),
     message:
         "Making the demo's video {wildcards.video}"
     script:

@@ -18,7 +18,7 @@ rule evaluate_model:
         "../envs/learning.yaml"
     resources:
         mem_mb=training_memory,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        runtime=growing(60),
     params:
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
@@ -41,8 +41,8 @@ rule leaderboard:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     message:
         "Comparing all experiments"
     script:

@@ -13,8 +13,8 @@ rule export_detector:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=600,
-        runtime=5,
+        mem_mb=growing(800),
+        runtime=growing(5),
     message:
         "Writing the face detector's networks"
     script:
@@ -37,8 +37,8 @@ rule crop_faces:
     conda:
         DETECTOR_ENV
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=lambda wildcards, attempt: 10 * attempt,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         models="resources/detector",
         detector=config["detector"],

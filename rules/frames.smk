@@ -12,8 +12,8 @@ rule sample_frames:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 5 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,
         sampling=config["sampling"],

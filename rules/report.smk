@@ -17,8 +17,8 @@ rule contact_sheet:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=600,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
@@ -55,8 +55,8 @@ rule plot_quality:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         confidence=config["faces"]["confidence"],
     message:
@@ -82,8 +82,8 @@ rule render_leaderboard:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=600,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         interval=config["evaluation"]["interval"],
         demo=has_demo_videos(),
@@ -116,8 +116,8 @@ rule plot_roc:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=600,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     message:
         "Drawing ROC curves, protocol {wildcards.protocol}"
     script:
@@ -144,8 +144,8 @@ rule plot_confusion:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=600,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     message:
         "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -175,8 +175,8 @@ rule plot_importance:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     message:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
@@ -199,8 +199,8 @@ rule plot_run_times:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=600,
-        runtime=10,
+        mem_mb=growing(800),
+        runtime=growing(10),
     params:
         rules=list(COUNTED_LOGS),
     message:

@@ -14,8 +14,8 @@ rule quality_table:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         frames=config["sampling"]["frames"],
     message:
@@ -37,8 +37,8 @@ rule build_store:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(120),
     params:
         size=config["faces"]["size"],
         frames=config["sampling"]["frames"],

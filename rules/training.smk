@@ -13,8 +13,8 @@ rule split_videos:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         test_share=config["splits"]["test_share"],
         seed=config["seed"],
@@ -39,7 +39,7 @@ rule train_model:
     threads: 8
     resources:
         mem_mb=training_memory,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        runtime=growing(120),
     params:
         experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment],
         seed=config["seed"],

@@ -17,11 +17,14 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.clips import face_frame, write_clip
+from tests.clips import face_frame
 from workflow_scripts.lib.manifest import Video, write_manifest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ["Snakefile", "rules", "workflow_scripts", "config", "profiles", "report", "envs", "docs"]
+PARTS = [
+    *["Snakefile", "rules", "workflow_scripts", "config", "profiles", "slurm"],
+    *["report", "envs", "docs"],
+]
 PEOPLE = 6
 SMALL_FOREST = {
     "features": "pixels",
@@ -37,11 +40,10 @@ class Project:
 
     root: Path
 
-    def snakemake(self, *arguments, check=True):
+    def snakemake(self, *arguments, check=True, configfile="small.yaml"):
         """Run snakemake in the copy as a user would; the small run is chosen by its config."""
-        ended = subprocess.run(
-            self.command(*arguments), cwd=self.root, capture_output=True, text=True, check=False
-        )
+        command = self.command(*arguments, configfile=configfile)
+        ended = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
         if check:
             assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended
@@ -74,7 +76,9 @@ class Project:
 def copy_project(target: Path, source: Path = ROOT) -> Project:
     """Copy the project's parts, with their times of change."""
     for part in PARTS:
-        if (source / part).is_dir():
+        if (source / part).is_symlink():
+            (target / part).symlink_to((source / part).readlink())
+        elif (source / part).is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source / part, target / part, ignore=ignored)
         else:
@@ -100,27 +104,6 @@ def forged(picture: np.ndarray) -> np.ndarray:
     return (picture * (1 - mask) + blurred * mask).astype(np.uint8)
 
 
-@pytest.fixture(scope="session")
-def videos(tmp_path_factory) -> list[Video]:
-    """A real and a fake clip of each person; the fakes pair neighbours."""
-    folder = tmp_path_factory.mktemp("videos")
-    rows = []
-    for number in range(PEOPLE):
-        other = number ^ 1
-        for label in ("real", "fake"):
-            picture = person(number) if label == "real" else forged(person(number))
-            path = folder / f"{label} {number}.mp4"
-            rng = np.random.default_rng(number)
-            noisy = [
-                np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
-                for _ in range(4)
-            ]
-            write_clip(path, (noisy[i // 30 % 4] for i in range(185)))
-            source = f"p{other}" if label == "fake" else ""
-            rows.append(Video(f"{label}{number}", str(path), label, "", f"p{number}", source))
-    return rows
-
-
 def small_project(target: Path, videos: list[Video]) -> Project:
     """A copy of the project, ready to run on `videos`."""
     project = copy_project(target)
@@ -133,14 +116,6 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         evaluation={"bootstrap": 50},
         experiments={"forest": SMALL_FOREST, "dummy": {"features": "pixels", "model": "dummy"}},
     )
-    return project
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, videos) -> Project:
-    """A small run that has ended well. Tests that change something take a `copy`."""
-    project = small_project(tmp_path_factory.mktemp("finished") / "project", videos)
-    project.snakemake()
     return project
 
 

@@ -1,0 +1,185 @@
+"""A real SLURM for these tests, and small runs on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES, wait_until
+from tests.workflow.conftest import ROOT, Project, quiet_environment, small_project
+
+# a first look at the queue after 6 s instead of the profile's 10: the tests' jobs are short
+OPTIONS = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "6"]
+FACES_ONLY = ["--until", "crop_faces", "--group-components", "video=2"]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The running cluster, seen from outside."""
+
+    keeper: subprocess.Popen[str]
+
+    def tell(self, order: str) -> None:
+        """Give the keeper of the cluster an order, and wait until it is done."""
+        assert self.keeper.stdin is not None
+        assert self.keeper.stdout is not None
+        print(order, file=self.keeper.stdin, flush=True)
+        assert self.keeper.stdout.readline() == "done\n"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What `scontrol` knows about a job."""
+
+    job: str
+    comment: str
+    state: str
+    node: str
+    asked: tuple[int, int, int]  # CPUs, MB, minutes
+
+
+def what_is_missing() -> str:
+    """Why no SLURM can be started here, and what to do; nothing, if one can."""
+    absent = [name for name in DAEMONS if not shutil.which(name)]
+    if os.geteuid() != 0:
+        return "starting a SLURM needs root: run these tests as root, in a container for example"
+    if absent:
+        install = f"apt-get install --no-install-recommends {' '.join(PACKAGES)}"
+        return f"{', '.join(absent)} not found: get them by `{install}` (Debian or Ubuntu)"
+    if CONF.exists() and not CONF.read_text().startswith(MARK):
+        return f"this machine has a SLURM of its own ({CONF}), which is left alone"
+    return ""
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A SLURM with three nodes, which ends with the last of these tests, or with this process."""
+    if missing := what_is_missing():
+        pytest.skip(missing)
+    folder = tmp_path_factory.mktemp("cluster")
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "tests.slurm.cluster", str(folder)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with keeper:
+        assert keeper.stdout is not None
+        assert keeper.stdin is not None
+        assert keeper.stdout.readline() == "ready\n"
+        yield Cluster(keeper)
+        keeper.stdin.close()
+        assert keeper.wait(timeout=120) == 0
+    assert not CONF.is_symlink()
+
+
+@pytest.fixture
+def project(cluster, tmp_path, videos, finished) -> Project:
+    """A small run on four videos in groups of two, whose detector is there already."""
+    project = small_project(tmp_path / "project", videos[:4])
+    shutil.copytree(finished.root / "resources", project.root / "resources")
+    return project
+
+
+def start(project: Project, *arguments: str, seconds: int = 180) -> subprocess.Popen[str]:
+    """Start snakemake on the cluster; it is killed if it should hang."""
+    with (project.root / "output.txt").open("w") as output:
+        return subprocess.Popen(
+            ["timeout", "--foreground", "-k", "10", str(seconds), *project.command(*arguments)],
+            cwd=project.root,
+            env=quiet_environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+def finish(project: Project, process: subprocess.Popen[str]) -> str:
+    """Wait for snakemake to end well; its output."""
+    status = process.wait()
+    output = (project.root / "output.txt").read_text()
+    assert status == 0, output
+    return output
+
+
+def submissions(project: Project) -> list[Submission]:
+    """All jobs that a project has submitted, in their order."""
+    shown = subprocess.run(
+        ["timeout", "-k", "1", "20", "scontrol", "show", "job", "-o"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = []
+    for line in shown.stdout.splitlines():
+        job = dict(re.findall(r"(?:^| )(\w+)=(\S*)", line))
+        if job.get("WorkDir") == str(project.root):
+            hours, minutes, _ = map(int, job["TimeLimit"].split(":"))
+            asked = (int(job["NumCPUs"]), megabytes(job["MinMemoryNode"]), 60 * hours + minutes)
+            names = ("JobId", "Comment", "JobState", "NodeList")
+            found.append(Submission(*(job[name] for name in names), asked=asked))
+    return found
+
+
+def cancel(jobs: list[Submission]) -> None:
+    """End jobs by `scancel`."""
+    command = ["timeout", "-k", "1", "20", "scancel", *(job.job for job in jobs)]
+    subprocess.run(command, check=True)
+
+
+def final_states(project: Project) -> set[str]:
+    """How a project's jobs have ended, once all of them have."""
+
+    def states() -> set[str]:
+        return {job.state for job in submissions(project)}
+
+    going_on = {"PENDING", "RUNNING", "COMPLETING"}
+    wait_until(lambda: not states() & going_on, 60, "the end of the jobs")
+    return states()
+
+
+def megabytes(text: str) -> int:
+    """SLURM's 1500M or 2G as a number."""
+    return int(float(text[:-1]) * {"M": 1, "G": 1024}[text[-1]])
+
+
+def until_first_face(project: Project, process: subprocess.Popen[str]) -> list[Submission]:
+    """Wait until some faces are there while others are not; the groups that run then."""
+    while not list(project.results.glob("faces/*.jpg")):
+        assert process.poll() is None, (project.root / "output.txt").read_text()
+        time.sleep(0.02)
+    return [job for job in submissions(project) if job.state == "RUNNING"]
+
+
+def work(project: Project) -> dict[str, str]:
+    """The logs of the face jobs that ended: another text is another run of the job.
+
+    Times of change won't do: Snakemake touches the outputs of a group.
+    """
+    logs = project.results.glob("logs/*_*s/*.log")
+    return {str(log): text for log in logs if "cost: " in (text := log.read_text())}
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C, once, and wait."""
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """`kill -9` of snakemake, below the `timeout` that was started."""
+    (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    assert process.wait(timeout=60) != 0

@@ -1,0 +1,48 @@
+"""The profile's own promises, which need no SLURM to be checked."""
+
+import itertools
+
+import pytest
+
+from tests.workflow.conftest import copy_project
+from workflow_scripts.lib.manifest import read_manifest
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """A copy of the project, where nothing has run; its own config is the demo."""
+    return copy_project(tmp_path_factory.mktemp("profile") / "project")
+
+
+def groups(project, *arguments):
+    """The number of group jobs that a dry run of the demo shows."""
+    ended = project.snakemake("-n", *arguments, configfile="config/config.yaml")
+    return ended.stdout.count("Group job video")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [["--profile", "slurm"], ["--profile", "profiles/slurm"], ["--workflow-profile", "slurm"]],
+    ids=" ".join,
+)
+def test_every_way_to_name_it_groups_twenty_videos(fresh, choice):
+    videos = read_manifest(fresh.root / "config/demo.tsv")
+    assert groups(fresh, *choice) == -(-len(videos) // 20)
+
+
+def test_ones_own_values_win(fresh):
+    assert groups(fresh, "--profile", "slurm", "--group-components", "video=1000") == 1
+
+
+def test_a_laptop_groups_nothing(fresh):
+    assert groups(fresh) == 0
+
+
+def test_each_value_says_why(fresh):
+    """A comment above each key, or above the block of keys that it explains together."""
+    lines = (fresh.root / "slurm/config.yaml").read_text().splitlines()
+    explained = {"group-components"}  # with `groups`
+    for above, line in itertools.pairwise(lines):
+        if line and not line[0].isspace() and line[0] != "#":
+            key = line.partition(":")[0]
+            assert above.startswith("# ") or key in explained, key
