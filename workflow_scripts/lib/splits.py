@@ -16,7 +16,7 @@ from workflow_scripts.lib.run import UserError
 
 __all__ = ["TEST", "TRAIN", "Leak", "divide", "find_leak"]
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN, TEST = "train", "test"  # the manifest's third part, "validation", is used by neither
 
 
 @dataclass(frozen=True)
