@@ -30,6 +30,7 @@ from workflow_scripts.lib.video import (
     Frame,
     SampledVideo,
     VideoStatus,
+    load_cache_key,
     load_frames,
     sample_frames,
     save_frames,
@@ -386,6 +387,10 @@ def test_saved_frames_come_back(tmp_path_factory: pytest.TempPathFactory, v: Sam
     assert isinstance(loaded.status, VideoStatus)
     save_frames(path.with_name("again.npz"), loaded)
     assert path.read_bytes() == path.with_name("again.npz").read_bytes()
+    assert load_cache_key(path) == ""
+    save_frames(path, v, "ab12")
+    assert load_cache_key(path) == "ab12"
+    assert same(load_frames(path), v)
 
 
 def test_saved_file_has_no_pickle_no_date_and_no_compression(

@@ -117,6 +117,11 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             f"detector.min_face_size: {detector['min_face_size']} is more than the backend "
             "tensorflow can do, which finds nothing above 20. Lower it, or take onnxruntime."
         )
+    if config["face_cache"] and detector["backend"] != "onnxruntime":
+        yield (
+            f"face_cache: {config['face_cache']!r} holds faces of the backend onnxruntime only. "
+            "Leave it out, or take that backend."
+        )
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
         if experiment["features"] not in FEATURE_SETS:

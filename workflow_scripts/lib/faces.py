@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.lib.detector import Detection, FaceDetector
-from workflow_scripts.lib.run import write_json, written_aside
+from workflow_scripts.lib.run import written_aside
 from workflow_scripts.lib.video import Frame, SampledVideo, VideoStatus
 
 __all__ = [
@@ -26,8 +26,8 @@ __all__ = [
     "find_faces",
     "save_faces",
     "select_face",
+    "status_of",
     "video_status",
-    "write_status",
 ]
 
 CELL = 160  # pixels; width of one frame on the strip
@@ -188,13 +188,10 @@ def save_faces(path: Path, crops: Sequence[FaceCrop], size: int) -> None:
         )
 
 
-def write_status(
-    path: Path, video_id: str, sampled: SampledVideo, results: Sequence[FrameResult]
-) -> None:
-    """Write what became of a video and of each of its frames as JSON."""
+def status_of(sampled: SampledVideo, results: Sequence[FrameResult]) -> dict[str, Any]:
+    """What became of a video and of each of its frames, ready for JSON."""
     status, detail = video_status(sampled, results)
-    content: dict[str, Any] = {
-        "video_id": video_id,
+    return {
         "status": status,
         "detail": detail,
         "fps": sampled.fps,
@@ -202,7 +199,6 @@ def write_status(
         "crops": sum(result.status == FrameStatus.OK for result in results),
         "frames": [asdict(result) for result in results],
     }
-    write_json(path, content)
 
 
 def draw_strip(

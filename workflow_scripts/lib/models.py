@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.lib.run import UserError, written_aside
+from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = ["MODELS", "Model", "fake_scores", "load_model", "make_model", "save_model"]
 
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _TREE_TYPE = "sklearn.tree._tree.Tree"
 
 

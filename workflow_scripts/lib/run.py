@@ -8,12 +8,14 @@ import json
 import logging
 import os
 import resource
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "ZIP_EPOCH",
     "UserError",
     "cost_so_far",
     "hold",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 COST = "cost: "
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
 
 
 class UserError(Exception):
@@ -113,9 +116,10 @@ def hold(path: Path, wait: bool) -> None:
 def written_aside(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path` that becomes `path` when the block ends well.
 
-    A killed writer leaves the temporary file, never a half-written `path`.
+    A killed writer leaves the temporary file, never a half-written `path`. Writers on several
+    machines don't meet.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield aside
         aside.replace(path)

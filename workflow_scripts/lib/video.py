@@ -28,7 +28,15 @@ import numpy as np
 
 from workflow_scripts.lib.run import written_aside
 
-__all__ = ["Frame", "SampledVideo", "VideoStatus", "load_frames", "sample_frames", "save_frames"]
+__all__ = [
+    "Frame",
+    "SampledVideo",
+    "VideoStatus",
+    "load_cache_key",
+    "load_frames",
+    "sample_frames",
+    "save_frames",
+]
 
 # Demuxers of FFmpeg that hold the video themselves. Playlists (hls, concat, dash), still pictures,
 # text (tty) and raw streams, which match too easily what is no video, are left out.
@@ -121,16 +129,18 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
     return SampledVideo(VideoStatus.OK, "", fps, frames)
 
 
-def save_frames(path: Path, video: SampledVideo) -> None:
+def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
     """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
 
-    Arrays: status, detail (str) · fps (float64) · index (n,) int64 · time_s (n,) float64 · and,
+    Arrays: cache_key, the name that its faces have in the cache (empty: they are not to be kept
+    there), status, detail (str) · fps (float64) · index (n,) int64 · time_s (n,) float64 · and,
     since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
     """
     pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
     with written_aside(path) as aside, aside.open("wb") as out:
         np.savez(
             out,
+            cache_key=np.array(cache_key),
             status=np.array(video.status.value),
             detail=np.array(video.detail),
             fps=np.array(video.fps, np.float64),
@@ -153,6 +163,12 @@ def load_frames(path: Path) -> SampledVideo:
                 for i, (index, time_s) in enumerate(places)
             ),
         )
+
+
+def load_cache_key(path: Path) -> str:
+    """Read the cache key that `save_frames` was given."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return str(arrays["cache_key"])
 
 
 def _unreadable(detail: str) -> SampledVideo:
