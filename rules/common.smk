@@ -63,8 +63,10 @@ def training_memory(wildcards, attempt):
 def report_figures(wildcards):
     """Every picture and table of the report."""
     explained = [name for name, e in EXPERIMENTS.items() if _explains_pixels(e)]
+    # the pictures of the videos are with the parts, where a run has some
+    labels = [] if config["parts"] else ["real", "fake"]
     return [
-        *expand("<results>/figures/contact_sheet_{label}.jpg", label=["real", "fake"]),
+        *expand("<results>/figures/contact_sheet_{label}.jpg", label=labels),
         "<results>/figures/class_counts.png",
         "<results>/figures/capture_rates.png",
         "<results>/figures/quality.html",
@@ -88,8 +90,9 @@ def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
         hold(Path("results/.lock"), wait=False)
-        paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
-        check_present(paths, config["quality"]["max_rejected_fraction"])
+        if not config["parts"]:
+            paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
+            check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
         raise WorkflowError(str(error))
 
@@ -118,11 +121,18 @@ def has_demo_videos():
 
 
 # The logs that the picture of run times counts, by rule
+STORE_LOGS = (
+    {"join_stores": ["<logs>/join_stores.log"]}
+    if config["parts"]
+    else {
+        "sample_frames": of_all_videos("<logs>/sample_frames/{video}.log"),
+        "crop_faces": of_all_videos("<logs>/crop_faces/{video}.log"),
+        "quality_table": ["<logs>/quality_table.log"],
+        "build_store": ["<logs>/build_store.log"],
+    }
+)
 COUNTED_LOGS = {
-    "sample_frames": of_all_videos("<logs>/sample_frames/{video}.log"),
-    "crop_faces": of_all_videos("<logs>/crop_faces/{video}.log"),
-    "quality_table": ["<logs>/quality_table.log"],
-    "build_store": ["<logs>/build_store.log"],
+    **STORE_LOGS,
     "split_videos": expand("<logs>/split_videos/{protocol}.log", protocol=PROTOCOLS),
     "train_model": of_all_experiments("<logs>/train_model/{protocol}/{experiment}.log"),
     "evaluate_model": of_all_experiments("<logs>/evaluate_model/{protocol}/{experiment}.log"),
