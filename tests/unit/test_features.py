@@ -180,10 +180,10 @@ def test_jpeg_takes_high_frequencies_away(faces):
     before, after = values("dct", noisy), values("dct", compressed)
     # the even ones: odd waves do not fit into JPEG's 8x8 blocks, and their seams bring some back
     high = [f"dct.luma[{v},{u}]" for v in (10, 12, 14) for u in (10, 12, 14)]
-    assert all(after[column] < before[column] - 1 for column in high)
+    assert all(after[column] < before[column] - 0.5 for column in high)
     assert after["dct.luma[0,1]"] == pytest.approx(before["dct.luma[0,1]"], abs=0.1)
     flat = "residual.luma.along[0,0,0,0]"
-    assert values("residual", compressed)[flat] > values("residual", noisy)[flat] + 0.1
+    assert values("residual", compressed)[flat] > 10 * values("residual", noisy)[flat]
 
 
 def test_residual_counts_equal_counting_by_hand():

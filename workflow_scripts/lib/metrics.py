@@ -155,10 +155,10 @@ def compare(
     """How much better the first of two experiments is than the second, on the same rows.
 
     The interval is the bootstrap's over groups, both experiments on the same draws. The p-value is
-    that of a sign-flip permutation over groups (two-sided): each group's part in the difference
-    (for AUC by DeLong's placements, 1988, which need no common scale) counts for or against. All
-    patterns of signs are tried up to 12 groups, `resamples` random ones beyond. With 5 groups it
-    cannot fall below 2/32, however large the difference: a bootstrap's would.
+    that of a paired permutation (two-sided): if the experiments were alike, a group's answers could
+    be swapped between them (for AUC its ranks, which need no common scale, Venkatraman & Begg
+    1996). All ways of swapping are tried up to 12 groups, `resamples` random ones beyond. With 5
+    groups it cannot fall below 2/32, however large the difference: a bootstrap's would.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def compare(
     right = [(s >= t) == fake for s, t in zip(scores, thresholds, strict=True)]
     correct = _sums(group_of, np.ones(len(labels)), *right)
     parts = {"accuracy": (correct[:, 1] - correct[:, 2]) / len(labels)}
-    parts["roc_auc"] = _sums(group_of, _placements(fake, scores[0], scores[1]))[:, 0]
+    parts["roc_auc"] = _sums(group_of, _rank_parts(fake, *scores))[:, 0]
 
     def measure(draws: np.ndarray) -> dict[str, np.ndarray]:
         rows, first, second = (draws @ correct).T
@@ -306,22 +306,33 @@ def _equal_error_rate(false_pos: np.ndarray, true_pos: np.ndarray) -> float:
     return float(false_pos[after - 1] + along * (false_pos[after] - false_pos[after - 1]))
 
 
-def _placements(fake: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _rank_parts(fake: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Each row's part in the difference of two AUCs, (n,); they add up to it.
 
-    A fake's placement is the share of reals below it, a real's the share of fakes above it (ties
-    half); either class alone adds up to the AUC, so each gets half of it.
+    Swapping a row's ranks between the experiments turns its part's sign round: for a fake, the part
+    is how much larger a share of the reals (their ranks in both experiments together) lies below
+    its first rank than below its second; for a real, of the fakes above it (ties count half).
     """
     if fake.all() or not fake.any():
         return np.full(len(fake), np.nan)
+    ranks = [_ranks(scores) for scores in (first, second)]
     parts = np.zeros(len(fake))
-    for scores, sign in ((first, 1), (second, -1)):
-        for of_class, side in ((fake, 1), (~fake, -1)):
-            others = np.sort(side * scores[~of_class])
-            mine = side * scores[of_class]
-            below = np.searchsorted(others, mine) + np.searchsorted(others, mine, side="right")
-            parts[of_class] += sign * below / (4 * len(others) * len(mine))
+    for of_class, side in ((fake, 1), (~fake, -1)):
+        others = np.sort(np.concatenate([side * rank[~of_class] for rank in ranks]))
+        for rank, sign in zip(ranks, (1, -1), strict=True):
+            below = _twice_below(others, side * rank[of_class])
+            parts[of_class] += sign * below / (2 * len(others) * of_class.sum())
     return parts
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """Ranks from 0, equal scores sharing theirs; doubled, so that they are whole numbers."""
+    return _twice_below(np.sort(scores), scores)
+
+
+def _twice_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Twice the number of `ordered` values below each of `values`, ties counting half."""
+    return np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right")
 
 
 def _sign_flip_p(parts: np.ndarray, resamples: int, seed: int) -> float:
