@@ -7,11 +7,12 @@ from itertools import product
 
 import numpy as np
 
+from workflow_scripts.lib.features._kernels import SIZE, compiled, transform_blocks
 from workflow_scripts.lib.features._planes import in_face
 
 __all__ = ["FLOOR", "FREQUENCIES", "face_blocks"]
 
-SIZE, STEP = 16, 8  # pixels; blocks overlap by half
+STEP = SIZE // 2  # blocks overlap by half
 FREQUENCIES = list(product(range(SIZE), repeat=2))[1:]  # (vertical, horizontal), without the mean
 FLOOR = 0.05  # grey levels; well below what rounding to bytes leaves, and it keeps logs finite
 
@@ -22,10 +23,8 @@ def face_blocks(planes: np.ndarray) -> np.ndarray:
     Takes planes (3, side, side) uint8, gives (3, blocks, 255) float32, in grey levels, ordered as
     `FREQUENCIES`.
     """
-    from workflow_scripts.lib.features._kernels import transform_blocks
-
     corners = _corners(planes.shape[1])
-    return transform_blocks(planes.astype(np.float32), corners, _basis())[:, :, 1:]
+    return compiled(transform_blocks)(planes.astype(np.float32), corners, _basis())[:, :, 1:]
 
 
 @cache

@@ -6,15 +6,19 @@ from functools import cache
 
 import numpy as np
 
+from workflow_scripts.lib.features._kernels import (
+    LEVELS,
+    ORDER,
+    REACH,
+    TOP,
+    compiled,
+    count_patterns,
+)
 from workflow_scripts.lib.features._planes import FACE_HEIGHT, FACE_WIDTH, PLANES, by_crop
 
 __all__ = ["columns", "residual"]
 
 STEPS = (4, 2, 2)  # grey levels per quantum in luma and the colour differences
-TOP = 2  # quanta; larger residuals count as this
-ORDER = 4  # residuals in a row that are looked at together
-LEVELS = 2 * TOP + 1
-REACH = 4 * 255  # the largest residual
 
 
 def residual(crops: np.ndarray) -> np.ndarray:
@@ -37,16 +41,15 @@ def columns(_side: int) -> list[str]:
 
 
 def _row(planes: np.ndarray) -> np.ndarray:
-    from workflow_scripts.lib.features._kernels import count_patterns
-
     side = planes.shape[1]
     top, left = (round(side * (1 - share) / 2) for share in (FACE_HEIGHT, FACE_WIDTH))
     class_of, patterns = _patterns()
     faces = planes[:, top : side - top, left : side - left]
+    count = compiled(count_patterns)
     parts = []
     for face, quanta_of in zip(faces, _quanta(), strict=True):
-        both_ways = (np.ascontiguousarray(picture) for picture in (face, face.T))
-        for counts in sum(count_patterns(p, quanta_of, ORDER, TOP) for p in both_ways):
+        both_ways = [count(np.ascontiguousarray(f), quanta_of) for f in (face, face.T)]
+        for counts in np.sum(both_ways, axis=0):
             sums = np.bincount(class_of, weights=counts, minlength=len(patterns))
             parts.append(sums / counts.sum())
     return np.concatenate(parts)
