@@ -8,15 +8,16 @@ ever in both training and test; all figures are AUC per video. In each run, for 
 against the fakes of each method, the forest is trained on that method alone and on all methods.
 
 A recipe is chosen by nested cross-validation: for each group that is left out, the recipe that is
-best on the other groups, each left out in turn, judges it. With several stores the forest is also
-trained on one run and tested on another, on other groups (which need the same names in both).
+best on the other groups, each left out in turn, judges it. With several stores the forest, and the
+choice, are also made on one run and tested on other groups of another (which need the same names in
+both).
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
@@ -24,10 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.rejected_features import REJECTED
 from workflow_scripts.lib.features import FEATURE_SETS, recipe
 from workflow_scripts.lib.metrics import evaluate, video_scores
 from workflow_scripts.lib.models import fake_scores, make_model
-from workflow_scripts.lib.store import load_matrix, read_rows
+from workflow_scripts.lib.store import iter_crops, load_matrix, read_rows
 from workflow_scripts.lib.tables import read_table
 
 RECIPES = (
@@ -44,6 +46,7 @@ RECIPES = (
     "spectrum+dct+sparsity+correlation",
     "spectrum+residual+dct+sparsity+correlation",
 )
+WITH_REJECTED = "spectrum+dct+sparsity"  # what rejected sets are added to
 SIDE = {"pixels": 64}  # the others take the crops as they are
 MODEL = "extra_trees"
 PARAMS = {"n_estimators": 500, "min_samples_leaf": 2, "class_weight": "balanced"}
@@ -53,7 +56,7 @@ ALL = "all methods"
 
 @dataclass(frozen=True)
 class Run:
-    """The rows of a run's store, and the matrix of each single feature set."""
+    """The rows of a run's store, and the matrix of each single feature set, rejected ones too."""
 
     name: str
     label: np.ndarray
@@ -85,6 +88,7 @@ def load_run(store: Path) -> Run:
     matrices = {
         name: load_matrix(store, everything, recipe(name, SIDE.get(name))) for name in FEATURE_SETS
     }
+    matrices |= {name: extract(store) for name, extract in REJECTED.items()}
     methods = np.array([method_of[video] for video in rows.video])
     return Run(store.parent.name, rows.label, rows.video, rows.group, methods, matrices)
 
@@ -112,45 +116,45 @@ def measure(run: Run, scores: np.ndarray, method: str, resamples: int = 0) -> di
 
 
 class LeaveGroupsOut:
-    """Every recipe's scores for every group, by forests that saw neither it nor one other."""
+    """The scores of every recipe for the groups of a run, by forests that never saw them."""
 
-    def __init__(self, run: Run, recipes: tuple[str, ...]) -> None:
-        self.run, self.recipes = run, recipes
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.groups = sorted(set(run.group.tolist()))
-        self.tasks = [
-            *((method, method) for method in run.methods),
-            *((ALL, method) for method in run.methods if len(run.methods) > 1),
-        ]
-        self.scores = cache(self._scores)
+        trainings = dict.fromkeys([*run.methods, ALL]) if len(run.methods) > 1 else run.methods
+        self.tasks = [(on, m) for on in trainings for m in run.methods if on in (m, ALL)]
+        self.scores = cache(self._scores)  # a fit serves both groups of a pair
+        self.best = cache(self._best)
 
     def _scores(self, name: str, trained_on: str, left_out: tuple[str, ...]) -> np.ndarray:
         return score_unseen(self.run, self.run, name, trained_on, left_out)
 
     def plain(self, name: str, trained_on: str) -> np.ndarray:
         """Scores by forests that saw all groups but the row's own."""
-        folds = [self.scores(name, trained_on, (group,)) for group in self.groups]
-        return np.nansum(folds, axis=0)
+        return self.chosen_by(lambda group: name, trained_on)
 
-    def best(self, group: str) -> str:
+    def nested(self, trained_on: str) -> np.ndarray:
+        """The same, each group by the recipe that was chosen without it."""
+        return self.chosen_by(self.best, trained_on)
+
+    def chosen_by(self, choose: Callable[[str], str], trained_on: str) -> np.ndarray:
+        """The same, each group by a recipe of its own."""
+        return np.nansum([self.scores(choose(g), trained_on, (g,)) for g in self.groups], axis=0)
+
+    def _best(self, group: str) -> str:
         """The recipe with the highest mean AUC of all tasks on the groups other than `group`; the
         first of equals."""
-        means = [np.mean(list(self._inner(name, group))) for name in self.recipes]
-        return self.recipes[int(np.argmax(means))]
+        means = [np.mean(list(self._without(group, name))) for name in RECIPES]
+        return RECIPES[int(np.argmax(means))]
 
-    def _inner(self, name: str, group: str) -> Iterator[float]:
+    def _without(self, group: str, name: str) -> Iterator[float]:
         for trained_on, method in self.tasks:
             scores = np.full(len(self.run.label), np.nan)
-            for other in self.groups:
-                if other != group:
-                    pair = tuple(sorted((group, other)))
-                    of_other = self.run.group == other
-                    scores[of_other] = self.scores(name, trained_on, pair)[of_other]
+            for other in set(self.groups) - {group}:
+                pair = tuple(sorted((group, other)))
+                rows = self.run.group == other
+                scores[rows] = self.scores(name, trained_on, pair)[rows]
             yield measure(self.run, scores, method)["value"]
-
-    def nested(self, chosen: dict[str, str], trained_on: str) -> np.ndarray:
-        """Each group's scores by the recipe that was chosen without it."""
-        folds = [self.scores(chosen[group], trained_on, (group,)) for group in self.groups]
-        return np.nansum(folds, axis=0)
 
 
 def show(result: dict[str, float]) -> str:
@@ -160,16 +164,22 @@ def show(result: dict[str, float]) -> str:
     return f"{result['value']:.2f} ({result['low']:.2f} to {result['high']:.2f})"
 
 
+def heading(tasks: list[tuple[str, str]]) -> list[str]:
+    """The columns of a table with a figure per task."""
+    return [method + (", trained on all" if on == ALL else "") for on, method in tasks]
+
+
 def print_table(head: list[str], lines: list[list[str]]) -> None:
     """Print a Markdown table."""
     for line in (head, ["---"] * len(head), *lines):
         print(f"| {' | '.join(line)} |")
-    print()
+    print(flush=True)
 
 
 def compare_costs(store: Path) -> None:
     """Print what each set costs, on the store's first crops."""
-    crops = next(load_crops(store))
+    rows = np.arange(len(read_rows(store).label))
+    _, crops = next(iter_crops(store, rows))
     lines = []
     for name, feature_set in FEATURE_SETS.items():
         feature_set.extract(crops[:1])  # compiles
@@ -181,57 +191,47 @@ def compare_costs(store: Path) -> None:
     print_table(["features", "columns", "CPU ms per crop"], lines)
 
 
-def load_crops(store: Path) -> Iterator[np.ndarray]:
-    """A store's crops, a part at a time."""
-    from workflow_scripts.lib.store import iter_crops
-
-    for _, crops in iter_crops(store, np.arange(len(read_rows(store).label))):
-        yield crops
-
-
-def compare_recipes(run: Run) -> None:
+def compare_recipes(trial: LeaveGroupsOut) -> None:
     """Print every recipe's AUC, and that of the recipe chosen by nested cross-validation."""
-    trial = LeaveGroupsOut(run, RECIPES)
-    videos = [len(set(run.video[run.label == label].tolist())) for label in (0, 1)]
-    print(f"Run {run.name}: {videos[0]} real and {videos[1]} fake videos,", end=" ")
-    print(f"{len(trial.groups)} groups of people, each left out in turn:\n")
-    head = [f"{m}, trained on {'it' if on == m else 'all'}" for on, m in trial.tasks]
-    lines = [
-        [f"`{name}`"]
-        + [
-            f"{measure(run, trial.plain(name, on), method)['value']:.2f}"
-            for on, method in trial.tasks
-        ]
-        for name in RECIPES
-    ]
-    print_table(["features", *head], lines)
+    run, tasks = trial.run, trial.tasks
 
-    chosen = {group: trial.best(group) for group in trial.groups}
-    print(f"Nested: the recipe is chosen among these {len(RECIPES)} without the group it judges")
-    print(f"({COVERAGE:.0%} interval by bootstrap over {len(trial.groups)} groups).\n")
-    figures = [
-        show(measure(run, trial.nested(chosen, on), method, RESAMPLES))
-        for on, method in trial.tasks
-    ]
-    print_table(["", *head], [["nested", *figures]])
-    print_table(["group left out", "chosen"], [[g, f"`{name}`"] for g, name in chosen.items()])
+    def line(name: str) -> list[str]:
+        results = [measure(run, trial.plain(name, on), method) for on, method in tasks]
+        return [f"`{name}`", *map(show, results)]
+
+    real, fake = (len(set(run.video[run.label == label].tolist())) for label in (0, 1))
+    print(f"Run {run.name}: {real} real and {fake} fake videos, {len(trial.groups)} groups of")
+    print("people, each left out in turn:\n")
+    print_table(["features", *heading(tasks)], [line(name) for name in RECIPES])
+    print("Rejected, alone and added:\n")
+    rejected = [line(part + name) for name in REJECTED for part in ("", f"{WITH_REJECTED}+")]
+    print_table(["features", *heading(tasks)], rejected)
+
+    print(f"Nested, chosen among the {len(RECIPES)} recipes of the first table without the group")
+    print(
+        f"that is judged ({COVERAGE:.0%} interval by bootstrap over {len(trial.groups)} groups):\n"
+    )
+    nested = [measure(run, trial.nested(on), method, RESAMPLES) for on, method in tasks]
+    print_table(["", *heading(tasks)], [["nested", *map(show, nested)]])
+    print_table(["group", "chosen without it"], [[g, f"`{trial.best(g)}`"] for g in trial.groups])
 
 
-def compare_runs(train: Run, test: Run, names: list[str]) -> None:
-    """Print the AUC of forests trained on one run and tested on other groups of another."""
-    methods = [method for method in test.methods if method in train.methods]
-    groups = sorted(set(test.group.tolist()))
-    tasks = [(on, method) for method in methods for on in dict.fromkeys((method, ALL))]
+def compare_runs(trial: LeaveGroupsOut, test: Run) -> None:
+    """Print the AUC of forests that were trained, and whose recipe was chosen, on one run, and that
+    are tested on other groups of another."""
+    train = trial.run
+    tasks = [(on, method) for on, method in trial.tasks if method in test.methods]
+    groups = [group for group in trial.groups if group in test.group]
     lines = []
-    for name in names:
-        line = [f"`{name}`"]
-        for trained_on, method in tasks:
-            folds = [score_unseen(train, test, name, trained_on, (group,)) for group in groups]
-            line.append(show(measure(test, np.nansum(folds, axis=0), method, RESAMPLES)))
-        lines.append(line)
+    for title, choose in (("`pixels`", lambda group: "pixels"), ("nested", trial.best)):
+        results = []
+        for on, method in tasks:
+            folds = [score_unseen(train, test, choose(group), on, (group,)) for group in groups]
+            scores = np.where(np.isnan(folds).all(axis=0), np.nan, np.nansum(folds, axis=0))
+            results.append(measure(test, scores, method, RESAMPLES))
+        lines.append([title, *map(show, results)])
     print(f"Trained on {train.name}, tested on other people of {test.name}:\n")
-    head = [f"{m}, trained on {'it' if on == m else 'all'}" for on, m in tasks]
-    print_table(["features", *head], lines)
+    print_table(["features", *heading(tasks)], lines)
 
 
 def main() -> None:
@@ -240,11 +240,11 @@ def main() -> None:
     parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
     stores = parser.parse_args().stores
     compare_costs(stores[0])
-    runs = [load_run(store) for store in stores]
-    for run in runs:
-        compare_recipes(run)
-    for train, test in permutations(runs, 2):
-        compare_runs(train, test, list(RECIPES))
+    trials = [LeaveGroupsOut(load_run(store)) for store in stores]
+    for trial in trials:
+        compare_recipes(trial)
+    for train, test in permutations(trials, 2):
+        compare_runs(train, test.run)
 
 
 if __name__ == "__main__":
