@@ -61,9 +61,11 @@ def manifest_page() -> str:
 def experiments_page() -> str:
     """The page on what an experiment can name, Markdown."""
     lines = [
-        MADE.format(source="the registries in workflow_scripts/lib/features.py and models.py"),
+        MADE.format(source="the registries in workflow_scripts/lib/features/ and lib/models.py"),
         "# Experiments\n\n",
         "An experiment is a feature set, a model and its parameters.\n\n",
+        "Feature sets joined by `+`, such as `spectrum+dct`, are one too: their columns side by\n"
+        "side. [What each is worth](features.md) on people that a forest has not seen.\n\n"
         "| feature set | version | what it is |\n|---|---|---|\n",
     ]
     for name, feature_set in FEATURE_SETS.items():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
-from workflow_scripts.lib.features import FEATURE_SETS, recipe
+from workflow_scripts.lib.features import find_feature_set, recipe
 from workflow_scripts.lib.manifest import Label
 from workflow_scripts.lib.models import make_model, save_model
 from workflow_scripts.lib.run import UserError, cost_so_far, write_json
@@ -58,7 +58,7 @@ def main(
             "threshold": THRESHOLD,
             "features": {
                 "name": experiment["features"],
-                "version": FEATURE_SETS[experiment["features"]].version,
+                "version": find_feature_set(experiment["features"]).version,
                 "side": experiment["side"],
                 "columns": matrix.shape[1],
             },

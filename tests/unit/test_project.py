@@ -100,6 +100,10 @@ def test_dependencies_are_found_through_every_kind_of_import():
     faces = library_modules("crop_faces")
     assert {"workflow_scripts/lib/detector.py", "workflow_scripts/lib/video.py"} <= set(faces)
     assert "workflow_scripts/lib/store.py" not in faces
+    features = "workflow_scripts/lib/features"  # a package: all of it
+    assert {f"{features}/{name}.py" for name in ("__init__", "dct", "_kernels")} <= set(
+        library_modules("train_model")
+    )
     for path in SCRIPTS:
         if "workflow_scripts.lib" in path.read_text().split("__main__")[0]:
             assert library_modules(path.stem), path.stem

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
 from workflow_scripts.lib.manifest import Label, Video
 from workflow_scripts.lib.models import MODELS
 from workflow_scripts.lib.run import UserError
@@ -124,11 +124,20 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
         )
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
-        if experiment["features"] not in FEATURE_SETS:
+        side = experiment["side"]
+        try:
+            feature_set = find_feature_set(experiment["features"])
+        except KeyError:
             yield (
                 f"{where}.features: {experiment['features']!r} is no feature set. "
-                f"Take one of {', '.join(FEATURE_SETS)}."
+                f"Take one of {', '.join(FEATURE_SETS)}, or several, each once, joined by +."
             )
+        else:
+            if (side or config["faces"]["size"]) < feature_set.min_side:
+                yield (
+                    f"{where}.side: {feature_set.name} needs crops of at least "
+                    f"{feature_set.min_side} pixels. Raise it, or leave it out."
+                )
         if experiment["model"] not in MODELS:
             yield (
                 f"{where}.model: {experiment['model']!r} is no model. "
@@ -142,7 +151,6 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
                         f"{where}.params: {experiment['model']} has no parameter {parameter!r}. "
                         f"It takes {', '.join(model.parameters) or 'none'}."
                     )
-        side = experiment["side"]
         if side is not None and side > config["faces"]["size"]:
             yield (
                 f"{where}.side: {side} is larger than faces.size ({config['faces']['size']}), and "

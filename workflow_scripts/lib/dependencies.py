@@ -36,9 +36,10 @@ def library_modules(script: str) -> list[str]:
     waiting = [Path("workflow_scripts", f"{script}.py")]
     while waiting:
         for name in imported_names(ROOT / waiting.pop()):
-            path = Path(*name.split(".")).with_suffix(".py")
-            if name.startswith("workflow_scripts.") and (ROOT / path).is_file():
-                if path not in found:
-                    waiting.append(path)
-                found.add(path)
+            path = Path(*name.split("."))
+            for file in (path.with_suffix(".py"), path / "__init__.py"):  # a module or a package
+                if name.startswith("workflow_scripts.lib.") and (ROOT / file).is_file():
+                    if file not in found:
+                        waiting.append(file)
+                    found.add(file)
     return sorted(map(str, found))
