@@ -30,7 +30,8 @@ __all__ = [
     "faceforensics_path",
     "faceforensics_video",
     "folders",
-    "pairs_of",
+    "listed_videos",
+    "parse_pairs",
     "table",
     "with_official_splits",
 ]
@@ -80,6 +81,26 @@ def faceforensics_video(clip: Path, method: str, compression: str) -> Video:
     )
 
 
+def listed_videos(
+    pairs: Sequence[tuple[str, str]],
+    folder: Path,
+    methods: Sequence[str],
+    compressions: Sequence[str],
+    count: int | None,
+) -> list[Video]:
+    """The videos of FaceForensics++ that its server has, as they will lie in `folder`: of originals
+    and of each method the first `count`, in the order of the server's list of pairs."""
+    originals = [person for pair in pairs for person in pair]
+    fakes = [name for one, other in pairs for name in (f"{one}_{other}", f"{other}_{one}")]
+    return [
+        faceforensics_video(folder / place / f"{name}.mp4", method, compression)
+        for compression in compressions
+        for method in (ORIGINAL, *methods)
+        for place in [faceforensics_path(method, compression)]
+        for name in (originals if method == ORIGINAL else fakes)[:count]
+    ]
+
+
 def with_official_splits(videos: Iterable[Video], folder: Path) -> list[Video]:
     """FaceForensics++ videos with `split` filled from its `train.json`, `val.json`, `test.json`,
     lists of pairs of identities. A video whose people are in none of them keeps it empty.
@@ -92,23 +113,26 @@ def with_official_splits(videos: Iterable[Video], folder: Path) -> list[Video]:
     """
     part_of: dict[str, str] = {}
     for name, part in SPLIT_FILES.items():
-        for person in chain(*pairs_of(folder / name)):
+        for person in chain(*parse_pairs(_read_text(folder / name), str(folder / name))):
             if part_of.setdefault(person, part) != part:
                 raise UserError(f"{folder / name}: {person} is in {part_of[person]} already.")
     return [replace(video, split=_official_part(video, part_of)) for video in videos]
 
 
-def pairs_of(path: Path) -> list[tuple[str, str]]:
+def parse_pairs(text: str, where: str) -> list[tuple[str, str]]:
     """Read a list of pairs of FaceForensics++ identities, such as `[["071", "054"]]`.
 
     Raises
     ------
     UserError
-        The file is anything else.
+        The text, which comes from `where`, is anything else.
     """
-    pairs = _read_json(path)
+    try:
+        pairs = json.loads(text)
+    except (ValueError, RecursionError):
+        pairs = None
     if not isinstance(pairs, list) or not all(map(_is_pair, pairs)):
-        raise UserError(f'{path} is not a list of pairs such as [["071", "054"]]. Fetch it again.')
+        raise UserError(f'{where} is not a list of pairs such as [["071", "054"]]. Fetch it again.')
     return [(one, other) for one, other in pairs]
 
 
@@ -211,7 +235,10 @@ def dfdc(folder: Path) -> list[Video]:
         raise UserError(f"No metadata.json in {folder} or below. Check the folder.")
     videos = []
     for path in lists:
-        entries = _read_json(path)
+        try:
+            entries = json.loads(_read_text(path))
+        except (ValueError, RecursionError):
+            entries = None
         if not isinstance(entries, dict):
             raise UserError(f"{path} does not describe videos by name. Fetch it again.")
         videos += [_dfdc_video(path, name, entries[name]) for name in sorted(entries)]
@@ -241,7 +268,7 @@ def _dfdc_video(path: Path, name: str, entry: Any) -> Video:
         recording=Path(entry.get("original") or name).stem,
         dataset="dfdc",
         method=ORIGINAL if label == Label.REAL else "dfdc",
-        split=split if split in SPLIT_FILES.values() else "",
+        split=str(split) if split in SPLIT_FILES.values() else "",
     )
 
 
@@ -344,10 +371,10 @@ def _match(pattern: str, clip: Path, scheme: str) -> tuple[str, ...]:
     return match.groups()
 
 
-def _read_json(path: Path) -> Any:
+def _read_text(path: Path) -> str:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}). Fetch it again.") from error
 
 
