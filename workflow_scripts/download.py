@@ -13,8 +13,8 @@ def main(receipts: list[Path], folder: Path) -> None:
     Raises
     ------
     UserError
-        There are none; or some are gone or have another length. Their receipts are deleted, so that the next
-        `snakemake download` fetches them.
+        There are none; or some are gone or have another length. Their receipts are deleted, so
+        that the next `snakemake download` fetches them.
     """
     if not receipts:
         raise UserError(
