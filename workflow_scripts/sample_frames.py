@@ -3,12 +3,15 @@
 import logging
 from pathlib import Path
 
-from workflow_scripts.lib.video import sample_frames, save_frames
+from workflow_scripts.lib.video import load_frames, sample_to_file
 
 
-def main(video: Path, frames: int, every: int, output: Path) -> None:
+def main(
+    video: Path, frames: int, every: int, max_seconds: int, max_memory_mb: int, output: Path
+) -> None:
     """Write the sampled frames, and what was wrong with the video if anything, to `output`."""
-    sampled = sample_frames(video, count=frames, step=every)
+    sample_to_file(video, output, frames, every, max_seconds, max_memory_mb)
+    sampled = load_frames(output)
     logging.info(
         "%s: %s, %d of %d frames. %s",
         video,
@@ -17,7 +20,6 @@ def main(video: Path, frames: int, every: int, output: Path) -> None:
         frames,
         sampled.detail,
     )
-    save_frames(output, sampled)
 
 
 if __name__ == "__main__":
