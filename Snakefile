@@ -29,6 +29,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/demo.smk"
+include: "rules/download.smk"
 include: "rules/frames.smk"
 include: "rules/faces.smk"
 include: "rules/join.smk" if config["parts"] else "rules/store.smk"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.lib.config import check_videos, complete_config
+from workflow_scripts.lib.config import check_videos, complete_config, given_server
 from workflow_scripts.lib.dependencies import library_modules
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS
@@ -86,11 +86,20 @@ def _explains_pixels(experiment):
     return experiment["features"] == "pixels" and MODELS[experiment["model"]].made_of_trees
 
 
+def receipts_of_downloads(wildcards):
+    """A receipt for each video of the manifest that is to lie in the download's folder."""
+    folder = config["download"]["folder"]
+    videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
+    return expand(f"{folder}/receipts/{{video}}.json", video=videos)
+
+
 def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
         hold(Path("results/.lock"), wait=False)
-        if not config["parts"]:
+        if "download" in (workflow.dag_settings.targets or ()):
+            given_server(config)
+        elif not config["parts"]:
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:

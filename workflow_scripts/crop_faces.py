@@ -11,7 +11,7 @@ from workflow_scripts.lib.cache import add_entry, entry_path, is_entry, read_ent
 from workflow_scripts.lib.detector import make_detector
 from workflow_scripts.lib.faces import draw_strip, find_faces, save_faces, status_of
 from workflow_scripts.lib.run import write_json, written_aside
-from workflow_scripts.lib.video import load_cache_key, load_frames
+from workflow_scripts.lib.video import VideoStatus, load_cache_key, load_frames
 
 
 def main(
@@ -47,7 +47,8 @@ def main(
         with written_aside(strip) as aside:
             picture = Image.fromarray(draw_strip(sampled.frames, results, found))
             picture.save(aside, format="JPEG", quality=88)
-        if cache and (key := load_cache_key(frames)):
+        # what is wrong with a video is told with its path, which another run's video doesn't have
+        if cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
             made = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}
             add_entry(entry_path(cache, key), {**made, "status": json.dumps(content).encode()})
     write_json(status, {"video_id": video_id, **content})

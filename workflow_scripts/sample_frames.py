@@ -9,14 +9,17 @@ from typing import Any
 from workflow_scripts.lib.cache import entry_key, entry_path, is_whole
 from workflow_scripts.lib.dependencies import library_modules
 from workflow_scripts.lib.run import written_aside
-from workflow_scripts.lib.video import VideoStatus, sample_frames, save_frames
+from workflow_scripts.lib.video import load_frames, sample_to_file
 
 MAKERS = ("sample_frames", "export_detector", "crop_faces")  # the scripts that make faces
 
 
 def main(
     video: Path,
-    sampling: dict[str, Any],
+    frames: int,
+    every: int,
+    max_seconds: int,
+    max_memory_mb: int,
     cache: Path | None,
     settings: dict[str, Any],
     output: Path,
@@ -37,17 +40,16 @@ def main(
             with written_aside(output) as aside:
                 shutil.copyfile(entry, aside)
             return
-    sampled = sample_frames(video, count=sampling["frames"], step=sampling["every"])
+    sample_to_file(video, output, frames, every, max_seconds, max_memory_mb, key)
+    sampled = load_frames(output)
     logging.info(
         "%s: %s, %d of %d frames. %s",
         video,
         sampled.status,
         len(sampled.frames),
-        sampling["frames"],
+        frames,
         sampled.detail,
     )
-    # what is wrong with a video is told by its path, which another run's video doesn't have
-    save_frames(output, sampled, key if sampled.status is VideoStatus.OK else "")
 
 
 if __name__ == "__main__":
@@ -56,9 +58,9 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         main(
             video=Path(snakemake.params.path),
-            sampling=snakemake.params.sampling,
             # from the config: a cache that is switched on changes no result
             cache=snakemake.config["face_cache"] and Path(snakemake.config["face_cache"]),
             settings={name: snakemake.config[name] for name in ("sampling", "detector", "faces")},
             output=Path(snakemake.output[0]),
+            **snakemake.params.sampling,
         )

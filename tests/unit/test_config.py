@@ -31,7 +31,12 @@ def test_every_key_has_description_and_default():
 
 def test_left_out_keys_take_the_documented_default():
     config = complete_config(MINIMAL)
-    assert config["sampling"] == {"frames": 7, "every": 30}
+    assert config["sampling"] == {
+        "frames": 7,
+        "every": 30,
+        "max_seconds": 120,
+        "max_memory_mb": 2000,
+    }
     assert config["faces"]["confidence"] == 0.9
     assert config["faces"]["size"] == 320
     assert config["splits"]["protocols"] == ["identity"]

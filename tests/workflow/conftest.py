@@ -51,7 +51,7 @@ class Project:
     def command(self, *arguments, configfile="small.yaml"):
         """The command line of `snakemake`."""
         snakemake = Path(sys.executable).with_name("snakemake")
-        return [str(snakemake), "--configfile", configfile, *map(str, arguments)]
+        return [str(snakemake), *map(str, arguments), "--configfile", configfile]
 
     @property
     def results(self):

@@ -13,7 +13,7 @@ from workflow_scripts.lib.manifest import Label, Video
 from workflow_scripts.lib.models import MODELS
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["check_videos", "complete_config"]
+__all__ = ["check_videos", "complete_config", "given_server"]
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
 
@@ -80,6 +80,23 @@ def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
                     "splits.protocols: 'official' needs real and fake videos in both train and "
                     f"test; {part} has {' and '.join(labels) or 'none'} in {manifest}."
                 )
+
+
+def given_server(config: dict[str, Any]) -> str:
+    """The address that FaceForensics++ is downloaded from.
+
+    Raises
+    ------
+    UserError
+        The config names none.
+    """
+    server = config["download"]["server"]
+    if not server:
+        raise UserError(
+            "download.server is empty. Set it to the address that the authors of FaceForensics++ "
+            "gave you when you agreed to their terms."
+        )
+    return server
 
 
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:

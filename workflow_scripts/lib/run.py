@@ -27,6 +27,7 @@ __all__ = [
 
 COST = "cost: "
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 class UserError(Exception):
@@ -59,12 +60,12 @@ def script_log(path: str | Path) -> Iterator[None]:
 
 
 def cost_so_far() -> dict[str, float]:
-    """CPU seconds of all threads, and peak resident memory in MB, of this process."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_memory_mb": round(_peak_memory() / 1e6, 1),
-    }
+    """CPU seconds of this process and its ended children, all threads, and peak resident memory of
+    the largest of them in MB."""
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
+    peak = max(_peak_memory(), children.ru_maxrss * MAXRSS_UNIT)
+    return {"cpu_s": round(cpu_s, 2), "peak_memory_mb": round(peak / 1e6, 1)}
 
 
 def _peak_memory() -> int:
@@ -77,8 +78,7 @@ def _peak_memory() -> int:
     if status.exists():
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
 
 
 def read_cost(log: Path) -> dict[str, float]:
