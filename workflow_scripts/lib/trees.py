@@ -28,7 +28,17 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["MAX_ROWS", "Data", "Rules", "Trees", "grow_trees", "walk"]
+__all__ = [
+    "MAX_ROWS",
+    "Data",
+    "Rules",
+    "Trees",
+    "explain",
+    "grow_trees",
+    "join_trees",
+    "transpose_into",
+    "walk",
+]
 
 # A row of a node is a 32-bit entry: its number, its class (of two), how often it was drawn.
 ROW_BITS, CLASS_BIT, TIMES_SHIFT = 21, 21, 22
@@ -144,7 +154,7 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @intrinsic
-def _trailing_zeros(_: Any, number: Any) -> Any:
+def _trailing_zeros(_: Any, number: Any = None) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
@@ -165,9 +175,7 @@ def _mix(key, counter):
 @compiled
 def _below(key, counter, bound):
     """A number from 0 to bound - 1, for bounds far below 2**32."""
-    return np.int64(
-        ((_mix(key, counter) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)
-    )
+    return np.int64(((_mix(key, counter) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
 @compiled
@@ -195,6 +203,17 @@ def _undo_draws(key, count, order):
 
 
 # One column for one node: (varies, gain, threshold)
+
+
+@compiled
+def _middle(value, above):
+    """The last byte that is not above the middle of two."""
+    return (np.int64(value) + np.int64(above)) >> 1
+
+
+@compiled
+def _random_cut(key, lowest, highest):
+    return np.int64(lowest) + _below(key, 0, np.int64(highest) - np.int64(lowest))
 
 
 @compiled
@@ -323,7 +342,9 @@ def _information(weight0, weight1):
     return _x_log_x(weight0) + _x_log_x(weight1) - _x_log_x(both)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"})  # so that it is done eight at a time
+@njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"}
+)  # so that it is done eight at a time
 def _highest(gains, m):
     highest = -1.0
     for i in range(m):
@@ -348,8 +369,7 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
         return False, NO_GAIN, 0
     first, last, cut = 0, m, 0
     if rules.random_cuts:
-        lowest = np.int64(values[0])
-        cut = lowest + _below(key, lowest, np.int64(values[m - 1]) - lowest)
+        cut = _random_cut(key, values[0], values[m - 1])
         while values[first + 1] <= cut:
             first += 1
         last = first + 1
@@ -371,7 +391,7 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
         above = i + 1
         while sums[above] == sums[i]:
             above += 1
-        cut = (np.int64(values[i]) + np.int64(values[above])) >> 1
+        cut = _middle(values[i], values[above])
     return True, gain, cut
 
 
@@ -402,8 +422,7 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
         return False, NO_GAIN, 0
     cut = 255
     if rules.random_cuts:
-        lowest, highest = np.int64(values[0]), np.int64(values[m - 1])
-        cut = lowest + _below(key, lowest, highest - lowest)
+        cut = _random_cut(key, values[0], values[m - 1])
     best_gain, best_cut = NO_GAIN, 0
     parent, whole = 0.0, 0.0
     for c in range(n_classes):
@@ -433,9 +452,7 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
                 gain = left_term / left_sum + right_term / right_sum
             if gain > best_gain:
                 best_gain = gain
-                best_cut = cut if rules.random_cuts else (
-                    np.int64(values[i]) + np.int64(values[i + 1])
-                ) >> 1
+                best_cut = cut if rules.random_cuts else _middle(values[i], values[i + 1])
         if rules.random_cuts:
             break
     return True, best_gain, best_cut
@@ -590,7 +607,7 @@ def _add_up(entries, start, stop, codes, weights, totals):
 def _split(nodes, best, bag, codes, weights, sizes, keys, left, oob_leaves, n_classes):
     """Divide the nodes that have a split; return their children, and the children's totals."""
     n_children = 2 * np.sum(best.feature >= 0)
-    children = np.empty(n_children, NODE)
+    children: Any = np.empty(n_children, NODE)
     totals = np.zeros((n_children, n_classes))
     kept = np.empty(max(len(codes), 1), np.uint32)
     c = 0
@@ -603,9 +620,7 @@ def _split(nodes, best, bag, codes, weights, sizes, keys, left, oob_leaves, n_cl
             continue
         thread = best[i].thread
         border = _part(bag.entries, bag.sides[thread], node.start, node.stop, kept)
-        out_border = _part(
-            bag.out, bag.out_sides[thread], node.out_start, node.out_stop, kept
-        )
+        out_border = _part(bag.out, bag.out_sides[thread], node.out_start, node.out_stop, kept)
         number = sizes[node.tree]
         sizes[node.tree] += 2
         left[i] = number
@@ -617,9 +632,7 @@ def _split(nodes, best, bag, codes, weights, sizes, keys, left, oob_leaves, n_cl
             children.stop[c] = node.stop if side else border
             children.out_start[c] = out_border if side else node.out_start
             children.out_stop[c] = node.out_stop if side else out_border
-            _add_up(
-                bag.entries, children[c].start, children[c].stop, codes, weights, totals[c]
-            )
+            _add_up(bag.entries, children[c].start, children[c].stop, codes, weights, totals[c])
             c += 1
     return children, totals
 
@@ -667,7 +680,7 @@ def _grow_together(
     order = np.arange(n_columns, dtype=np.int32)
     work = [_make_work(n_classes) for _ in range(threads)]
 
-    levels = []
+    levels: list[Any] = []
     while len(nodes):
         bests = [_no_best(len(nodes)) for _ in range(threads)]
         best = bests[0]
@@ -752,7 +765,7 @@ def _make_work(n_classes: int) -> _Work:
     )
 
 
-def _no_best(n: int) -> np.recarray:
+def _no_best(n: int) -> np.ndarray:
     best = np.zeros(n, BEST).view(np.recarray)
     best["gain"], best["feature"] = NO_GAIN, -1
     return best
@@ -791,21 +804,53 @@ def _in_order(
 
 
 @compiled
-def walk(matrix, offsets, feature, threshold, left, values, counts, sums):
-    """Add up the leaves' values that each row falls into, for several numbers of trees.
+def walk(matrix, offsets, feature, threshold, left, values, counts):
+    """Add up what the first trees say of each row, for several numbers of trees.
 
-    `matrix` (rows, features) uint8; `values` (nodes, classes) float64; `counts` (sizes,) ascending;
-    `sums` (sizes, rows, classes) is filled.
+    `matrix` (rows, features) uint8; `values` (nodes, classes) float64; `counts` (sizes,) int64,
+    ascending. Returns (sizes, rows, classes) float64.
     """
+    n_rows, n_classes = len(matrix), values.shape[1]
+    sums = np.zeros((len(counts), n_rows, n_classes))
+    total = np.zeros((n_rows, n_classes))
     at = 0
-    total = np.zeros((len(matrix), values.shape[1]))
     for t in range(counts[-1]):
         root = offsets[t]
-        for row in range(len(matrix)):
+        for row in range(n_rows):
             node = root
             while left[node]:
                 node = root + left[node] + (matrix[row, feature[node]] > threshold[node])
-            total[row] += values[node]
-        while at < len(counts) and counts[at] == t + 1:
+            for c in range(n_classes):
+                total[row, c] += values[node, c]
+        if counts[at] == t + 1:
             sums[at] = total
             at += 1
+    return sums
+
+
+@compiled
+def explain(matrix, offsets, feature, threshold, left, values):
+    """Add up by how much each column moves each row's value on its way down all trees.
+
+    `matrix` (rows, features) uint8; `values` (nodes,) float64. Returns (rows, features) float64.
+    """
+    moves = np.zeros(matrix.shape)
+    for t in range(len(offsets) - 1):
+        for row in range(len(matrix)):
+            node = offsets[t]
+            while left[node]:
+                asked = feature[node]
+                child = offsets[t] + left[node] + (matrix[row, asked] > threshold[node])
+                moves[row, asked] += values[child] - values[node]
+                node = child
+    return moves
+
+
+@compiled
+def transpose_into(columns, positions, block):
+    """Set `columns[:, positions]` (features, rows) to the transpose of `block` (m, features)."""
+    tile = 64  # columns whose lines stay in the cache
+    for first in range(0, len(columns), tile):
+        for row in range(len(block)):
+            for column in range(first, min(first + tile, len(columns))):
+                columns[column, positions[row]] = block[row, column]
