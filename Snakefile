@@ -23,6 +23,11 @@ wildcard_constraints:
     experiment="[A-Za-z0-9][A-Za-z0-9_-]*",
     protocol="identity|video|frame|official",
     label="real|fake",
+    features=r"[a-z]+(-\d+)?",
+    settings="[0-9a-f]{10}",
+    fold=r"\d+|oob",
+    part=r"\d+",
+    shard=r"\d+",
 
 
 report: "report/workflow.rst"
@@ -33,6 +38,7 @@ include: "rules/download.smk"
 include: "rules/frames.smk"
 include: "rules/faces.smk"
 include: "rules/join.smk" if config["parts"] else "rules/store.smk"
+include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"

@@ -4,8 +4,9 @@
 rule evaluate_model:
     input:
         store="<results>/store.zarr/zarr.json",
+        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
-        model="<results>/models/{protocol}/{experiment}/model.skops",
+        model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
         modules=library_modules("evaluate_model"),
     output:
@@ -20,6 +21,7 @@ rule evaluate_model:
         mem_mb=training_memory,
         runtime=growing(60),
     params:
+        experiment=what_is_trained,
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],

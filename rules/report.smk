@@ -156,7 +156,7 @@ rule plot_importance:
     input:
         store="<results>/store.zarr/zarr.json",
         split="<results>/splits/{protocol}.tsv",
-        model="<results>/models/{protocol}/{experiment}/model.skops",
+        model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
         modules=library_modules("plot_importance"),
     output:

@@ -112,7 +112,7 @@ def measure(run: Run, scores: np.ndarray, method: str, resamples: int = 0) -> di
     rows = run.rows_of(method) & np.isfinite(scores)
     per_video, first = video_scores(scores[rows], run.video[rows])
     labels, groups = run.label[rows][first], run.group[rows][first]
-    return evaluate(labels, per_video, groups, 0.5, resamples, COVERAGE, SEED)["roc_auc"]
+    return evaluate(labels, per_video, per_video, groups, 0.5, resamples, COVERAGE, SEED)["roc_auc"]
 
 
 class LeaveGroupsOut:

@@ -16,7 +16,7 @@ predictions = st.lists(
 def measure(labels, scores, groups=None, resamples=0, threshold=0.5, seed=0):
     labels, scores = np.array(labels), np.array(scores, float)
     groups = np.arange(len(labels)) if groups is None else np.array(groups)
-    return evaluate(labels, scores, groups, threshold, resamples, 0.95, seed)
+    return evaluate(labels, scores, scores, groups, threshold, resamples, 0.95, seed)
 
 
 @given(predictions)
@@ -224,16 +224,18 @@ def test_breakdown_sets_each_method_against_all_reals():
     kinds = np.repeat(["original", "Swap", "Puppet", ""], 20)
     labels, groups = (kinds != "original").astype(int), np.arange(80) % 10
     scores = rng.random(80)
-    parts = breakdown(kinds, labels, scores, groups, **SETTINGS)
+    parts = breakdown(kinds, labels, scores, scores, groups, **SETTINGS)
     assert set(parts) == {"Swap", "Puppet"}
     rows = np.isin(kinds, ["original", "Swap"])
-    assert parts["Swap"] == evaluate(labels[rows], scores[rows], groups[rows], **SETTINGS)
+    assert parts["Swap"] == evaluate(
+        labels[rows], scores[rows], scores[rows], groups[rows], **SETTINGS
+    )
 
 
 def test_breakdown_sets_a_compression_against_its_own_reals():
     kinds, labels = np.repeat(["c23", "c40"], 20), np.tile([0, 1], 20)
     scores = np.where(kinds == "c23", labels, 1 - labels) * 0.8
-    parts = breakdown(kinds, labels, scores, np.arange(40), **SETTINGS)
+    parts = breakdown(kinds, labels, scores, scores, np.arange(40), **SETTINGS)
     assert [parts[kind]["roc_auc"]["value"] for kind in ("c23", "c40")] == [1, 0]
     assert parts["c23"]["n"] == 20
 

@@ -10,7 +10,7 @@ import yaml
 
 from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
 from workflow_scripts.lib.manifest import Label, Video
-from workflow_scripts.lib.models import MODELS
+from workflow_scripts.lib.models import MODELS, N_ESTIMATORS
 from workflow_scripts.lib.run import UserError
 
 __all__ = ["check_videos", "complete_config", "given_server"]
@@ -162,14 +162,44 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             )
         else:
             model = MODELS[experiment["model"]]
-            for parameter in experiment["params"]:
-                if parameter not in model.parameters:
-                    yield (
-                        f"{where}.params: {experiment['model']} has no parameter {parameter!r}. "
-                        f"It takes {', '.join(model.parameters) or 'none'}."
-                    )
+            for key in ("params", "grid"):
+                for parameter in experiment[key]:
+                    if parameter not in model.parameters:
+                        yield (
+                            f"{where}.{key}: {experiment['model']} has no parameter "
+                            f"{parameter!r}. It takes {', '.join(model.parameters) or 'none'}."
+                        )
+            if both := sorted(experiment["params"].keys() & experiment["grid"].keys()):
+                yield f"{where}: {both[0]!r} stands in params and in grid. Take it out of one."
+            if model.only_bytes:
+                yield from _pixel_forest_problems(where, experiment, config["training"])
+            elif experiment["validation"] == "out_of_bag":
+                yield (
+                    f"{where}.validation: 'out_of_bag' is for the model pixel_forest only. "
+                    "Take 'folds'."
+                )
         if side is not None and side > config["faces"]["size"]:
             yield (
                 f"{where}.side: {side} is larger than faces.size ({config['faces']['size']}), and "
                 "crops are only ever shrunk. Lower it, or raise faces.size."
+            )
+
+
+def _pixel_forest_problems(
+    where: str, experiment: dict[str, Any], training: dict[str, Any]
+) -> Iterator[str]:
+    if experiment["features"] != "pixels":
+        yield (
+            f"{where}.features: pixel_forest takes bytes, and {experiment['features']!r} are no "
+            "bytes. Take pixels, or the model random_forest."
+        )
+    settings = {**experiment["params"], **experiment["grid"]}
+    if experiment["validation"] == "out_of_bag" and settings.get("bootstrap") is False:
+        yield f"{where}.validation: 'out_of_bag' needs bootstrap. Take 'folds', or leave it on."
+    sizes = settings.get("n_estimators", N_ESTIMATORS)
+    for size in sizes if isinstance(sizes, list) else [sizes]:
+        if not isinstance(size, int) or size < training["forest_shards"]:
+            yield (
+                f"{where}: n_estimators must be whole numbers of at least training.forest_shards "
+                f"({training['forest_shards']}), not {size!r}."
             )

@@ -59,6 +59,7 @@ def video_scores(scores: np.ndarray, videos: np.ndarray) -> tuple[np.ndarray, np
 def evaluate(
     labels: np.ndarray,
     scores: np.ndarray,
+    probabilities: np.ndarray,
     groups: np.ndarray,
     threshold: float,
     resamples: int,
@@ -77,7 +78,9 @@ def evaluate(
     labels : (n,) int
         0 = real, 1 = fake.
     scores : (n,) float
-        Probability of fake; called fake at or above `threshold`.
+        Called fake at or above `threshold`.
+    probabilities : (n,) float
+        Calibrated probability of fake, which log loss, Brier score and calibration error are of.
     groups : (n,) str
     threshold : float
     resamples : int
@@ -95,8 +98,8 @@ def evaluate(
     names, group_of = np.unique(groups, return_inverse=True)
     fake = labels == 1
     cells = _sums(group_of, *_confusion_cells(fake, scores >= threshold))
-    sums = _sums(group_of, np.ones(len(labels)), *_losses(fake, scores))
-    bins = _bin_sums(fake, scores, group_of)
+    sums = _sums(group_of, np.ones(len(labels)), *_losses(fake, probabilities))
+    bins = _bin_sums(fake, probabilities, group_of)
 
     def measure(draws: np.ndarray) -> dict[str, np.ndarray]:
         return {
@@ -125,7 +128,12 @@ def evaluate(
 
 
 def breakdown(
-    kinds: np.ndarray, labels: np.ndarray, scores: np.ndarray, groups: np.ndarray, **settings: Any
+    kinds: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    probabilities: np.ndarray,
+    groups: np.ndarray,
+    **settings: Any,
 ) -> dict[str, dict[str, Any]]:
     """`evaluate` for each kind of fake: per method, compression or data set.
 
@@ -139,7 +147,9 @@ def breakdown(
         of_kind = kinds == kind
         reals = (labels == 0) & of_kind
         rows = of_kind | (labels == 0) if not reals.any() else of_kind
-        parts[str(kind)] = evaluate(labels[rows], scores[rows], groups[rows], **settings)
+        parts[str(kind)] = evaluate(
+            labels[rows], scores[rows], probabilities[rows], groups[rows], **settings
+        )
     return parts
 
 

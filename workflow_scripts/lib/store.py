@@ -7,6 +7,7 @@ Layout (Zarr v3, one row per crop, rows in the manifest's order)
 - `label` uint8, `frame` int32, `time` float64 (s), `confidence` float32, `box` (n, 4) int32,
   `keypoints` (n, 5, 2) float32
 - `video`, `group` strings
+- `features/{name}` (n, features), a feature set that was computed from the crops
 
 The group's attribute `digest` stands for all of that, so that a rebuilt store with other content is
 seen as changed by what depends on its root. The attribute `made_with` holds the settings that the
@@ -36,7 +37,10 @@ __all__ = [
     "iter_crops",
     "load_matrix",
     "load_video_crops",
+    "made_with",
+    "read_features",
     "read_rows",
+    "write_features",
     "write_store",
 ]
 
@@ -183,8 +187,7 @@ class StoredVideos:
 
     def __init__(self, path: Path) -> None:
         """Open the store at `path`; the crops stay on disk."""
-        root = zarr.open_group(path, mode="r")
-        self.made_with: Any = root.attrs["made_with"]
+        self.made_with = made_with(path)
         self._crops = zarr.open_array(path / "crops", mode="r")
         self._columns = {
             name: np.asarray(zarr.open_array(path / name, mode="r")[...]) for name in PER_CROP
@@ -203,6 +206,12 @@ class StoredVideos:
         columns = {name: values[rows] for name, values in self._columns.items()}
         label = int(columns.pop("label")[0])
         return VideoCrops(video, group, label, np.asarray(self._crops[rows]), columns)
+
+
+def made_with(path: Path) -> dict[str, Any]:
+    """The settings that the crops of the store at `path` were made with."""
+    settings: Any = zarr.open_group(path, mode="r").attrs["made_with"]
+    return settings
 
 
 def read_rows(path: Path) -> Rows:
@@ -252,3 +261,30 @@ def load_matrix(
             matrix = np.empty((len(rows), part.shape[1]), part.dtype)
         matrix[positions] = part
     return matrix
+
+
+def write_features(path: Path, name: str, matrix: np.ndarray) -> None:
+    """Add a feature set, a row for each of the store's, or replace one that is there."""
+    rows = len(read_rows(path).video)
+    if len(matrix) != rows:
+        raise ValueError(f"{len(matrix)} rows of features came for a store of {rows}")
+    final = path / "features" / name
+    aside = final.with_name(f".{name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    array = zarr.create_array(
+        aside,
+        shape=matrix.shape,
+        dtype=matrix.dtype,
+        chunks=matrix.shape,
+        compressors=ZstdCodec(level=3, checksum=True),
+        dimension_names=("row", "feature"),
+    )
+    array[...] = matrix
+    array.attrs["digest"] = hashlib.blake2b(matrix.tobytes(), digest_size=16).hexdigest()
+    shutil.rmtree(final, ignore_errors=True)
+    aside.rename(final)
+
+
+def read_features(path: Path, name: str) -> np.ndarray:
+    """Read a feature set of the store at `path`, (n, features)."""
+    return np.asarray(zarr.open_array(path / "features" / name, mode="r")[...])

@@ -8,7 +8,7 @@ import pandas as pd
 
 __all__ = ["read_table"]
 
-NAMES = ("video_id", "video", "group", "method", "compression", "detail")
+NAMES = ("video_id", "video", "group", "unit", "method", "compression", "dataset", "detail")
 
 
 def read_table(path: Path) -> pd.DataFrame:
