@@ -242,6 +242,9 @@ def main() -> None:
     compare_costs(stores[0])
     trials = [LeaveGroupsOut(load_run(store)) for store in stores]
     for trial in trials:
+        if len(trial.groups) < 3:
+            raise SystemExit(f"{trial.run.name} has {len(trial.groups)} groups; 3 are needed.")
+    for trial in trials:
         compare_recipes(trial)
     for train, test in permutations(trials, 2):
         compare_runs(train, test.run)

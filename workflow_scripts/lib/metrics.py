@@ -293,7 +293,7 @@ def _ranked(
             found[row] = (
                 np.trapezoid(true_rate, false_rate),
                 _equal_error_rate(false_rate, true_rate),
-                np.diff(true_rate) @ precision,
+                (np.diff(true_rate) * precision).sum(),
                 *(
                     true_rate[np.searchsorted(false_rate, share, side="right") - 1]
                     if reals * share >= 1
