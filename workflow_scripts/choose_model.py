@@ -41,8 +41,8 @@ def main(
     for settings, folds in zip(fits, scores, strict=True):
         found = pd.concat([read_table(path) for path in folds]).set_index("row").sort_index()
         for number, params in enumerate(settings):
-            frames = found[f"score_{number}"].dropna()
-            frames = table.loc[frames.index].assign(score=frames)
+            scored = found[f"score_{number}"].dropna()
+            frames = table.loc[scored.index].assign(score=scored)
             videos = _per_video(frames)
             if videos["label"].nunique() < 2:
                 raise UserError(

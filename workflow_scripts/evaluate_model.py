@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from workflow_scripts.lib.calibration import apply_calibration
@@ -91,7 +90,7 @@ def _called(table: pd.DataFrame, card: dict[str, Any]) -> pd.DataFrame:
     )
 
 
-def _arrays(table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _arrays(table: pd.DataFrame) -> dict[str, Any]:
     """What the metrics are taken of, (n,) each."""
     return {
         "labels": (table["label"] == Label.FAKE.word).to_numpy().astype(int),

@@ -195,7 +195,7 @@ def fit_model(
     Raises
     ------
     UserError
-        A parameter has a value that the estimator does not take, or that can't be used here.
+        A parameter has a value that the estimator does not take, or that these data don't allow.
     """
     from sklearn.utils._param_validation import InvalidParameterError
 
@@ -203,8 +203,8 @@ def fit_model(
         settings["groups"] = units
     try:
         model.fit(matrix, labels, **settings)
-    except InvalidParameterError as error:
-        raise UserError(f"{error} Correct the experiment's params or grid.") from error
+    except (InvalidParameterError, np.linalg.LinAlgError) as error:
+        raise UserError(f"{name}: {error} Correct the experiment's params or grid.") from error
 
 
 def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np.ndarray:
