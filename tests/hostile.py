@@ -97,7 +97,8 @@ CONFIGS: dict[str, tuple[str, str]] = {
 
 def _flip(content: bytes) -> bytes:
     middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+    flipped = bytes(byte ^ 255 for byte in content[middle : middle + 64])
+    return content[:middle] + flipped + content[middle + 64 :]
 
 
 # from a good model file to a bad one
@@ -105,7 +106,7 @@ MODEL_FILES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "cut in the middle": lambda content: content[: len(content) // 2],
     "its last bytes missing": lambda content: content[:-30],
-    "a byte flipped": _flip,
+    "64 bytes flipped": _flip,
     "zeros": lambda content: bytes(len(content)),
     "a pickle": lambda content: b"cos\nsystem\n(S'touch hacked'\ntR.",
     "a text": lambda content: b"This is not a model.\n" * 100,
