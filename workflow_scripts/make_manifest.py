@@ -88,9 +88,13 @@ def _summary(videos: list[Video]) -> str:
     copies = sum(bool(video.content) for video in videos)
     lines = [
         f"{labels['real']} real and {labels['fake']} fake videos",
-        f"{len(groups)} groups that are never split; for {unknown} of them it is unknown who is "
-        "in the videos, so the same person may be in several",
+        f"{len(groups)} groups that are never split",
     ]
+    if unknown:
+        lines[-1] += (
+            f"; for {unknown} of them it is unknown who is in the videos, so the same person may "
+            "be in several"
+        )
     if copies:
         lines.append(f"{copies} files exist several times: copies stay together (column content)")
     for one, other in two_labels(videos):

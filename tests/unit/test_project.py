@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.clips import ODD_CLIPS
+from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
+from tests.servers import FAULTS
 from workflow_scripts.lib.dependencies import imported_names, library_modules
 from workflow_scripts.make_docs import PAGES
 
@@ -136,6 +139,24 @@ def test_each_rule_has_its_script_log_and_resources():
 def test_pages_that_are_made_are_up_to_date():
     for name, page in PAGES.items():
         assert (ROOT / "docs" / name).read_text() == page()
+
+
+def test_the_page_on_robustness_tells_of_every_kind_what_must_come_of_it():
+    text = (ROOT / "docs/robustness.md").read_text()
+    _, videos, servers, *tables, model_files = text.split("\n## ")  # run python -m tests.robustness
+    for kind, clip in ODD_CLIPS.items():
+        assert f"\n| {kind.replace('_', ' ')} | {clip.frames} | `{clip.final}` |" in videos
+    for fault in FAULTS.values():
+        row = re.search(rf"^\| {fault.what} \| {fault.requests} \| (.*)", servers, re.MULTILINE)
+        assert row, fault.what
+        assert (fault.refused or "the whole file") in row[1]
+    for table, kinds in zip(tables, (MANIFESTS, CONFIGS), strict=True):
+        for kind, (_, words) in kinds.items():
+            row = re.search(rf"^\| {kind} \| (.*) \|$", table, re.MULTILINE)
+            assert row, kind
+            assert (words or "read") in row[1]
+    for kind in MODEL_FILES:
+        assert f"\n| {kind} | The model FILE" in model_files
 
 
 def test_report_pages_exist():

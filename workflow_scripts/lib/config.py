@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def complete_config(config: dict[str, Any]) -> dict[str, Any]:
 
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=relevance)
-    problems = [_explain(error) for error in errors]
+    problems = [_explain(error) for error in errors] + list(_endless_numbers(config))
     if not problems:
         config = _with_defaults(config, schema)
         problems = list(_cross_field_problems(config))
@@ -119,12 +120,24 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error.absolute_path) or "the file"
     description = error.schema.get("description", "")
     if error.validator == "additionalProperties":
-        unknown = sorted(error.instance.keys() - error.schema.get("properties", {}).keys())
+        unknown = sorted(error.instance.keys() - error.schema.get("properties", {}).keys(), key=str)
         known = ", ".join(error.schema.get("properties", {}))
         return f"{key}: unknown key {unknown[0]!r}. Known here are {known}. Correct or remove it."
     if error.validator == "required":
         return f"{key}: {error.message}. Add it."
     return f"{key}: {error.instance!r} is not allowed ({error.message}). Needed: {description}"
+
+
+def _endless_numbers(value: Any, key: str = "the file") -> Iterator[str]:
+    """NaN compares with no limit, so the schema lets it pass."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _endless_numbers(part, f"{key}.{name}".removeprefix("the file."))
+    elif isinstance(value, list):
+        for part in value:
+            yield from _endless_numbers(part, key)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{key}: {value} is not allowed. Needed: a finite number."
 
 
 def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:

@@ -133,11 +133,10 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
     nodes_of = {video.video_id: _nodes(video) for video in videos}
     for nodes in nodes_of.values():
         networkx.add_path(graph, nodes)
-    group_of = {
-        node: min(component, key=lambda name: (name.startswith(UNKNOWN), name))
-        for component in networkx.connected_components(graph)
-        for node in component
-    }
+    group_of: dict[str, str] = {}
+    for component in networkx.connected_components(graph):
+        name = min(component, key=lambda node: (node.startswith(UNKNOWN), node))
+        group_of |= dict.fromkeys(component, name)
     return {video_id: group_of[nodes[0]] for video_id, nodes in nodes_of.items()}
 
 

@@ -274,6 +274,8 @@ def load_model(path: Path, name: str) -> Any:
     except (
         zipfile.BadZipFile,
         zlib.error,
+        EOFError,
+        RuntimeError,  # what zipfile raises for encryption, and NotImplementedError
         KeyError,
         ValueError,
         TypeError,

@@ -333,8 +333,8 @@ def _captured_stderr() -> Iterator[IO[bytes]]:
 
 
 def _said(messages: IO[bytes]) -> list[str]:
-    """What FFmpeg printed, without the address in memory before each message."""
+    """What FFmpeg printed, without the addresses in memory before each message."""
     messages.seek(0)
-    found = re.findall(rb"^\[\w[^\]]* @ 0x[0-9a-f]+\] (.+)$", messages.read(), re.MULTILINE)
+    found = re.findall(rb"^(?:\[\w[^\]]* @ 0x[0-9a-f]+\] )+(.+)$", messages.read(), re.MULTILINE)
     texts = (message.decode(errors="replace")[:200] for message in found)
     return ["".join(letter for letter in text if letter.isprintable()) for text in texts]
