@@ -51,7 +51,7 @@ ROWS_SHIFT = np.uint64(42)
 ONE_ROW = np.uint64(1 << 42)
 
 SORTED = 20  # nodes of up to so many rows are sorted; measured
-LISTED = 96  # of nodes of up to so many rows the taken bins are listed; measured
+LISTED = 400  # of nodes of up to so many rows the taken bins are listed; measured
 NO_GAIN = -1.0
 COLUMNS_AT_ONCE = 1024
 DRAWS_AT_ONCE = 1 << 24  # bounds the memory of a pass
@@ -420,10 +420,10 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
             m += 1
     if m < 2:
         return False, NO_GAIN, 0
-    cut = 255
+    cut = np.int64(255)
     if rules.random_cuts:
         cut = _random_cut(key, values[0], values[m - 1])
-    best_gain, best_cut = NO_GAIN, 0
+    best_gain, best_cut = NO_GAIN, np.int64(0)
     parent, whole = 0.0, 0.0
     for c in range(n_classes):
         whole += factors[c] * totals[c]
@@ -431,7 +431,7 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
     parent -= _x_log_x(whole)
     left = class_bins[256]
     left[:] = 0
-    rows = 0
+    rows = np.int64(0)
     for i in range(m - 1):
         rows += np.int64(sums[i] >> ROWS_SHIFT)
         left += class_bins[values[i]]
