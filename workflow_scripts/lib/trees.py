@@ -51,7 +51,7 @@ ROWS_SHIFT = np.uint64(42)
 ONE_ROW = np.uint64(1 << 42)
 
 SORTED = 20  # nodes of up to so many rows are sorted; measured
-LISTED = 400  # of nodes of up to so many rows the taken bins are listed; measured
+LISTED = 200  # of nodes of up to so many rows the taken bins are listed; measured
 NO_GAIN = -1.0
 COLUMNS_AT_ONCE = 1024
 DRAWS_AT_ONCE = 1 << 24  # bounds the memory of a pass
@@ -342,14 +342,21 @@ def _information(weight0, weight1):
     return _x_log_x(weight0) + _x_log_x(weight1) - _x_log_x(both)
 
 
-@njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"}
-)  # so that it is done eight at a time
+@compiled
 def _highest(gains, m):
-    highest = -1.0
+    """The place of the first of the highest gains.
+
+    Floats from 0 on have the order of their bits, and those of -1.0 are negative; integers can be
+    compared eight at a time.
+    """
+    bits = gains.view(np.int64)
+    highest = bits[0]
     for i in range(m):
-        highest = max(highest, gains[i])
-    return highest
+        highest = max(highest, bits[i])
+    place = 0
+    while bits[place] != highest:
+        place += 1
+    return place
 
 
 @compiled
@@ -378,12 +385,10 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
         _rate_entropy(sums[first:], last - first, n, all0, all1, factors, rules, gains)
     else:
         _rate(sums[first:], last - first, n, all0, all1, factors, rules, gains)
-    gain = _highest(gains, last - first)
+    place = _highest(gains, last - first)
+    gain, i = gains[place], first + place
     if gain < max(enough, 0.0):
         return True, NO_GAIN, 0
-    i = first
-    while gains[i - first] != gain:
-        i += 1
     left0, left1 = sums[i] & FIELD_MASK, (sums[i] >> FIELD) & FIELD_MASK
     if (left0 == 0 and left1 == all1) or (left1 == 0 and left0 == all0):
         gain = np.inf  # nothing beats it: later draws need not be looked at
