@@ -58,7 +58,6 @@ NOT_BYTES = (
     "check_classifiers_one_label_sample_weights",
     "check_classifiers_classes",
     "check_classifiers_train",
-    "check_classifiers_regression_target",
     "check_supervised_y_2d",
     "check_class_weight_classifiers",
     "check_methods_sample_order_invariance",
