@@ -53,6 +53,7 @@ ONE_ROW = np.uint64(1 << 42)
 SORTED = 20  # nodes of up to so many rows are sorted; measured
 LISTED = 200  # of nodes of up to so many rows the taken bins are listed; measured
 NO_GAIN = -1.0
+LINE = 64  # bytes that come into the cache together
 COLUMNS_AT_ONCE = 1024
 DRAWS_AT_ONCE = 1 << 24  # bounds the memory of a pass
 STATE_AT_ONCE = 1 << 26  # bounds the memory of the trees that grow together, bytes
@@ -159,6 +160,20 @@ def _trailing_zeros(_: Any, number: Any = None) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def _prefetch(_: Any, array: Any = None, index: Any = None) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.gep(data, [args[1]])
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(fetch, [place, *(ir.Constant(number, v) for v in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
 
 
 # Random numbers: splitmix64 (Steele, Lea, Flood 2014), as a function of a key and a counter.
@@ -515,6 +530,22 @@ def _draw(nodes, chosen, count, n_columns, order):
 
 
 @compiled
+def _ahead(columns, feature, last, begins, draws, nodes):
+    """Ask for the next wanted column, if much of it is, while another is judged."""
+    while feature < last and begins[feature] == begins[feature + 1]:
+        feature += 1
+    if feature == last:
+        return
+    rows = 0
+    for p in range(begins[feature], begins[feature + 1]):
+        rows += nodes.stop[draws[p, 0]] - nodes.start[draws[p, 0]]
+    column = columns[feature]
+    if rows > len(column) // LINE:
+        for i in range(0, len(column), LINE):
+            _prefetch(column, i)
+
+
+@compiled
 def _search(
     columns, first, last, begins, draws, nodes, totals, codes, weights, factors, rules, bag, best,
     thread, work,
@@ -522,6 +553,8 @@ def _search(
     """Judge all draws of the columns from `first` to `last`."""
     for feature in range(first, last):
         column = columns[feature]
+        if begins[feature] < begins[feature + 1]:
+            _ahead(columns, feature + 1, last, begins, draws, nodes)
         for p in range(begins[feature], begins[feature + 1]):
             i, rank = draws[p, 0], draws[p, 1]
             if best[i].gain == np.inf and rank > best[i].rank:
