@@ -334,6 +334,24 @@ def _rate(sums, m, n, all0, all1, factors, rules, gains):
 
 
 @compiled
+def _may_reach(sums, m, all0, all1, factors, enough):
+    """Tell whether `_rate` could find a gain of `enough`, without its divisions.
+
+    Most columns can't, once a node has seen a few.
+    """
+    factor0, factor1 = factors[0], factors[1]
+    enough *= 1 - 1e-12  # room for rounding
+    reached = 0
+    for i in range(m):
+        left0, left1 = sums[i] & FIELD_MASK, (sums[i] >> FIELD) & FIELD_MASK
+        right0, right1 = factor0 * np.float64(all0 - left0), factor1 * np.float64(all1 - left1)
+        left0, left1 = factor0 * np.float64(left0), factor1 * np.float64(left1)
+        difference = left1 * right0 - left0 * right1
+        reached += difference * difference > enough * ((left0 + left1) * (right0 + right1))
+    return reached > 0
+
+
+@compiled
 def _rate_entropy(sums, m, n, all0, all1, factors, rules, gains):
     """The same by entropy."""
     least, most = np.uint64(rules.min_samples_leaf), np.uint64(n - rules.min_samples_leaf)
@@ -399,6 +417,8 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
     if rules.entropy:
         _rate_entropy(sums[first:], last - first, n, all0, all1, factors, rules, gains)
     else:
+        if enough > 0 and not _may_reach(sums[first:], last - first, all0, all1, factors, enough):
+            return True, NO_GAIN, 0
         _rate(sums[first:], last - first, n, all0, all1, factors, rules, gains)
     place = _highest(gains, last - first)
     gain, i = gains[place], first + place
