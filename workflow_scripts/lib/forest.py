@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 FORMAT = 1
-BYTES = (np.uint8, np.float64)  # what is no byte array comes as float64
+BYTES = (np.float64, np.uint8)  # what is no uint8 array comes as float64
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 ROWS_AT_ONCE = 64  # 20 MB of the study's crops: they stay in the cache while all trees are asked
 KINDS = {
@@ -427,7 +427,7 @@ def load_forest(path: Path) -> PixelForestClassifier:
         The file is not there, is something else, or was damaged or altered.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         if arrays.pop("digest").tobytes() != _digest(arrays):
             raise ValueError("its checksum does not fit its content")
@@ -589,7 +589,7 @@ def _check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
 
 def _seed(random_state: Any) -> int:
     if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+        return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
     return int(random_state.randint(np.iinfo(np.int32).max))
