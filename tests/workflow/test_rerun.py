@@ -100,7 +100,7 @@ def test_a_longer_grid_tries_only_what_is_new(copy):
 
 def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(copy):
     copy.configure(faces={"size": 64, "margin": 1.0})
-    copy.snakemake("--", "results/small/store.zarr/zarr.json")
+    copy.snakemake("results/small/store.zarr/zarr.json")
     planned = copy.planned()
     assert planned["split_videos"] == 2
     assert planned["train_model"] == planned["merge_forest"] == 2

@@ -134,7 +134,7 @@ def choice_of(project, experiment):
 
 def test_any_number_of_shards_gives_the_same_forest(copy, finished):
     copy.configure(training={"folds": 2, "forest_shards": 5})
-    copy.snakemake("--", "results/small/models/identity/forest/model.zip")
+    copy.snakemake("results/small/models/identity/forest/model.zip")
     for name in ("model.zip", "choice.json"):
         path = f"models/identity/forest/{name}"
         assert (copy.results / path).read_bytes() == (finished.results / path).read_bytes()
