@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import mmap
 import numbers
 import zipfile
 import zlib
@@ -56,6 +57,7 @@ __all__ = [
     "PixelForestClassifier",
     "load_columns",
     "load_forest",
+    "map_columns",
     "merge_forests",
     "save_forest",
 ]
@@ -544,7 +546,15 @@ def load_columns(
             part = np.empty((min(at_once, n_columns - first), len(rows)), np.uint8)
             _fill(part, first, store, rows, extract)
             part.tofile(file)
-    return np.memmap(scratch, np.uint8, "r", shape=(n_columns, len(rows)))
+    return map_columns(scratch, len(rows))
+
+
+def map_columns(path: Path, n_rows: int) -> np.ndarray:
+    """Map a file of columns, (features, rows) uint8, for growing: that reads them in order."""
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    mapped.madvise(mmap.MADV_SEQUENTIAL)
+    return np.frombuffer(mapped, np.uint8).reshape(-1, n_rows)
 
 
 def _fill(
