@@ -135,6 +135,7 @@ def report_figures(wildcards):
         "<results>/figures/leaderboard.html",
         "<results>/figures/run_times.png",
         "<results>/figures/cost.png",
+        *(["<results>/figures/published.html"] if config["report"]["published"] else []),
         *(["<results>/figures/comparisons.html"] if len(EXPERIMENTS) > 1 else []),
         *(["<results>/figures/leak_gap.png"] if len(PROTOCOLS) > 1 else []),
         *expand(

@@ -120,6 +120,34 @@ rule render_comparisons:
         "../workflow_scripts/render_comparisons.py"
 
 
+rule render_published:
+    input:
+        published=config["report"]["published"] or [],
+        leaderboard="<results>/leaderboard.tsv",
+        templates=templates("published"),
+        modules=library_modules("render_published"),
+    output:
+        report(
+            "<results>/figures/published.html",
+            caption="../report/published.rst",
+            category="2. Results",
+            labels={"picture": "published figures", "protocol": "all", "experiment": "all"},
+        ),
+    log:
+        "<logs>/render_published.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    params:
+        test_share=config["splits"]["test_share"],
+    message:
+        "Writing the page of published figures"
+    script:
+        "../workflow_scripts/render_published.py"
+
+
 rule plot_leak_gap:
     input:
         evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),

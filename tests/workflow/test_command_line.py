@@ -57,7 +57,7 @@ def test_every_shipped_config_plans(fresh, name):
     ended = snakemake("-n", "--configfile", f"config/{name}", cwd=fresh)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     jobs = len(config["splits"]["protocols"]) * len(config["experiments"])
-    assert re.search(rf"^train_model +{jobs}$", ended.stdout, re.MULTILINE)
+    assert re.search(rf"^evaluate_model +{jobs}$", ended.stdout, re.MULTILINE)
 
 
 def test_a_runs_file_inherits_nothing_from_the_demo(fresh):
@@ -65,7 +65,7 @@ def test_a_runs_file_inherits_nothing_from_the_demo(fresh):
     ended = snakemake("-n", "--configfile", "mine.yaml", cwd=fresh)
     assert ended.returncode == 0, ended.stderr
     # the default has one protocol and one experiment; the demo has more of both
-    assert re.search(r"^train_model +1$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^merge_forest +1$", ended.stdout, re.MULTILINE)
     assert "results/demo" not in ended.stdout
 
 
