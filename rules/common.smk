@@ -124,7 +124,7 @@ def one_of(names):
 
 def report_figures(wildcards):
     """Every picture and table of the report."""
-    explained = [name for name, e in EXPERIMENTS.items() if _explains_pixels(e)]
+    explained = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].made_of_trees]
     # the pictures of the videos are with the parts, where a run has some
     labels = [] if config["parts"] else ["real", "fake"]
     return [
@@ -134,7 +134,15 @@ def report_figures(wildcards):
         "<results>/figures/quality.html",
         "<results>/figures/leaderboard.html",
         "<results>/figures/run_times.png",
-        *expand("<results>/figures/{protocol}/roc.png", protocol=PROTOCOLS),
+        "<results>/figures/cost.png",
+        *(["<results>/figures/published.html"] if config["report"]["published"] else []),
+        *(["<results>/figures/comparisons.html"] if len(EXPERIMENTS) > 1 else []),
+        *(["<results>/figures/leak_gap.png"] if len(PROTOCOLS) > 1 else []),
+        *expand(
+            "<results>/figures/{protocol}/{picture}.png",
+            protocol=PROTOCOLS,
+            picture=["curves", "reliability", "kinds", "mistakes"],
+        ),
         *of_all_experiments("<results>/figures/{protocol}/{experiment}/confusion.png"),
         *expand(
             "<results>/figures/{protocol}/{experiment}/importance.png",
@@ -142,10 +150,6 @@ def report_figures(wildcards):
             experiment=explained,
         ),
     ]
-
-
-def _explains_pixels(experiment):
-    return experiment["features"] == "pixels" and MODELS[experiment["model"]].made_of_trees
 
 
 def receipts_of_downloads(wildcards):

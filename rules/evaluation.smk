@@ -49,3 +49,28 @@ rule leaderboard:
         "Comparing all experiments"
     script:
         "../workflow_scripts/leaderboard.py"
+
+
+rule compare_experiments:
+    input:
+        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        predictions=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
+        cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
+        modules=library_modules("compare_experiments"),
+    output:
+        "<results>/comparisons.tsv",
+    log:
+        "<logs>/compare_experiments.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        bootstrap=config["evaluation"]["bootstrap"],
+        interval=config["evaluation"]["interval"],
+        seed=config["seed"],
+    message:
+        "Comparing the experiments in pairs"
+    script:
+        "../workflow_scripts/compare_experiments.py"

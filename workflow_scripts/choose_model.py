@@ -9,11 +9,10 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from workflow_scripts.lib.calibration import calibrate
-from workflow_scripts.lib.manifest import Label
 from workflow_scripts.lib.metrics import video_scores
 from workflow_scripts.lib.run import UserError, read_cost, write_json
 from workflow_scripts.lib.splits import TRAIN
-from workflow_scripts.lib.tables import read_table
+from workflow_scripts.lib.tables import label_numbers, read_table
 
 PREDICTED = ["video", "group", "label", "method", "compression", "dataset", "score"]
 
@@ -52,7 +51,7 @@ def main(
             tried.append((params, videos, _auc(videos), _auc(frames)))
     best = max(range(len(tried)), key=lambda i: (*tried[i][2:], -i))
     params, videos, video_auc, frame_auc = tried[best]
-    fake, groups = _is_fake(videos), videos["group"].to_numpy()
+    fake, groups = label_numbers(videos), videos["group"].to_numpy()
     write_json(
         choice,
         {
@@ -83,12 +82,8 @@ def _per_video(frames: pd.DataFrame) -> pd.DataFrame:
     return frames.iloc[first].assign(score=means.round(6))
 
 
-def _is_fake(table: pd.DataFrame) -> np.ndarray:
-    return (table["label"] == Label.FAKE.word).to_numpy().astype(int)
-
-
 def _auc(table: pd.DataFrame) -> float:
-    return round(float(roc_auc_score(_is_fake(table), table["score"])), 6)
+    return round(float(roc_auc_score(label_numbers(table), table["score"])), 6)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from workflow_scripts.lib.metrics import breakdown, evaluate, video_scores
 from workflow_scripts.lib.models import fake_scores, load_model
 from workflow_scripts.lib.run import write_json
 from workflow_scripts.lib.splits import TEST, find_leak
-from workflow_scripts.lib.tables import read_table
+from workflow_scripts.lib.tables import label_numbers, read_table
 from workflow_scripts.lib.training import load_experiment
 
 KINDS = ("method", "compression", "dataset")
@@ -93,7 +93,7 @@ def _called(table: pd.DataFrame, card: dict[str, Any]) -> pd.DataFrame:
 def _arrays(table: pd.DataFrame) -> dict[str, Any]:
     """What the metrics are taken of, (n,) each."""
     return {
-        "labels": (table["label"] == Label.FAKE.word).to_numpy().astype(int),
+        "labels": label_numbers(table),
         "scores": table["score"].to_numpy(),
         "probabilities": table["probability"].to_numpy(),
         "groups": table["group"].to_numpy(),

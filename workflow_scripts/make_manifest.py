@@ -46,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="where train.json, val.json and test.json of the data set lie, for the column `split`",
     )
+    for name in LAYOUTS:
+        options[name].add_argument(
+            "--videos",
+            type=int,
+            metavar="N",
+            help="take about N videos, spread evenly over those of each label (default: all)",
+        )
     for name in ("faceforensics", "deepfakedetection"):
         options[name].add_argument(
             "--compressions", nargs="+", choices=COMPRESSIONS, default=["c23"]
@@ -73,11 +80,25 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _find_videos(layout: str, splits: Path | None = None, **options: Any) -> list[Video]:
+def _spread(videos: list[Video], number: int) -> list[Video]:
+    """About `number` of the videos, as large a share of each label, in their order."""
+    chosen = set()
+    for label in {video.label for video in videos}:
+        of_label = [video.video_id for video in videos if video.label == label]
+        shown = min(len(of_label), max(1, round(number * len(of_label) / len(videos))))
+        chosen |= {of_label[i * len(of_label) // shown] for i in range(shown)}
+    return [video for video in videos if video.video_id in chosen]
+
+
+def _find_videos(
+    layout: str, splits: Path | None = None, number: int | None = None, **options: Any
+) -> list[Video]:
     named = {key: dict(options[key]) for key in ("columns", "labels") if key in options}
     videos = LAYOUTS[layout](**options | named)
     if splits:
         videos = with_official_splits(videos, splits)
+    if number:
+        videos = _spread(videos, number)
     return mark_copies(videos)
 
 
@@ -107,7 +128,7 @@ def main(arguments: list[str]) -> int:
     options = vars(_parser().parse_args(arguments))
     output = options.pop("output")
     try:
-        videos = _find_videos(**options)
+        videos = _find_videos(number=options.pop("videos"), **options)
         write_manifest(output, videos)
     except (UserError, OSError) as error:
         print(f"make_manifest: {error}", file=sys.stderr)

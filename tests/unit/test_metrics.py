@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from workflow_scripts.lib.metrics import breakdown, compare, evaluate, video_scores
+from workflow_scripts.lib.metrics import (
+    breakdown,
+    compare,
+    curves,
+    evaluate,
+    reliability,
+    video_scores,
+)
 
 predictions = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 8), st.integers(0, 4)), min_size=1, max_size=60
@@ -307,3 +314,45 @@ def test_p_is_uniform_where_there_is_no_difference(n_groups):
         found.append([result[name]["p"] for name in ("accuracy", "roc_auc")])
     small = (np.array(found) <= 0.1).mean(axis=0)
     assert (small < 0.17).all() and (small > 0.02).all()
+
+
+def areas(found):
+    roc, ranked = found["roc"], found["precision_recall"]
+    return np.trapezoid(roc["y"], roc["x"]), (np.diff(ranked["x"]) * ranked["y"][1:]).sum()
+
+
+@given(predictions)
+def test_curves_hold_the_areas_and_bands_hold_between_0_and_1(table):
+    labels, eighths, groups = map(np.array, zip(*table, strict=True))
+    found = curves(labels, eighths / 8, groups, 50, 0.9, 1)
+    if len(set(labels)) < 2:
+        assert found == {}
+        return
+    values = measure(labels, eighths / 8, groups)
+    area, precision = areas(found)
+    assert area == pytest.approx(values["roc_auc"]["value"], abs=1e-6)
+    assert precision == pytest.approx(values["average_precision"]["value"], abs=1e-6)
+    for curve in found.values():
+        assert len(curve["at"]) == len(curve["low"]) == len(curve["high"])
+        assert bool(len(curve["at"])) == (len(set(groups)) >= 5)
+        assert ((curve["low"] >= 0) & (curve["low"] <= curve["high"]) & (curve["high"] <= 1)).all()
+
+
+def test_a_band_lies_around_its_curve():
+    rng = np.random.default_rng(3)
+    labels = np.arange(400) % 2
+    scores = labels + rng.normal(0, 1, 400)
+    roc = curves(labels, scores, np.arange(400) // 4, 200, 0.95, 1)["roc"]
+    inside = np.interp(roc["at"], roc["x"], roc["y"])
+    assert ((roc["low"] <= inside) & (inside <= roc["high"])).mean() > 0.95
+
+
+@given(predictions)
+def test_reliability_holds_every_row_once_and_gives_the_calibration_error(table):
+    labels, eighths, groups = map(np.array, zip(*table, strict=True))
+    bins = reliability(labels, eighths / 8, groups)
+    assert sum(part["n"] for part in bins) == len(labels)
+    error = sum(part["n"] * abs(part["probability"] - part["share"]) for part in bins)
+    expected = measure(labels, eighths / 8, groups)["calibration_error"]["value"]
+    assert error / len(labels) == pytest.approx(expected, abs=1e-6)
+    assert all(part["low"] <= part["share"] + 1e-9 <= part["high"] + 2e-9 for part in bins)

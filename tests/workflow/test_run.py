@@ -72,7 +72,7 @@ def test_no_person_crosses_the_identity_split_and_the_frame_split_is_called_leak
         result = json.loads((finished.results / f"evaluation/{protocol}/forest.json").read_text())
         assert (result["leak"]["word"] == "video") == leaks
     board = read_table(finished.results / "leaderboard.tsv")
-    assert [row["leak"] for row in board] == ["no", "no", "video", "video"]
+    assert [row["leak"] for row in board] == ["no", "no", "leaky: video", "leaky: video"]
 
 
 def test_predictions_and_metrics_agree(finished):
@@ -95,7 +95,19 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_report_holds_every_picture(finished, tmp_path):
     finished.snakemake("--report", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    for name in ("leaderboard.html", "roc.png", "confusion.png", "importance.png", "run_times.png"):
+    pages = ("leaderboard", "comparisons", "quality")
+    pictures = (
+        "curves",
+        "reliability",
+        "kinds",
+        "leak_gap",
+        "confusion",
+        "importance",
+        "mistakes",
+        "cost",
+        "run_times",
+    )
+    for name in (*(f"{name}.html" for name in pages), *(f"{name}.png" for name in pictures)):
         assert name in page
     assert page.count("data:image/") >= 8
 

@@ -20,12 +20,15 @@ matrix product, or a pass over the list, per resample.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-__all__ = ["breakdown", "compare", "evaluate", "video_scores"]
+from workflow_scripts.lib.calibration import wilson_interval
+
+__all__ = ["breakdown", "compare", "curves", "evaluate", "reliability", "video_scores"]
 
 COUNTED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 RANKED = ("roc_auc", "eer", "average_precision", "tpr_at_1pct_fpr", "tpr_at_5pct_fpr")
@@ -34,6 +37,7 @@ FALSE_SHARES = (0.01, 0.05)
 MIN_GROUPS = 5  # resamples of fewer groups say next to nothing about other people
 CLOSEST = 1e-6  # to a score of 0 or 1, for the logarithm
 MAX_BINS, MIN_ROWS_PER_BIN = 10, 10
+CURVE_POINTS = 201  # at which a curve's band is taken
 ALL_FLIPS = 12  # groups: up to here every pattern of signs is tried
 
 
@@ -213,6 +217,87 @@ def compare(
     }
 
 
+def curves(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    groups: np.ndarray,
+    resamples: int,
+    coverage: float,
+    seed: int,
+) -> dict[str, dict[str, np.ndarray]]:
+    """ROC and precision-recall curve with bands by bootstrap over groups.
+
+    Parameters are those of `evaluate`.
+
+    Returns
+    -------
+    dict
+        `roc` (false positive rate, true positive rate; straight lines between) and
+        `precision_recall` (recall, precision; a precision holds back to the recall before), each
+        with the curve's points `x` and `y`, and the percentiles `low` and `high` of the resamples
+        at the places `at`. Empty with one label; no places where `evaluate` gives no interval for
+        want of groups.
+    """
+    names, group_of = np.unique(groups, return_inverse=True)
+    fake = labels == 1
+    (rates,) = _rates(fake, scores, group_of, np.ones((1, len(names))))
+    if rates is None:
+        return {}
+    false_rate, true_rate, precision = rates
+    at = np.linspace(0, 1, CURVE_POINTS)
+    spread = [
+        rates
+        for rates in _rates(fake, scores, group_of, _draws(len(names), resamples, seed))
+        if rates is not None
+    ]
+    tail = 50 * (1 - coverage)
+    found = {}
+    for name, points, resampled in (
+        ("roc", (false_rate, true_rate), [np.interp(at, x, y) for x, y, _ in spread]),
+        (
+            "precision_recall",
+            (true_rate, np.append(precision[0], precision)),
+            [y[np.searchsorted(x[1:], at).clip(max=len(y) - 1)] for _, x, y in spread],
+        ),
+    ):
+        low, high = (
+            np.percentile(resampled, [tail, 100 - tail], axis=0) if resampled else np.empty((2, 0))
+        )
+        x, y = points
+        found[name] = {"x": x, "y": y, "at": at[: len(low)], "low": low, "high": high}
+    return found
+
+
+def reliability(
+    labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray
+) -> list[dict[str, float]]:
+    """What came true of the probabilities, in the bins of `calibration_error`.
+
+    Returns
+    -------
+    list of dict
+        For each bin `n`, the mean `probability`, and the `share` of fakes, with its 95 % interval
+        `low` and `high` as of so many independent observations as the bin has groups.
+    """
+    bin_of = _bins(probabilities)
+    found = []
+    for number in np.unique(bin_of):
+        rows = bin_of == number
+        share = float(labels[rows].mean())
+        low, high = wilson_interval(share, len(np.unique(groups[rows])))
+        probability = float(probabilities[rows].mean())
+        found.append(
+            {
+                "n": int(rows.sum()),
+                "probability": probability,
+                "share": share,
+                "low": low,
+                "high": high,
+            }
+        )
+    return found
+
+
 def _draws(n_groups: int, resamples: int, seed: int) -> np.ndarray:
     """How often each resample holds each group, (resamples, groups)."""
     return np.random.default_rng(seed).multinomial(
@@ -239,11 +324,17 @@ def _losses(fake: np.ndarray, scores: np.ndarray) -> list[np.ndarray]:
 
 def _bin_sums(fake: np.ndarray, scores: np.ndarray, group_of: np.ndarray) -> np.ndarray:
     """Score minus label, summed within each group and bin of equal mass, (groups, bins)."""
+    bin_of = _bins(scores)
+    sums = np.zeros((group_of.max() + 1, bin_of.max() + 1))
+    np.add.at(sums, (group_of, bin_of), scores - fake)
+    return sums
+
+
+def _bins(scores: np.ndarray) -> np.ndarray:
+    """The number of each row's bin of equal mass, (n,); equal scores share one."""
     n_bins = int(np.clip(len(scores) // MIN_ROWS_PER_BIN, 1, MAX_BINS))
     rank = np.searchsorted(np.sort(scores), scores)  # of the first of equal scores
-    sums = np.zeros((group_of.max() + 1, n_bins))
-    np.add.at(sums, (group_of, rank * n_bins // len(scores)), scores - fake)
-    return sums
+    return rank * n_bins // len(scores)
 
 
 def _counted(cells: np.ndarray) -> dict[str, np.ndarray]:
@@ -271,25 +362,12 @@ def _scored(sums: np.ndarray, bins: np.ndarray) -> dict[str, np.ndarray]:
 def _ranked(
     fake: np.ndarray, scores: np.ndarray, group_of: np.ndarray, draws: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """The metrics of the order of scores for each row of `draws` (k, groups), each (k,).
-
-    The scores are sorted once for all draws; scikit-learn's `roc_curve` sorts each time, which
-    made the thousand resamples cost more than finding the faces.
-    """
-    order = np.argsort(-scores, kind="stable")
+    """The metrics of the order of scores for each row of `draws` (k, groups), each (k,)."""
     reals = np.count_nonzero(~fake)
-    fake, group_of = fake[order], group_of[order]
-    last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.inf))
     found = np.full((len(draws), len(RANKED)), np.nan)
-    for row, draw in enumerate(draws):
-        weight = draw[group_of]
-        true_pos = np.cumsum(weight * fake)[last_of_ties]
-        called = np.cumsum(weight)[last_of_ties]
-        false_pos = called - true_pos
-        if true_pos[-1] and false_pos[-1]:
-            true_rate = np.append(0, true_pos / true_pos[-1])
-            false_rate = np.append(0, false_pos / false_pos[-1])
-            precision = true_pos / np.maximum(called, 1)
+    for row, rates in enumerate(_rates(fake, scores, group_of, draws)):
+        if rates is not None:
+            false_rate, true_rate, precision = rates
             found[row] = (
                 np.trapezoid(true_rate, false_rate),
                 _equal_error_rate(false_rate, true_rate),
@@ -302,6 +380,33 @@ def _ranked(
                 ),
             )
     return dict(zip(RANKED, found.T, strict=True))
+
+
+def _rates(
+    fake: np.ndarray, scores: np.ndarray, group_of: np.ndarray, draws: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray] | None]:
+    """For each row of `draws` (k, groups), false and true positive rate at each distinct score, the
+    highest first, both after a leading 0, and the precision there; None where a label is missing.
+
+    The scores are sorted once for all draws; scikit-learn's `roc_curve` sorts each time, which
+    made the thousand resamples cost more than finding the faces.
+    """
+    order = np.argsort(-scores, kind="stable")
+    fake, group_of = fake[order], group_of[order]
+    last_of_ties = np.flatnonzero(np.diff(scores[order], append=np.inf))
+    for draw in draws:
+        weight = draw[group_of]
+        true_pos = np.cumsum(weight * fake)[last_of_ties]
+        called = np.cumsum(weight)[last_of_ties]
+        false_pos = called - true_pos
+        if true_pos[-1] and false_pos[-1]:
+            yield (
+                np.append(0, false_pos / false_pos[-1]),
+                np.append(0, true_pos / true_pos[-1]),
+                true_pos / np.maximum(called, 1),
+            )
+        else:
+            yield None
 
 
 def _equal_error_rate(false_pos: np.ndarray, true_pos: np.ndarray) -> float:
@@ -363,7 +468,7 @@ def _interval(values: np.ndarray, coverage: float) -> dict[str, float | None]:
     """Percentiles of the resamples in which the metric is defined; None if fewer than half are, or
     if all are the same."""
     defined = values[np.isfinite(values)]
-    if len(values) == 0 or len(defined) < len(values) / 2 or np.ptp(defined) == 0:
+    if len(values) == 0 or len(defined) < len(values) / 2 or np.ptp(defined) < 1e-9:
         return {"low": None, "high": None}
     tail = 50 * (1 - coverage)
     low, high = np.percentile(defined, [tail, 100 - tail])

@@ -14,7 +14,7 @@ import numpy as np
 from workflow_scripts.lib.manifest import UNKNOWN
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak"]
+__all__ = ["TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak", "leak_name"]
 
 TRAIN, TEST = "train", "test"  # the manifest's third part, "validation", is used by neither
 
@@ -150,6 +150,11 @@ def find_leak(parts: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak
         groups=_shared(parts, groups),
         unknown=len(np.unique(videos[unknown])),
     )
+
+
+def leak_name(word: str) -> str:
+    """What a table says of `Leak.word`: leaky splits are called so wherever they appear."""
+    return f"leaky: {word}" if word in ("person", "video") else word
 
 
 def _shared(parts: np.ndarray, names: np.ndarray) -> int:

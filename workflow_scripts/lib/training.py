@@ -17,6 +17,7 @@ from workflow_scripts.lib.manifest import Label
 from workflow_scripts.lib.models import MODELS, fit_model, make_model, memory_need
 from workflow_scripts.lib.run import UserError, available_memory
 from workflow_scripts.lib.store import load_matrix, made_with, read_features
+from workflow_scripts.lib.tables import label_numbers
 
 __all__ = ["check_memory", "load_experiment", "model_card", "train"]
 
@@ -39,7 +40,7 @@ def train(
     UserError
         The rows hold one label only, a parameter is wrong, or memory is short.
     """
-    labels = (table["label"] == Label.FAKE.word).to_numpy().astype(int)
+    labels = label_numbers(table)
     if len(np.unique(labels)) < 2:
         shown = table["label"].iloc[0] if len(table) else "no"
         raise UserError(
