@@ -42,6 +42,7 @@ include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/verdicts.smk"
 
 
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
@@ -56,3 +57,8 @@ rule all:
         "<results>/leaderboard.tsv",
         "<results>/quality.tsv",
         report_figures,
+
+
+rule bundles:
+    input:
+        of_all_experiments("<results>/models/{protocol}/{experiment}/bundle.zip"),

@@ -87,7 +87,8 @@ def test_conda_environments_hold_what_their_scripts_import(environment, script):
     available = {
         IMPORT_OF.get(name, name) for name in conda_pins(ROOT / f"envs/{environment}.yaml")
     }
-    other_backend = {"tensorflow", "mtcnn"} if environment == "video" else {"onnxruntime"}
+    reference = environment == "reference"
+    other_backend = {"onnxruntime"} if reference else {"tensorflow", "mtcnn"}
     assert needed_packages(script) - other_backend <= available
     assert needed_packages(script)
 
