@@ -6,11 +6,11 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --r
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help demo test lint bench docs pictures lock reference
+.PHONY: help demo test lint bench bench-forest docs pictures lock reference
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, write the report
 	@echo "==> Running the workflow on the demo (config/config.yaml)"
@@ -31,6 +31,9 @@ lint: $(VENV)/develop ## only the checks of style and types
 
 bench: $(VENV)/reference ## compare cost with the peers, as ratios in one run
 	python -m tests.benchmarks
+
+bench-forest: $(VENV)/base ## compare the pixel forest with scikit-learn's at the study's size (4.3 GB of disk, 20 GB of memory)
+	python -m tests.benchmarks.bench_forest
 
 docs: $(VENV)/base ## write the pages of docs/ that follow from schemas and registries
 	python -m workflow_scripts.make_docs

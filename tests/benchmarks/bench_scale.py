@@ -46,7 +46,7 @@ def start_cost(folder: Path) -> Cost:
 
 def _plan(project: Project, *arguments: str) -> Cost:
     snakemake, *_ = project.command()
-    return cost_of([snakemake, "-n", "--quiet", "all", *arguments], cwd=str(project.root))
+    return cost_of([snakemake, *arguments, "-n", "--quiet", "all"], cwd=str(project.root))
 
 
 def seconds_to_first_job(project: Project) -> float:
@@ -92,7 +92,7 @@ def main(command_line: list[str] | None = None) -> None:
         for count in counts:
             project = make_project(Path(name, str(count)), count)
             config = ("--configfile", "small.yaml")
-            parse = _plan(project, *config, "--", "resources/detector/pnet.onnx")
+            parse = _plan(project, "resources/detector/pnet.onnx", *config)
             plan = _plan(project, *config)
             first = seconds_to_first_job(project)
             pretend_all_is_done(project)

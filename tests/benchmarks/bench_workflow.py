@@ -41,7 +41,7 @@ def run(
     project = small_project(folder, videos(paths))
     project.configure(faces={"size": 320}, face_cache=cache and str(cache))
     targets = [f"results/small/faces/v{i}.json" for i in range(count)]
-    command = project.command("--quiet", "all", "--", *targets)
+    command = project.command(*targets, "--quiet", "all")
     start = time.monotonic()
     cost = cost_of(command, ONE_THREAD, str(project.root))
     wall = time.monotonic() - start

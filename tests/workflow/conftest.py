@@ -29,9 +29,11 @@ PEOPLE = 6
 SMALL_FOREST = {
     "features": "pixels",
     "side": 16,
-    "model": "random_forest",
-    "params": {"n_estimators": 10},
+    "model": "pixel_forest",
+    "grid": {"n_estimators": [5, 10]},
+    "validation": "out_of_bag",
 }
+SMALL_TREES = {"features": "spectrum", "model": "extra_trees", "params": {"n_estimators": 10}}
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         faces={"size": 64},
         splits={"protocols": ["identity", "frame"], "test_share": 0.34},
         evaluation={"bootstrap": 50},
-        experiments={"forest": SMALL_FOREST, "dummy": {"features": "pixels", "model": "dummy"}},
+        training={"folds": 2, "forest_shards": 2},
+        experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES},
     )
     return project
 
@@ -140,7 +143,7 @@ def fingerprint(results: Path) -> dict[str, str]:
 
 
 def _without_cost(path: Path) -> bytes:
-    if path.name == "model.json":
+    if path.name in ("model.json", "choice.json"):
         card = json.loads(path.read_text())
         del card["cost"]
         return json.dumps(card).encode()

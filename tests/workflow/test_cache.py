@@ -73,7 +73,7 @@ def test_nothing_out_of_date_is_taken(shared, finished, videos, tmp_path, edit):
         with changed.open("ab") as stream:
             stream.write(b"\0\0\0\x0cfree1234")
         write_manifest(made.root / "small.tsv", [Video("real0", str(changed), "real"), videos[1]])
-    made.snakemake("--", "results/small/faces/real0.json")
+    made.snakemake("results/small/faces/real0.json")
     assert TAKEN not in (made.results / "logs/crop_faces/real0.log").read_text()
 
 

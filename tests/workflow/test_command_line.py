@@ -65,7 +65,7 @@ def test_a_runs_file_inherits_nothing_from_the_demo(fresh):
     ended = snakemake("-n", "--configfile", "mine.yaml", cwd=fresh)
     assert ended.returncode == 0, ended.stderr
     # the default has one protocol and one experiment; the demo has more of both
-    assert re.search(r"^merge_forest +1$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^evaluate_model +1$", ended.stdout, re.MULTILINE)
     assert "results/demo" not in ended.stdout
 
 

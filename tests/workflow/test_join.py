@@ -19,7 +19,7 @@ def parts(tmp_path_factory, finished, videos):
     for number, rows in enumerate(split_manifest.deal(videos, 2)):
         part = small_project(folder / f"project{number}", rows)
         shutil.copytree(finished.root / "resources", part.root / "resources")
-        part.snakemake("--", STORE)
+        part.snakemake(STORE)
         made.append(part)
     return made
 
@@ -57,7 +57,7 @@ def test_each_video_is_in_one_part(parts, videos, tmp_path, change, message):
         chosen[-1] = str(tmp_path / "copy")
     project = small_project(tmp_path / "project", rows)
     project.configure(parts=chosen)
-    ended = project.snakemake("--", STORE, check=False)
+    ended = project.snakemake(STORE, check=False)
     assert (ended.returncode != 0) == bool(message)
     assert message in ended.stdout + ended.stderr
 
@@ -66,9 +66,9 @@ def test_parts_of_different_settings_are_not_mixed(parts, videos, tmp_path):
     other = small_project(tmp_path / "other", split_manifest.deal(videos, 2)[1])
     shutil.copytree(parts[0].root / "resources", other.root / "resources")
     other.configure(faces={"size": 64, "margin": 1.0})
-    other.snakemake("--", STORE)
+    other.snakemake(STORE)
     project = joined(tmp_path / "project", videos, [parts[0], other])
-    ended = project.snakemake("--", STORE, check=False)
+    ended = project.snakemake(STORE, check=False)
     assert ended.returncode != 0
     assert "were made with different settings (faces:" in ended.stdout + ended.stderr
 

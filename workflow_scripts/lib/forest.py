@@ -23,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import mmap
 import numbers
 import zipfile
 import zlib
@@ -56,12 +57,13 @@ __all__ = [
     "PixelForestClassifier",
     "load_columns",
     "load_forest",
+    "map_columns",
     "merge_forests",
     "save_forest",
 ]
 
 FORMAT = 1
-BYTES = (np.uint8, np.float64)  # what is no byte array comes as float64
+BYTES = (np.float64, np.uint8)  # what is no uint8 array comes as float64
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 ROWS_AT_ONCE = 64  # 20 MB of the study's crops: they stay in the cache while all trees are asked
 KINDS = {
@@ -427,7 +429,7 @@ def load_forest(path: Path) -> PixelForestClassifier:
         The file is not there, is something else, or was damaged or altered.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         if arrays.pop("digest").tobytes() != _digest(arrays):
             raise ValueError("its checksum does not fit its content")
@@ -440,6 +442,7 @@ def load_forest(path: Path) -> PixelForestClassifier:
         zlib.error,
         AttributeError,
         EOFError,
+        RuntimeError,  # what zipfile raises for encryption, and NotImplementedError
         KeyError,
         TypeError,
         ValueError,
@@ -543,7 +546,15 @@ def load_columns(
             part = np.empty((min(at_once, n_columns - first), len(rows)), np.uint8)
             _fill(part, first, store, rows, extract)
             part.tofile(file)
-    return np.memmap(scratch, np.uint8, "r", shape=(n_columns, len(rows)))
+    return map_columns(scratch, len(rows))
+
+
+def map_columns(path: Path, n_rows: int) -> np.ndarray:
+    """Map a file of columns, (features, rows) uint8, for growing: that reads them in order."""
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    mapped.madvise(mmap.MADV_SEQUENTIAL)
+    return np.frombuffer(mapped, np.uint8).reshape(-1, n_rows)
 
 
 def _fill(
@@ -589,7 +600,7 @@ def _check_weights(sample_weight: Any, n_rows: int) -> np.ndarray:
 
 def _seed(random_state: Any) -> int:
     if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+        return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
     return int(random_state.randint(np.iinfo(np.int32).max))

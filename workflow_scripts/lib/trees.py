@@ -51,8 +51,9 @@ ROWS_SHIFT = np.uint64(42)
 ONE_ROW = np.uint64(1 << 42)
 
 SORTED = 20  # nodes of up to so many rows are sorted; measured
-LISTED = 96  # of nodes of up to so many rows the taken bins are listed; measured
+LISTED = 200  # of nodes of up to so many rows the taken bins are listed; measured
 NO_GAIN = -1.0
+LINE = 64  # bytes that come into the cache together
 COLUMNS_AT_ONCE = 1024
 DRAWS_AT_ONCE = 1 << 24  # bounds the memory of a pass
 STATE_AT_ONCE = 1 << 26  # bounds the memory of the trees that grow together, bytes
@@ -159,6 +160,20 @@ def _trailing_zeros(_: Any, number: Any = None) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def _prefetch(_: Any, array: Any = None, index: Any = None) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.gep(data, [args[1]])
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(fetch, [place, *(ir.Constant(number, v) for v in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
 
 
 # Random numbers: splitmix64 (Steele, Lea, Flood 2014), as a function of a key and a counter.
@@ -319,6 +334,24 @@ def _rate(sums, m, n, all0, all1, factors, rules, gains):
 
 
 @compiled
+def _may_reach(sums, m, all0, all1, factors, enough):
+    """Tell whether `_rate` could find a gain of `enough`, without its divisions.
+
+    Most columns can't, once a node has seen a few.
+    """
+    factor0, factor1 = factors[0], factors[1]
+    enough *= 1 - 1e-12  # room for rounding
+    reached = 0
+    for i in range(m):
+        left0, left1 = sums[i] & FIELD_MASK, (sums[i] >> FIELD) & FIELD_MASK
+        right0, right1 = factor0 * np.float64(all0 - left0), factor1 * np.float64(all1 - left1)
+        left0, left1 = factor0 * np.float64(left0), factor1 * np.float64(left1)
+        difference = left1 * right0 - left0 * right1
+        reached += difference * difference > enough * ((left0 + left1) * (right0 + right1))
+    return reached > 0
+
+
+@compiled
 def _rate_entropy(sums, m, n, all0, all1, factors, rules, gains):
     """The same by entropy."""
     least, most = np.uint64(rules.min_samples_leaf), np.uint64(n - rules.min_samples_leaf)
@@ -342,14 +375,21 @@ def _information(weight0, weight1):
     return _x_log_x(weight0) + _x_log_x(weight1) - _x_log_x(both)
 
 
-@njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"nnan", "nsz"}
-)  # so that it is done eight at a time
+@compiled
 def _highest(gains, m):
-    highest = -1.0
+    """The place of the first of the highest gains.
+
+    Floats from 0 on have the order of their bits, and those of -1.0 are negative; integers can be
+    compared eight at a time.
+    """
+    bits = gains.view(np.int64)
+    highest = bits[0]
     for i in range(m):
-        highest = max(highest, gains[i])
-    return highest
+        highest = max(highest, bits[i])
+    place = 0
+    while bits[place] != highest:
+        place += 1
+    return place
 
 
 @compiled
@@ -377,13 +417,13 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
     if rules.entropy:
         _rate_entropy(sums[first:], last - first, n, all0, all1, factors, rules, gains)
     else:
+        if enough > 0 and not _may_reach(sums[first:], last - first, all0, all1, factors, enough):
+            return True, NO_GAIN, 0
         _rate(sums[first:], last - first, n, all0, all1, factors, rules, gains)
-    gain = _highest(gains, last - first)
+    place = _highest(gains, last - first)
+    gain, i = gains[place], first + place
     if gain < max(enough, 0.0):
         return True, NO_GAIN, 0
-    i = first
-    while gains[i - first] != gain:
-        i += 1
     left0, left1 = sums[i] & FIELD_MASK, (sums[i] >> FIELD) & FIELD_MASK
     if (left0 == 0 and left1 == all1) or (left1 == 0 and left0 == all0):
         gain = np.inf  # nothing beats it: later draws need not be looked at
@@ -420,10 +460,10 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
             m += 1
     if m < 2:
         return False, NO_GAIN, 0
-    cut = 255
+    cut = np.int64(255)
     if rules.random_cuts:
         cut = _random_cut(key, values[0], values[m - 1])
-    best_gain, best_cut = NO_GAIN, 0
+    best_gain, best_cut = NO_GAIN, np.int64(0)
     parent, whole = 0.0, 0.0
     for c in range(n_classes):
         whole += factors[c] * totals[c]
@@ -431,9 +471,9 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
     parent -= _x_log_x(whole)
     left = class_bins[256]
     left[:] = 0
-    rows = 0
+    rows = np.int64(0)
     for i in range(m - 1):
-        rows += np.int64(sums[i] >> ROWS_SHIFT)
+        rows += int(sums[i] >> ROWS_SHIFT)
         left += class_bins[values[i]]
         if rules.random_cuts and values[i + 1] <= cut:
             continue
@@ -510,6 +550,22 @@ def _draw(nodes, chosen, count, n_columns, order):
 
 
 @compiled
+def _ahead(columns, feature, last, begins, draws, nodes):
+    """Ask for the next wanted column, if much of it is, while another is judged."""
+    while feature < last and begins[feature] == begins[feature + 1]:
+        feature += 1
+    if feature == last:
+        return
+    rows = 0
+    for p in range(begins[feature], begins[feature + 1]):
+        rows += nodes.stop[draws[p, 0]] - nodes.start[draws[p, 0]]
+    column = columns[feature]
+    if rows > len(column) // LINE:
+        for i in range(0, len(column), LINE):
+            _prefetch(column, i)
+
+
+@compiled
 def _search(
     columns, first, last, begins, draws, nodes, totals, codes, weights, factors, rules, bag, best,
     thread, work,
@@ -517,6 +573,8 @@ def _search(
     """Judge all draws of the columns from `first` to `last`."""
     for feature in range(first, last):
         column = columns[feature]
+        if begins[feature] < begins[feature + 1]:
+            _ahead(columns, feature + 1, last, begins, draws, nodes)
         for p in range(begins[feature], begins[feature + 1]):
             i, rank = draws[p, 0], draws[p, 1]
             if best[i].gain == np.inf and rank > best[i].rank:
