@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.layouts import MAX_ID, _free_id
-from workflow_scripts.lib.manifest import UNKNOWN, assign_groups, read_manifest
+from workflow_scripts.lib.manifest import UNKNOWN, Video, assign_groups, read_manifest
+from workflow_scripts.make_manifest import _spread
 
 
 def command(*arguments):
@@ -388,3 +389,12 @@ def test_a_clip_that_is_called_real_and_fake_is_told(tmp_path):
         (tmp_path / name / "a.mp4").write_bytes(b"same")
     _, said = manifest_of(tmp_path, "folders", tmp_path)
     assert "are the same bytes, called real and fake" in said
+
+
+def test_some_videos_keep_the_shares_of_the_labels():
+    labels = ["real"] * 30 + ["fake"] * 10
+    videos = [Video(f"v{i}", f"{i}.mp4", label) for i, label in enumerate(labels)]
+    some = _spread(videos, 8)
+    assert [video.label for video in some] == ["real"] * 6 + ["fake"] * 2
+    assert [video.video_id for video in some][:2] == ["v0", "v5"]
+    assert _spread(videos, 100) == videos
