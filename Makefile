@@ -22,7 +22,7 @@ demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, wr
 		print(t[["protocol", "leak", "experiment", "video_accuracy", "video_roc_auc"]].to_string(index=False))'
 	@echo "These videos are made up: the accuracy says nothing about real deepfakes."
 
-JUDGE := results/demo/models/identity/pixels64_random_forest/bundle.zip
+JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
 judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
 	@test -n "$(VIDEO)" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
 	@test -e "$(JUDGE)" || snakemake "$(JUDGE)"
