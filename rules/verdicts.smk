@@ -20,8 +20,6 @@ rule bundle_model:
     resources:
         mem_mb=training_memory,
         runtime=growing(30),
-    params:
-        networks="resources/detector",
     message:
         "Bundling {wildcards.experiment}, protocol {wildcards.protocol}"
     script:

@@ -95,6 +95,6 @@ if __name__ == "__main__":
             model_path=Path(snakemake.input.model),
             card_path=Path(snakemake.input.card),
             evaluation=Path(snakemake.input.evaluation),
-            networks=Path(snakemake.params.networks),
+            networks=Path(snakemake.input.networks[0]).parent,
             output=Path(snakemake.output[0]),
         )

@@ -18,7 +18,7 @@ TRAINING_MEMORY = 1000
 def done(cluster, tmp_path_factory, videos):
     """A run of the small project, and what it printed."""
     project = small_project(tmp_path_factory.mktemp("slurm") / "project", videos)
-    process = start(project, *OPTIONS, "--group-components", f"video={PER_GROUP}", seconds=500)
+    process = start(project, *OPTIONS, "--group-components", f"video={PER_GROUP}", seconds=900)
     return project, finish(project, process)
 
 
