@@ -136,7 +136,8 @@ def fingerprint(results: Path) -> dict[str, str]:
     hashes = {}
     for path in sorted(results.rglob("*")):
         name = str(path.relative_to(results))
-        if not path.is_file() or name.startswith(("logs/", ".")) or "run_times" in name:
+        of_cost = name in ("figures/run_times.png", "figures/cost.png")
+        if not path.is_file() or name.startswith(("logs/", ".")) or of_cost:
             continue
         hashes[name] = hashlib.sha256(_without_cost(path)).hexdigest()
     return hashes

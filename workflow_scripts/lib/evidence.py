@@ -18,7 +18,7 @@ from workflow_scripts.lib.judging import Judgement
 from workflow_scripts.lib.pages import render
 from workflow_scripts.lib.video import Frame
 
-__all__ = ["as_jpeg", "heat_map", "thumbnail", "write_page"]
+__all__ = ["as_jpeg", "heat_map", "write_page"]
 
 FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL = 480, 128, 256, 160  # pixels
 SHOWN_BARS = 12
@@ -41,22 +41,6 @@ def write_page(path: Path, judgement: Judgement) -> None:
         ],
         last_time=max((frame.time_s for frame in judgement.frames), default=0.0),
     )
-
-
-def thumbnail(judgement: Judgement) -> Image.Image:
-    """A small square picture: a face of the person that the verdict is about, the middle of a frame
-    where there is nobody, grey where there is no frame."""
-    number = judgement.verdict["person"]
-    if number:
-        pixels = judgement.people[number - 1][0].pixels
-    elif judgement.frames:
-        whole = judgement.frames[0].pixels
-        side = min(whole.shape[:2])
-        top, left = ((length - side) // 2 for length in whole.shape[:2])
-        pixels = whole[top : top + side, left : left + side]
-    else:
-        pixels = np.full((1, 1, 3), 200, np.uint8)
-    return Image.fromarray(pixels).resize((THUMBNAIL, THUMBNAIL))
 
 
 def as_jpeg(picture: Image.Image) -> bytes:
