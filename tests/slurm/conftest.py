@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,16 +168,18 @@ def finished_faces(project: Project) -> dict[str, str]:
     """The logs of the face jobs that Snakemake knows as done: another text is another run of the
     job.
 
-    A job that ends with its script, before Snakemake has written that down, has to run again. Times
-    of change won't do: Snakemake touches the outputs of a group.
+    A member of a group is done once its node's Snakemake has taken all of its marks away; the
+    metadata come with the end of the group. A job that ends with its script, before that, has to
+    run again. Times of change won't do: Snakemake touches the outputs of a group.
     """
+    marks = {
+        Path(urlsafe_b64decode(mark.name).decode())
+        for mark in (project.root / ".snakemake/incomplete").glob("*")
+    }
     logs = {}
     for picture in project.results.glob("faces/*.jpg"):
-        name = urlsafe_b64encode(str(picture.relative_to(project.root)).encode()).decode()
-        known, begun = (
-            project.root / ".snakemake" / kind / name for kind in ("metadata", "incomplete")
-        )
-        if known.exists() and not begun.exists():
+        shown = picture.relative_to(project.root)
+        if not {shown.with_suffix(suffix) for suffix in (".jpg", ".json", ".npz")} & marks:
             log = project.results / f"logs/crop_faces/{picture.stem}.log"
             logs[picture.stem] = log.read_text()
     return logs

@@ -39,7 +39,8 @@ def run_limited(work: Callable[[], None], seconds: int, memory_mb: int) -> None:
     seconds : int
         CPU time that it may take, of all its threads together.
     memory_mb : int
-        Address space that it may take in addition to this process's (on Linux), MB.
+        Address space that it may take in addition to this process's (on Linux), MB. What this
+        process has freed and not given back is reused first, and not counted.
 
     Raises
     ------
