@@ -5,8 +5,9 @@
 Rows are smooth random pictures with noise and a weak signal, seven of one label to a group and
 seven of the other; of ten groups eight are for training. Each way is a process of its own that
 reads the same file. Fit and prediction are CPU seconds within it, after a fit of a few columns
-that loads the compiled code, and after scikit-learn's matrix has been made one of floats. The last way reads the matrix from a mapped file while the system holds the
-process to 2 GB (a cgroup of version 1, which takes root; else that way is left out).
+that loads the compiled code, and after scikit-learn's matrix has been made one of floats. The last
+way reads the matrix from a mapped file while the system holds the process to 2 GB (a cgroup of
+version 1, which takes root; else that way is left out).
 """
 
 from __future__ import annotations

@@ -157,8 +157,8 @@ class _Bag(NamedTuple):
 
 # Counting the references to arrays costs a tenth, so what makes no arrays goes without.
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-allocating = njit(**OPTIONS)
-compiled = njit(**OPTIONS, _nrt=False)
+allocating: Any = njit(**OPTIONS)
+compiled: Any = njit(**OPTIONS | {"_nrt": False})
 
 
 @intrinsic
