@@ -6,7 +6,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --r
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help demo test lint bench bench-forest docs pictures lock reference
+.PHONY: help demo judge test lint bench bench-forest docs pictures lock reference
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -21,6 +21,12 @@ demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, wr
 	@python -c 'import pandas; t = pandas.read_csv("results/demo/leaderboard.tsv", sep="\t"); \
 		print(t[["protocol", "leak", "experiment", "video_accuracy", "video_roc_auc"]].to_string(index=False))'
 	@echo "These videos are made up: the accuracy says nothing about real deepfakes."
+
+JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
+judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
+	@test -n "$(VIDEO)" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
+	@test -e "$(JUDGE)" || snakemake "$(JUDGE)"
+	python -m workflow_scripts.judge "$(VIDEO)" --model "$(JUDGE)" --output verdict
 
 test: $(VENV)/develop ## run all tests and checks of style and types
 	@echo "==> Running the tests"

@@ -23,18 +23,26 @@ wildcard_constraints:
     experiment="[A-Za-z0-9][A-Za-z0-9_-]*",
     protocol="identity|video|frame|official",
     label="real|fake",
+    features=r"[a-z]+(-\d+)?",
+    settings="[0-9a-f]{10}",
+    fold=r"\d+|oob",
+    part=r"\d+",
+    shard=r"\d+",
 
 
 report: "report/workflow.rst"
 
 
 include: "rules/demo.smk"
+include: "rules/download.smk"
 include: "rules/frames.smk"
 include: "rules/faces.smk"
-include: "rules/store.smk"
+include: "rules/join.smk" if config["parts"] else "rules/store.smk"
+include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/verdicts.smk"
 
 
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
@@ -49,3 +57,8 @@ rule all:
         "<results>/leaderboard.tsv",
         "<results>/quality.tsv",
         report_figures,
+
+
+rule bundles:
+    input:
+        of_all_experiments("<results>/models/{protocol}/{experiment}/bundle.zip"),

@@ -1,13 +1,21 @@
 # What the rules share: the checked configuration, the manifest, and small functions.
 import os
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.lib.config import check_videos, complete_config
+from workflow_scripts.lib.config import check_videos, complete_config, given_server
 from workflow_scripts.lib.dependencies import library_modules
+from workflow_scripts.lib.experiments import (
+    OUT_OF_BAG,
+    count_columns,
+    fits,
+    settings_id,
+    stored_features,
+)
 from workflow_scripts.lib.manifest import check_present, read_manifest
-from workflow_scripts.lib.models import MODELS
+from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.run import UserError, hold
 
 try:
@@ -19,6 +27,9 @@ except UserError as error:
 
 PROTOCOLS = config["splits"]["protocols"]
 EXPERIMENTS = config["experiments"]
+PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
+OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
+VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
     "tensorflow": "../envs/reference.yaml",
@@ -54,23 +65,84 @@ def growing(amount):
 
 
 def training_memory(wildcards, attempt):
-    """MB that training needs: the matrix as bytes, and scikit-learn's copy of it as float32."""
-    side = EXPERIMENTS[wildcards.experiment]["side"] or config["faces"]["size"]
-    cells = len(VIDEOS) * config["sampling"]["frames"] * side * side * 3
-    return round((1000 + 1.3 * 5 * cells / 1e6) * attempt)
+    """MB that training needs, from the shape of the store and the model's own need."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    rows = len(VIDEOS) * config["sampling"]["frames"]
+    columns = count_columns(experiment, config["faces"]["size"])
+    return round((1000 + memory_need(experiment["model"], rows, columns)) * attempt)
+
+
+def what_is_trained(wildcards):
+    """An experiment without its grid, which other settings of it don't change."""
+    return {key: EXPERIMENTS[wildcards.experiment][key] for key in ("features", "side", "model")}
+
+
+@cache
+def settings_of(experiment):
+    """The settings that each fit of an experiment's grid answers for, by the fit's name."""
+    return {settings_id(settings): settings for settings in fits(EXPERIMENTS[experiment])}
+
+
+def fit_files(pattern, protocol, experiment):
+    """`pattern` for each fit and fold of an experiment under a protocol."""
+    out_of_bag = EXPERIMENTS[experiment]["validation"] == "out_of_bag"
+    return expand(
+        pattern,
+        protocol=protocol,
+        experiment=experiment,
+        settings=settings_of(experiment),
+        fold=[OUT_OF_BAG] if out_of_bag else range(config["training"]["folds"]),
+    )
+
+
+def of_all_fits(pattern):
+    """An input function that gives `pattern` for each fit and fold of a job's experiment."""
+    return lambda wildcards: fit_files(pattern, wildcards.protocol, wildcards.experiment)
+
+
+def of_all_shards(pattern):
+    """`pattern` for each shard of a pixel forest."""
+    return expand(pattern, shard=range(config["training"]["forest_shards"]))
+
+
+def features_of_experiment(wildcards):
+    """The store's feature sets that an experiment takes."""
+    names = stored_features(EXPERIMENTS[wildcards.experiment])
+    return expand("<results>/store.zarr/features/{features}/zarr.json", features=names)
+
+
+def feature_parts(wildcards):
+    """The parts in which a feature set is computed."""
+    parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
+    return expand("<results>/features/{{features}}/{part}.npy", part=parts)
+
+
+def one_of(names):
+    """A wildcard's pattern that matches these names and no others."""
+    return "|".join(names) or "(?!)"
 
 
 def report_figures(wildcards):
     """Every picture and table of the report."""
-    explained = [name for name, e in EXPERIMENTS.items() if _explains_pixels(e)]
+    explained = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].made_of_trees]
+    # the pictures of the videos are with the parts, where a run has some
+    labels = [] if config["parts"] else ["real", "fake"]
     return [
-        *expand("<results>/figures/contact_sheet_{label}.jpg", label=["real", "fake"]),
+        *expand("<results>/figures/contact_sheet_{label}.jpg", label=labels),
         "<results>/figures/class_counts.png",
         "<results>/figures/capture_rates.png",
         "<results>/figures/quality.html",
         "<results>/figures/leaderboard.html",
         "<results>/figures/run_times.png",
-        *expand("<results>/figures/{protocol}/roc.png", protocol=PROTOCOLS),
+        "<results>/figures/cost.png",
+        *(["<results>/figures/published.html"] if config["report"]["published"] else []),
+        *(["<results>/figures/comparisons.html"] if len(EXPERIMENTS) > 1 else []),
+        *(["<results>/figures/leak_gap.png"] if len(PROTOCOLS) > 1 else []),
+        *expand(
+            "<results>/figures/{protocol}/{picture}.png",
+            protocol=PROTOCOLS,
+            picture=["curves", "reliability", "kinds", "mistakes"],
+        ),
         *of_all_experiments("<results>/figures/{protocol}/{experiment}/confusion.png"),
         *expand(
             "<results>/figures/{protocol}/{experiment}/importance.png",
@@ -80,16 +152,22 @@ def report_figures(wildcards):
     ]
 
 
-def _explains_pixels(experiment):
-    return experiment["features"] == "pixels" and MODELS[experiment["model"]].made_of_trees
+def receipts_of_downloads(wildcards):
+    """A receipt for each video of the manifest that is to lie in the download's folder."""
+    folder = config["download"]["folder"]
+    videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
+    return expand(f"{folder}/receipts/{{video}}.json", video=videos)
 
 
 def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
         hold(Path("results/.lock"), wait=False)
-        paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
-        check_present(paths, config["quality"]["max_rejected_fraction"])
+        if "download" in (workflow.dag_settings.targets or ()):
+            given_server(config)
+        elif not config["parts"]:
+            paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
+            check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
         raise WorkflowError(str(error))
 
@@ -118,12 +196,38 @@ def has_demo_videos():
 
 
 # The logs that the picture of run times counts, by rule
+STORE_LOGS = (
+    {"join_stores": ["<logs>/join_stores.log"]}
+    if config["parts"]
+    else {
+        "sample_frames": of_all_videos("<logs>/sample_frames/{video}.log"),
+        "crop_faces": of_all_videos("<logs>/crop_faces/{video}.log"),
+        "quality_table": ["<logs>/quality_table.log"],
+        "build_store": ["<logs>/build_store.log"],
+    }
+)
 COUNTED_LOGS = {
-    "sample_frames": of_all_videos("<logs>/sample_frames/{video}.log"),
-    "crop_faces": of_all_videos("<logs>/crop_faces/{video}.log"),
-    "quality_table": ["<logs>/quality_table.log"],
-    "build_store": ["<logs>/build_store.log"],
+    **STORE_LOGS,
     "split_videos": expand("<logs>/split_videos/{protocol}.log", protocol=PROTOCOLS),
-    "train_model": of_all_experiments("<logs>/train_model/{protocol}/{experiment}.log"),
+    "fit_fold": [
+        log
+        for protocol in PROTOCOLS
+        for experiment in EXPERIMENTS
+        for log in fit_files(
+            "<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log", protocol, experiment
+        )
+    ],
+    "train_model": expand(
+        "<logs>/train_model/{protocol}/{experiment}.log",
+        protocol=PROTOCOLS,
+        experiment=OTHER_MODELS,
+    ),
+    "train_forest_shard": expand(
+        "<logs>/train_forest_shard/{protocol}/{experiment}/{shard}.log",
+        protocol=PROTOCOLS,
+        experiment=PIXEL_FORESTS,
+        shard=range(config["training"]["forest_shards"]),
+    ),
     "evaluate_model": of_all_experiments("<logs>/evaluate_model/{protocol}/{experiment}.log"),
 }
+COUNTED_LOGS = {rule: logs for rule, logs in COUNTED_LOGS.items() if logs}

@@ -4,8 +4,9 @@
 rule evaluate_model:
     input:
         store="<results>/store.zarr/zarr.json",
+        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
-        model="<results>/models/{protocol}/{experiment}/model.skops",
+        model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
         modules=library_modules("evaluate_model"),
     output:
@@ -20,6 +21,7 @@ rule evaluate_model:
         mem_mb=training_memory,
         runtime=growing(60),
     params:
+        experiment=what_is_trained,
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],
@@ -47,3 +49,28 @@ rule leaderboard:
         "Comparing all experiments"
     script:
         "../workflow_scripts/leaderboard.py"
+
+
+rule compare_experiments:
+    input:
+        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        predictions=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
+        cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
+        modules=library_modules("compare_experiments"),
+    output:
+        "<results>/comparisons.tsv",
+    log:
+        "<logs>/compare_experiments.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        bootstrap=config["evaluation"]["bootstrap"],
+        interval=config["evaluation"]["interval"],
+        seed=config["seed"],
+    message:
+        "Comparing the experiments in pairs"
+    script:
+        "../workflow_scripts/compare_experiments.py"

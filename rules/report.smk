@@ -93,7 +93,86 @@ rule render_leaderboard:
         "../workflow_scripts/render_leaderboard.py"
 
 
-rule plot_roc:
+rule render_comparisons:
+    input:
+        comparisons="<results>/comparisons.tsv",
+        templates=templates("comparisons"),
+        modules=library_modules("render_comparisons"),
+    output:
+        report(
+            "<results>/figures/comparisons.html",
+            caption="../report/comparisons.rst",
+            category="2. Results",
+            labels={"picture": "paired comparisons", "protocol": "all", "experiment": "all"},
+        ),
+    log:
+        "<logs>/render_comparisons.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    params:
+        interval=config["evaluation"]["interval"],
+    message:
+        "Writing the page of paired comparisons"
+    script:
+        "../workflow_scripts/render_comparisons.py"
+
+
+rule render_published:
+    input:
+        published=config["report"]["published"] or [],
+        leaderboard="<results>/leaderboard.tsv",
+        templates=templates("published"),
+        modules=library_modules("render_published"),
+    output:
+        report(
+            "<results>/figures/published.html",
+            caption="../report/published.rst",
+            category="2. Results",
+            labels={"picture": "published figures", "protocol": "all", "experiment": "all"},
+        ),
+    log:
+        "<logs>/render_published.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    params:
+        test_share=config["splits"]["test_share"],
+    message:
+        "Writing the page of published figures"
+    script:
+        "../workflow_scripts/render_published.py"
+
+
+rule plot_leak_gap:
+    input:
+        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        modules=library_modules("plot_leak_gap"),
+    output:
+        report(
+            "<results>/figures/leak_gap.png",
+            caption="../report/leak_gap.rst",
+            category="2. Results",
+            labels={"picture": "leak gap", "protocol": "all", "experiment": "all"},
+        ),
+    log:
+        "<logs>/plot_leak_gap.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    message:
+        "Drawing what leaks are worth"
+    script:
+        "../workflow_scripts/plot_leak_gap.py"
+
+
+rule plot_curves:
     input:
         evaluations=expand(
             "<results>/evaluation/{{protocol}}/{experiment}.json",
@@ -103,25 +182,91 @@ rule plot_roc:
             "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
             experiment=EXPERIMENTS,
         ),
-        modules=library_modules("plot_roc"),
+        modules=library_modules("plot_curves"),
     output:
         report(
-            "<results>/figures/{protocol}/roc.png",
-            caption="../report/roc.rst",
+            "<results>/figures/{protocol}/curves.png",
+            caption="../report/curves.rst",
             category="2. Results",
-            labels={"picture": "ROC", "protocol": "{protocol}", "experiment": "all"},
+            labels={
+                "picture": "ROC and precision-recall",
+                "protocol": "{protocol}",
+                "experiment": "all",
+            },
         ),
     log:
-        "<logs>/plot_roc/{protocol}.log",
+        "<logs>/plot_curves/{protocol}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    params:
+        bootstrap=config["evaluation"]["bootstrap"],
+        interval=config["evaluation"]["interval"],
+        seed=config["seed"],
+    message:
+        "Drawing ROC and precision-recall curves, protocol {wildcards.protocol}"
+    script:
+        "../workflow_scripts/plot_curves.py"
+
+
+rule plot_reliability:
+    input:
+        evaluations=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.json",
+            experiment=EXPERIMENTS,
+        ),
+        predictions=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
+            experiment=EXPERIMENTS,
+        ),
+        modules=library_modules("plot_reliability"),
+    output:
+        report(
+            "<results>/figures/{protocol}/reliability.png",
+            caption="../report/reliability.rst",
+            category="2. Results",
+            labels={"picture": "calibration", "protocol": "{protocol}", "experiment": "all"},
+        ),
+    log:
+        "<logs>/plot_reliability/{protocol}.log",
     conda:
         "../envs/report.yaml"
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
     message:
-        "Drawing ROC curves, protocol {wildcards.protocol}"
+        "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_roc.py"
+        "../workflow_scripts/plot_reliability.py"
+
+
+rule plot_kinds:
+    input:
+        evaluations=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.json",
+            experiment=EXPERIMENTS,
+        ),
+        modules=library_modules("plot_kinds"),
+    output:
+        report(
+            "<results>/figures/{protocol}/kinds.png",
+            caption="../report/kinds.rst",
+            category="2. Results",
+            labels={"picture": "kinds of fakes", "protocol": "{protocol}", "experiment": "all"},
+        ),
+    log:
+        "<logs>/plot_kinds/{protocol}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    message:
+        "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
+    script:
+        "../workflow_scripts/plot_kinds.py"
 
 
 rule plot_confusion:
@@ -156,7 +301,7 @@ rule plot_importance:
     input:
         store="<results>/store.zarr/zarr.json",
         split="<results>/splits/{protocol}.tsv",
-        model="<results>/models/{protocol}/{experiment}/model.skops",
+        model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
         modules=library_modules("plot_importance"),
     output:
@@ -165,7 +310,7 @@ rule plot_importance:
             caption="../report/importance.rst",
             category="3. Evidence",
             labels={
-                "picture": "pixel importance",
+                "picture": "importance",
                 "protocol": "{protocol}",
                 "experiment": "{experiment}",
             },
@@ -181,6 +326,62 @@ rule plot_importance:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/plot_importance.py"
+
+
+rule plot_mistakes:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        evaluations=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.json",
+            experiment=EXPERIMENTS,
+        ),
+        predictions=expand(
+            "<results>/evaluation/{{protocol}}/{experiment}.frames.tsv",
+            experiment=EXPERIMENTS,
+        ),
+        modules=library_modules("plot_mistakes"),
+    output:
+        report(
+            "<results>/figures/{protocol}/mistakes.png",
+            caption="../report/mistakes.rst",
+            category="3. Evidence",
+            labels={"picture": "surest mistakes", "protocol": "{protocol}", "experiment": "all"},
+        ),
+    log:
+        "<logs>/plot_mistakes/{protocol}.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(10),
+    message:
+        "Drawing the surest mistakes, protocol {wildcards.protocol}"
+    script:
+        "../workflow_scripts/plot_mistakes.py"
+
+
+rule plot_cost:
+    input:
+        leaderboard="<results>/leaderboard.tsv",
+        modules=library_modules("plot_cost"),
+    output:
+        report(
+            "<results>/figures/cost.png",
+            caption="../report/cost.rst",
+            category="4. Cost",
+            labels={"picture": "cost against accuracy"},
+        ),
+    log:
+        "<logs>/plot_cost.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    message:
+        "Drawing cost against accuracy"
+    script:
+        "../workflow_scripts/plot_cost.py"
 
 
 rule plot_run_times:

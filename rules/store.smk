@@ -40,8 +40,7 @@ rule build_store:
         mem_mb=growing(1000),
         runtime=growing(120),
     params:
-        size=config["faces"]["size"],
-        frames=config["sampling"]["frames"],
+        made_with={part: config[part] for part in ("sampling", "detector", "faces")},
         videos_per_shard=config["store"]["videos_per_shard"],
         max_rejected_fraction=config["quality"]["max_rejected_fraction"],
     message:

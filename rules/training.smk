@@ -1,4 +1,4 @@
-# From the store to trained models.
+# From the store to trained models: split, try settings inside the training part, choose, train.
 
 
 rule split_videos:
@@ -17,6 +17,7 @@ rule split_videos:
         runtime=growing(10),
     params:
         test_share=config["splits"]["test_share"],
+        folds=config["training"]["folds"],
         seed=config["seed"],
     message:
         "Dividing the videos into training and test, protocol {wildcards.protocol}"
@@ -24,16 +25,16 @@ rule split_videos:
         "../workflow_scripts/split_videos.py"
 
 
-rule train_model:
+rule fit_fold:
     input:
         store="<results>/store.zarr/zarr.json",
+        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
-        modules=library_modules("train_model"),
+        modules=library_modules("fit_fold"),
     output:
-        model="<results>/models/{protocol}/{experiment}/model.skops",
-        card="<results>/models/{protocol}/{experiment}/model.json",
+        "<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
     log:
-        "<logs>/train_model/{protocol}/{experiment}.log",
+        "<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log",
     conda:
         "../envs/learning.yaml"
     threads: 8
@@ -41,9 +42,120 @@ rule train_model:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        experiment=lambda wildcards: EXPERIMENTS[wildcards.experiment],
+        experiment=what_is_trained,
+        settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
+        seed=config["seed"],
+    message:
+        "Trying settings {wildcards.settings} of {wildcards.experiment}, protocol {wildcards.protocol}, fold {wildcards.fold}"
+    script:
+        "../workflow_scripts/fit_fold.py"
+
+
+rule choose_model:
+    input:
+        split="<results>/splits/{protocol}.tsv",
+        scores=of_all_fits("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
+        logs=of_all_fits("<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log"),
+        modules=library_modules("choose_model"),
+    output:
+        choice="<results>/models/{protocol}/{experiment}/choice.json",
+        predictions="<results>/models/{protocol}/{experiment}/validation.tsv",
+    log:
+        "<logs>/choose_model/{protocol}/{experiment}.log",
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
+        validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
+        wrong_share=config["training"]["wrong_share"],
+    message:
+        "Choosing settings and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
+    script:
+        "../workflow_scripts/choose_model.py"
+
+
+rule train_model:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        features=features_of_experiment,
+        split="<results>/splits/{protocol}.tsv",
+        choice="<results>/models/{protocol}/{experiment}/choice.json",
+        modules=library_modules("train_model"),
+    output:
+        model="<results>/models/{protocol}/{experiment}/model.zip",
+        card="<results>/models/{protocol}/{experiment}/model.json",
+    log:
+        "<logs>/train_model/{protocol}/{experiment}.log",
+    wildcard_constraints:
+        experiment=one_of(OTHER_MODELS),
+    conda:
+        "../envs/learning.yaml"
+    threads: 8
+    resources:
+        mem_mb=training_memory,
+        runtime=growing(120),
+    params:
+        experiment=what_is_trained,
         seed=config["seed"],
     message:
         "Training {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/train_model.py"
+
+
+rule train_forest_shard:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        split="<results>/splits/{protocol}.tsv",
+        choice="<results>/models/{protocol}/{experiment}/choice.json",
+        modules=library_modules("train_forest_shard"),
+    output:
+        temp("<results>/models/{protocol}/{experiment}/shards/{shard}.zip"),
+    log:
+        "<logs>/train_forest_shard/{protocol}/{experiment}/{shard}.log",
+    conda:
+        "../envs/learning.yaml"
+    threads: 8
+    resources:
+        mem_mb=training_memory,
+        runtime=growing(120),
+    params:
+        experiment=what_is_trained,
+        shards=config["training"]["forest_shards"],
+        seed=config["seed"],
+    message:
+        "Growing trees of {wildcards.experiment}, protocol {wildcards.protocol}, shard {wildcards.shard}"
+    script:
+        "../workflow_scripts/train_forest_shard.py"
+
+
+rule merge_forest:
+    input:
+        store="<results>/store.zarr/zarr.json",
+        split="<results>/splits/{protocol}.tsv",
+        choice="<results>/models/{protocol}/{experiment}/choice.json",
+        shards=of_all_shards("<results>/models/{{protocol}}/{{experiment}}/shards/{shard}.zip"),
+        logs=of_all_shards("<logs>/train_forest_shard/{{protocol}}/{{experiment}}/{shard}.log"),
+        modules=library_modules("merge_forest"),
+    output:
+        model="<results>/models/{protocol}/{experiment}/model.zip",
+        card="<results>/models/{protocol}/{experiment}/model.json",
+    log:
+        "<logs>/merge_forest/{protocol}/{experiment}.log",
+    wildcard_constraints:
+        experiment=one_of(PIXEL_FORESTS),
+    conda:
+        "../envs/learning.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
+    params:
+        experiment=what_is_trained,
+        seed=config["seed"],
+    message:
+        "Making one forest of {wildcards.experiment}, protocol {wildcards.protocol}"
+    script:
+        "../workflow_scripts/merge_forest.py"

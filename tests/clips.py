@@ -8,11 +8,14 @@ the spot, most in well under a second.
 from __future__ import annotations
 
 import os
+import re
+import socket
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, partial
-from itertools import repeat
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from workflow_scripts.lib.video import VideoStatus
 
 __all__ = [
     "COUNT",
+    "LIMITS",
     "ODD_CLIPS",
     "STEP",
     "OddClip",
@@ -39,6 +43,7 @@ __all__ = [
 ]
 
 COUNT, STEP = 7, 30  # the sampling that ODD_CLIPS is written for: frames 0, 30, ..., 180
+LIMITS = {"max_seconds": 6, "max_memory_mb": 250}  # and its limits
 WIDTH, HEIGHT = 320, 240
 LENGTH = 200  # frames; more than the 181 that sampling needs
 FACE_CENTRE, FACE_HEIGHT = (226, 130), 120  # x, y and hairline to chin in the portrait, pixels
@@ -218,6 +223,16 @@ def _format_change(path: Path) -> None:
     path.write_bytes(b"".join(parts))
 
 
+def _time_starts_again(path: Path) -> None:
+    write_face_clip(path, LENGTH // 2, container="mpegts")
+    path.write_bytes(path.read_bytes() * 2)
+
+
+def _lie_in_index(content: bytearray) -> None:
+    _put(content, b"stsz", 8, b"\xff" * 4)  # the number of frames
+    _put(content, b"stts", 4, b"\xff" * 4)
+
+
 def _face_leaves(path: Path) -> None:
     pictures = [face_frame()] * 100 + [background()] * 100
     write_clip(path, pictures)
@@ -228,6 +243,160 @@ def _huge(path: Path) -> None:
     write_clip(path, [picture], codec="mjpeg", pix_fmt="yuvj420p")
 
 
+def _repeated(
+    path: Path, codec: str, pix_fmt: str, parts: Sequence[tuple[np.ndarray, int]]
+) -> None:
+    """A QuickTime file of still pictures, each encoded once and repeated."""
+    with av.open(path, "w", format="mov") as output:
+        stream = output.add_stream(codec, rate=30)
+        assert isinstance(stream, av.VideoStream)
+        stream.height, stream.width = parts[0][0].shape[:2]
+        stream.pix_fmt = pix_fmt
+        times = count()
+        for picture, length in parts:
+            encoder = av.CodecContext.create(codec, "w")
+            assert isinstance(encoder, av.VideoCodecContext)
+            encoder.height, encoder.width = picture.shape[:2]
+            encoder.pix_fmt, encoder.time_base = pix_fmt, Fraction(1, 30)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+            content = bytes((encoder.encode(frame) + encoder.encode())[0])
+            for time in islice(times, length):
+                packet = av.Packet(content)
+                packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 30), True
+                packet.pts = packet.dts = time
+                output.mux(packet)
+
+
+def _flat(width: int, height: int) -> np.ndarray:
+    return np.full((height, width, 3), 90, np.uint8)
+
+
+def _patched(path: Path, change: Callable[[bytearray], None], **options: Any) -> None:
+    """A good clip with some bytes of its headers changed."""
+    write_face_clip(path, **options)
+    content = bytearray(path.read_bytes())
+    change(content)
+    path.write_bytes(content)
+
+
+def _put(content: bytearray, name: bytes, offset: int, value: bytes) -> None:
+    """Overwrite what stands `offset` bytes behind each `name`."""
+    assert name in content
+    for found in re.finditer(re.escape(name), bytes(content)):
+        content[found.end() + offset : found.end() + offset + len(value)] = value
+
+
+def _tell_duration(content: bytearray, value: int) -> None:
+    for name, offset in ((b"mvhd", 16), (b"tkhd", 20), (b"mdhd", 16)):
+        _put(content, name, offset, value.to_bytes(4, "big"))
+
+
+def _tell_size(content: bytearray, width: int, height: int) -> None:
+    size = width.to_bytes(4, "little") + height.to_bytes(4, "little")
+    _put(content, b"strf", 8, size)
+
+
+def _tell_one_frame(content: bytearray) -> None:
+    _put(content, b"avih", 20, (1).to_bytes(4, "little"))
+    _put(content, b"strh", 36, (1).to_bytes(4, "little"))
+
+
+def _rename(content: bytearray, old: bytes, new: bytes) -> None:
+    assert old in content
+    content[:] = content.replace(old, new)
+
+
+def _packets(path: Path, keep: Callable[[int], bool], gop: int = 10) -> None:
+    """An MPEG-TS in which some frames, by their number, are missing."""
+    write_face_clip(path, 220, container="mpegts", options={"g": str(gop)})
+    content = path.read_bytes()
+    with av.open(path) as container:
+        begins = [packet.pos for packet in container.demux(video=0) if packet.pos is not None]
+    begins[0] = 0
+    ends = [*begins[1:], len(content)]
+    pieces = zip(begins, ends, strict=True)
+    path.write_bytes(b"".join(content[b:e] for n, (b, e) in enumerate(pieces) if keep(n)))
+
+
+def _two_streams(path: Path) -> None:
+    pictures = (face_frame(), background())
+    with av.open(path, "w", format="mp4") as output:
+        streams = []
+        for _ in pictures:
+            stream = output.add_stream("libx264", rate=30)
+            assert isinstance(stream, av.VideoStream)
+            stream.pix_fmt, stream.height, stream.width = "yuv420p", HEIGHT, WIDTH
+            streams.append(stream)
+        for number in range(LENGTH):
+            for stream, picture in zip(streams, pictures, strict=True):
+                frame = av.VideoFrame.from_ndarray(picture, "rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 30)
+                output.mux(stream.encode(frame))
+        for stream in streams:
+            output.mux(stream.encode())
+
+
+def _with_sound(path: Path) -> None:
+    with av.open(path, "w", format="mp4") as output:
+        sound = output.add_stream("aac", rate=16000)
+        stream = output.add_stream("libx264", rate=30)
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt, stream.height, stream.width = "yuv420p", HEIGHT, WIDTH
+        for number in range(LENGTH):
+            frame = av.VideoFrame.from_ndarray(face_frame(), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        silence.sample_rate = 16000
+        output.mux(sound.encode(silence))
+        output.mux(sound.encode())
+
+
+def _joined(path: Path, before: bytes = b"", after: bytes = b"", times: int = 1) -> None:
+    write_face_clip(path)
+    path.write_bytes(before + path.read_bytes() * times + after)
+
+
+def _fragmented(path: Path, keep: float = 1.0) -> None:
+    muxer = {"movflags": "frag_keyframe+empty_moov"}
+    write_face_clip(path, options={"g": "10"}, container_options=muxer)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+
+
+def _nested_boxes(path: Path) -> None:
+    boxes = b""
+    for _ in range(20_000):
+        boxes = (8 + len(boxes)).to_bytes(4, "big") + b"moov" + boxes
+    path.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0" + boxes)
+
+
+def _archive(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("clip.mp4", b"no video")
+
+
+def _animated_gif(path: Path) -> None:
+    write_face_clip(path, 10, codec="gif", pix_fmt="rgb8", container="gif")
+
+
+def _noise(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (96, 128, 3), np.uint8) for _ in range(8)]
+    write_clip(path, (pictures[i % 8] for i in range(LENGTH)))
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        before = Path.cwd()
+        os.chdir(path.parent)  # the address of a socket may have 107 bytes
+        try:
+            bound.bind(path.name)
+        finally:
+            os.chdir(before)
+
+
 def _playlist(path: Path, text: str) -> None:
     """A text that points to a good clip beside it, which must not be followed."""
     target = path.with_name(f"{path.stem}-target.mp4")
@@ -236,6 +405,9 @@ def _playlist(path: Path, text: str) -> None:
 
 
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:6.6,\n{target}\n#EXT-X-ENDLIST\n"
+DASH = """<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period>
+<AdaptationSet mimeType="video/mp4"><Representation id="0"><BaseURL>{target}</BaseURL>
+</Representation></AdaptationSet></Period></MPD>"""
 FFCONCAT = "ffconcat version 1.0\nfile {target}\n"
 
 
@@ -266,10 +438,20 @@ def _short(make: Callable[[Path], None], frames: int) -> OddClip:
     return OddClip(make, VideoStatus.TOO_SHORT, VideoStatus.TOO_SHORT, frames)
 
 
-def _refused(make: Callable[[Path], None]) -> OddClip:
-    return OddClip(make, VideoStatus.UNREADABLE, VideoStatus.UNREADABLE, 0)
+def _refused(make: Callable[[Path], None], status: VideoStatus = VideoStatus.UNREADABLE) -> OddClip:
+    return OddClip(make, status, status, 0)
 
 
+MJPEG_AVI: dict[str, Any] = {
+    "codec": "mjpeg",
+    "pix_fmt": "yuvj420p",
+    "container": "avi",
+    "options": {"qscale": "2"},
+}
+HDR = {
+    "preset": "ultrafast",
+    "x265-params": "log-level=none:colorprim=bt2020:transfer=arib-std-b67:colormatrix=smpte170m",
+}
 TWO_FACES = paste_face(face_frame(centre=(80, 110), face_height=60), 80, (230, 120))
 BLURRED = cv2.GaussianBlur(
     face_frame(face_height=60), (0, 0), 4
@@ -326,5 +508,120 @@ ODD_CLIPS: dict[str, OddClip] = {
     "huge": _refused(_huge),
     "directory": _refused(Path.mkdir),
     "fifo": _refused(os.mkfifo),
-    "missing": OddClip(lambda path: None, VideoStatus.MISSING, VideoStatus.MISSING, 0),
+    "missing": _refused(lambda path: None, VideoStatus.MISSING),
+    # what costs too much, and what lies about its size
+    "costly_in_time": _refused(
+        partial(_repeated, codec="png", pix_fmt="rgb24", parts=[(_flat(4000, 4000), LENGTH)]),
+        VideoStatus.TOO_COSTLY,
+    ),
+    "costly_in_memory": _refused(
+        partial(_repeated, codec="mjpeg", pix_fmt="yuvj420p", parts=[(_flat(8000, 4000), LENGTH)]),
+        VideoStatus.TOO_COSTLY,
+    ),
+    "size_grows_absurdly": _faceless(
+        partial(
+            _repeated,
+            codec="mjpeg",
+            pix_fmt="yuvj420p",
+            parts=[(face_frame(), 100), (_flat(8200, 4400), 100)],
+        ),
+        VideoStatus.PARTIAL,
+    ),
+    "size_told_absurd": _refused(
+        partial(
+            _patched,
+            change=partial(_tell_size, width=60000, height=60000),
+            codec="rawvideo",
+            container="avi",
+        )
+    ),
+    "size_told_zero": _good(
+        partial(_patched, change=partial(_tell_size, width=0, height=0), **MJPEG_AVI)
+    ),
+    "size_told_negative": _good(
+        partial(_patched, change=partial(_tell_size, width=2**32 - 320, height=240), **MJPEG_AVI)
+    ),
+    # time
+    "ten_hours": _good(partial(write_face_clip, times=np.linspace(0, 36000, LENGTH).tolist())),
+    "length_told_ten_hours": _good(
+        partial(_patched, change=partial(_tell_duration, value=36_000_000))
+    ),
+    "length_told_zero": _good(partial(_patched, change=partial(_tell_duration, value=0))),
+    "one_frame_told": _good(partial(_patched, change=_tell_one_frame, **MJPEG_AVI)),
+    "starts_after_five_hours": _good(
+        partial(write_face_clip, times=(18000 + np.arange(LENGTH) / 30).tolist())
+    ),
+    "fps_absurd": _good(partial(write_face_clip, fps=90000)),
+    "time_starts_again": _good(_time_starts_again),
+    # damage
+    "packets_lost": _good(partial(_packets, keep=lambda n: not 95 <= n < 105)),
+    "starts_without_a_key_frame": _good(partial(_packets, keep=lambda n: n >= 5)),
+    "mostly_lost": _short(partial(_packets, keep=lambda n: n < 65), 3),
+    "fragmented_cut": _short(partial(_fragmented, keep=0.65), 5),
+    "twice_in_one_file": _good(partial(_joined, times=2)),
+    "garbage_at_the_end": _good(partial(_joined, after=bytes(5000))),
+    "garbage_at_the_beginning": _refused(partial(_joined, before=bytes(5000))),
+    "index_lies": _refused(partial(_patched, change=_lie_in_index)),
+    "nested_boxes": _refused(_nested_boxes),
+    "header_only": _refused(lambda path: path.write_bytes(b"\0\0\0\x10ftypisom\0\0\0\0")),
+    "zeros": _refused(lambda path: path.write_bytes(bytes(100_000))),
+    "noise_bytes": _refused(lambda path: path.write_bytes(np.random.default_rng(0).bytes(100_000))),
+    "web_page": _refused(lambda path: path.write_text("<!DOCTYPE html><html>404</html>")),
+    "archive": _refused(_archive),
+    "animated_gif": _refused(_animated_gif),
+    "playlist_dash": _refused(partial(_playlist, text=DASH)),
+    "unknown_codec": _refused(partial(_patched, change=partial(_rename, old=b"avc1", new=b"zzzz"))),
+    "codec_parameters_broken": _refused(
+        partial(_patched, change=partial(_put, name=b"avcC", offset=0, value=bytes(20)))
+    ),
+    # kinds of pictures
+    "rotated_270": _good(
+        partial(write_face_clip, picture=np.rot90(face_frame(240, 320), 1), rotation=-90)
+    ),
+    "interlaced": _refused(
+        partial(
+            write_face_clip,
+            codec="mpeg2video",
+            container="mpegts",
+            options={"flags": "+ildct+ilme", "qscale": "2"},
+        )
+    ),
+    "interlaced_h264": _refused(partial(write_face_clip, options={"x264-params": "interlaced=1"})),
+    "hdr": _good(partial(write_face_clip, codec="libx265", pix_fmt="yuv420p10le", options=HDR)),
+    "full_range": _good(partial(write_face_clip, **MJPEG_AVI)),
+    "alpha_vp9": _good(
+        partial(
+            write_face_clip,
+            picture=TRANSPARENT,
+            codec="libvpx-vp9",
+            pix_fmt="yuva420p",
+            container="webm",
+            options={"deadline": "realtime", "cpu-used": "8"},
+        )
+    ),
+    "twelve_bit": _good(
+        partial(write_face_clip, codec="ffv1", pix_fmt="yuv444p12le", container="matroska")
+    ),
+    "uncompressed": _good(
+        partial(write_face_clip, codec="rawvideo", pix_fmt="yuv420p", container="avi")
+    ),
+    "windows_media": _good(
+        partial(write_face_clip, codec="wmv2", container="asf", options={"qscale": "2"})
+    ),
+    "flash": _good(partial(write_face_clip, codec="flv", container="flv", options={"qscale": "2"})),
+    "av1": _refused(partial(write_face_clip, codec="libsvtav1", options={"preset": "12"})),
+    "fragmented": _good(_fragmented),
+    "two_streams": _good(_two_streams),
+    "with_sound": _good(_with_sound),
+    "black": _faceless(partial(write_face_clip, picture=_flat(320, 240) * 0), VideoStatus.NO_FACE),
+    "noise": _faceless(_noise, VideoStatus.NO_FACE),
+    "two_pixels": _faceless(partial(write_face_clip, picture=_flat(2, 2)), VideoStatus.NO_FACE),
+    "extremely_wide": _faceless(
+        partial(write_face_clip, picture=_flat(4000, 16)), VideoStatus.NO_FACE
+    ),
+    # what is no file
+    "socket": _refused(_socket),
+    "device": _refused(lambda path: path.symlink_to("/dev/zero")),
+    "link_to_itself": _refused(lambda path: path.symlink_to(path)),
+    "link_to_nothing": _refused(lambda path: path.symlink_to("nothing.mp4"), VideoStatus.MISSING),
 }

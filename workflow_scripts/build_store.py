@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from workflow_scripts.lib.manifest import Label, assign_groups, pair_with_files, read_manifest
 from workflow_scripts.lib.quality import check_rejected
@@ -14,15 +15,15 @@ def main(
     manifest: Path,
     quality: Path,
     crops: list[Path],
-    size: int,
-    frames: int,
+    made_with: dict[str, Any],
     videos_per_shard: int,
     max_rejected_fraction: float,
     store: Path,
 ) -> None:
     """Write the store, unless too many videos were rejected.
 
-    `crops` are the videos' `.npz` files in the manifest's order.
+    `crops` are the videos' `.npz` files in the manifest's order, `made_with` the config's sections
+    that they follow from.
     """
     hold(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
     table = read_table(quality)
@@ -41,9 +42,10 @@ def main(
             )
             for video, path in pair_with_files(videos, crops)
         ),
+        made_with=made_with,
         n_rows=n_rows,
-        size=size,
-        rows_per_chunk=frames,
+        size=made_with["faces"]["size"],
+        rows_per_chunk=made_with["sampling"]["frames"],
         chunks_per_shard=videos_per_shard,
     )
 

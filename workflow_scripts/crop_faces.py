@@ -1,15 +1,17 @@
 """Find, choose and cut the face in each sampled frame of one video."""
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from workflow_scripts.lib.cache import add_entry, entry_path, is_entry, read_entry
 from workflow_scripts.lib.detector import make_detector
-from workflow_scripts.lib.faces import draw_strip, find_faces, save_faces, write_status
-from workflow_scripts.lib.run import written_aside
-from workflow_scripts.lib.video import load_frames
+from workflow_scripts.lib.faces import draw_strip, find_faces, save_faces, status_of
+from workflow_scripts.lib.run import write_json, written_aside
+from workflow_scripts.lib.video import VideoStatus, load_cache_key, load_frames
 
 
 def main(
@@ -19,23 +21,40 @@ def main(
     detector: dict[str, Any],
     faces: dict[str, Any],
     threads: int,
+    cache: Path | None,
     crops: Path,
     status: Path,
     strip: Path,
 ) -> None:
     """Write crops (`.npz`), status (`.json`) and a picture of what was found (`.jpg`).
 
-    `detector` and `faces` are the sections of the configuration.
+    `detector` and `faces` are the sections of the configuration. What is made goes into the folder
+    `cache` too; where `frames` is an entry of it, nothing is made.
     """
-    sampled = load_frames(frames)
-    mtcnn = make_detector(model_folder=models, threads=threads, **detector)
-    results, found = find_faces(sampled.frames, mtcnn, **faces)
-    logging.info("%s: %d of %d frames gave a face", video_id, len(found), len(sampled.frames))
-    save_faces(crops, found, faces["size"])
-    write_status(status, video_id, sampled, results)
-    with written_aside(strip) as aside:
-        picture = Image.fromarray(draw_strip(sampled.frames, results, found))
-        picture.save(aside, format="JPEG", quality=88)
+    if is_entry(frames):
+        entry = read_entry(frames)
+        for name, path in (("crops", crops), ("strip", strip)):
+            with written_aside(path) as aside:
+                aside.write_bytes(entry[name])
+        content = json.loads(entry["status"])
+        logging.info("%s: taken from the cache", video_id)
+    else:
+        sampled = load_frames(frames)
+        mtcnn = make_detector(model_folder=models, threads=threads, **detector)
+        results, found = find_faces(sampled.frames, mtcnn, **faces)
+        content = status_of(sampled, results)
+        save_faces(crops, found, faces["size"])
+        with written_aside(strip) as aside:
+            picture = Image.fromarray(draw_strip(sampled.frames, results, found))
+            picture.save(aside, format="JPEG", quality=88)
+        # what is wrong with a video is told with its path, which another run's video doesn't have
+        if cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
+            made = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}
+            add_entry(entry_path(cache, key), {**made, "status": json.dumps(content).encode()})
+    write_json(status, {"video_id": video_id, **content})
+    logging.info(
+        "%s: %d of %d frames gave a face", video_id, content["crops"], content["frames_sampled"]
+    )
 
 
 if __name__ == "__main__":
@@ -46,6 +65,8 @@ if __name__ == "__main__":
             frames=Path(snakemake.input.frames),
             video_id=snakemake.wildcards.video,
             threads=snakemake.threads,
+            # from the config: a cache that is switched on changes no result
+            cache=snakemake.config["face_cache"] and Path(snakemake.config["face_cache"]),
             crops=Path(snakemake.output.crops),
             status=Path(snakemake.output.status),
             strip=Path(snakemake.output.strip),

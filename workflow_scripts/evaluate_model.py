@@ -8,14 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.lib.features import recipe
+from workflow_scripts.lib.calibration import apply_calibration
 from workflow_scripts.lib.manifest import Label
-from workflow_scripts.lib.metrics import evaluate, video_scores
+from workflow_scripts.lib.metrics import breakdown, evaluate, video_scores
 from workflow_scripts.lib.models import fake_scores, load_model
 from workflow_scripts.lib.run import write_json
 from workflow_scripts.lib.splits import TEST, find_leak
-from workflow_scripts.lib.store import load_matrix
-from workflow_scripts.lib.tables import read_table
+from workflow_scripts.lib.tables import label_numbers, read_table
+from workflow_scripts.lib.training import load_experiment
+
+KINDS = ("method", "compression", "dataset")
+COLUMNS = ["video", "group", "label", *KINDS, "score", "probability", "predicted"]
 
 
 def main(
@@ -23,6 +26,7 @@ def main(
     split: Path,
     model_path: Path,
     card_path: Path,
+    experiment: dict[str, Any],
     bootstrap: int,
     interval: float,
     seed: int,
@@ -36,38 +40,39 @@ def main(
     leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
     table = table[table["part"] == TEST].drop(columns="part").reset_index(drop=True)
 
-    extract = recipe(card["features"]["name"], card["features"]["side"])
-    matrix = load_matrix(store, table["row"].to_numpy(), extract)
+    matrix = load_experiment(store, table["row"].to_numpy(), experiment)
     table["score"] = fake_scores(load_model(model_path, card["model"]), matrix).round(6)
     scores, first = video_scores(table["score"].to_numpy(), table["video"].to_numpy())
-    per_video = table.loc[first, ["video", "group", "label"]].assign(score=scores.round(6))
+    per_frame = _called(table, card)
+    per_video = _called(table.loc[first].assign(score=scores.round(6)), card)
 
-    def measure(predictions: pd.DataFrame) -> dict[str, Any]:
-        predictions["predicted"] = [
-            Label(score >= card["threshold"]).word for score in predictions["score"]
-        ]
-        return evaluate(
-            labels=(predictions["label"] == Label.FAKE.word).to_numpy().astype(int),
-            scores=predictions["score"].to_numpy(),
-            groups=predictions["group"].to_numpy(),
-            threshold=card["threshold"],
-            resamples=bootstrap,
-            coverage=interval,
-            seed=seed,
-        )
-
+    settings: dict[str, Any] = {
+        "threshold": card["threshold"],
+        "resamples": bootstrap,
+        "coverage": interval,
+        "seed": seed,
+    }
     result = {
         "experiment": card["experiment"],
         "protocol": card["protocol"],
         "leak": {"word": leak.word, **asdict(leak)},
         "threshold": card["threshold"],
         "interval": interval,
-        "frame": measure(table),
-        "video": measure(per_video),
+        "frame": evaluate(**_arrays(per_frame), **settings),
+        "video": evaluate(**_arrays(per_video), **settings),
+        "kinds": {
+            kind: breakdown(
+                per_video[kind].fillna("").to_numpy(str), **_arrays(per_video), **settings
+            )
+            for kind in KINDS
+        },
     }
     write_json(evaluation, result)
-    table.to_csv(frames, sep="\t", index=False, float_format="%.6f")
-    per_video.to_csv(videos, sep="\t", index=False, float_format="%.6f")
+    for predictions, path in (
+        (per_frame[["row", "frame", *COLUMNS]], frames),
+        (per_video[COLUMNS], videos),
+    ):
+        predictions.to_csv(path, sep="\t", index=False, float_format="%.6f")
     logging.info(
         "%s, protocol %s: accuracy per video %s, AUC %s",
         card["experiment"],
@@ -75,6 +80,24 @@ def main(
         result["video"]["accuracy"],
         result["video"]["roc_auc"],
     )
+
+
+def _called(table: pd.DataFrame, card: dict[str, Any]) -> pd.DataFrame:
+    """Add the calibrated probability, and what each row is called."""
+    return table.assign(
+        probability=apply_calibration(card["calibration"], table["score"].to_numpy()).round(6),
+        predicted=[Label(score >= card["threshold"]).word for score in table["score"]],
+    )
+
+
+def _arrays(table: pd.DataFrame) -> dict[str, Any]:
+    """What the metrics are taken of, (n,) each."""
+    return {
+        "labels": label_numbers(table),
+        "scores": table["score"].to_numpy(),
+        "probabilities": table["probability"].to_numpy(),
+        "groups": table["group"].to_numpy(),
+    }
 
 
 if __name__ == "__main__":

@@ -7,7 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
+from workflow_scripts.lib.splits import leak_name
+
+FRAME_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
+METRICS = {
+    "video": (
+        *FRAME_METRICS,
+        "average_precision",
+        "tpr_at_5pct_fpr",
+        "log_loss",
+        "brier",
+        "calibration_error",
+    ),
+    "frame": FRAME_METRICS,
+}
+ORDER = {leak_name(word): place for place, word in enumerate(("no", "unknown", "person", "video"))}
 
 
 def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
@@ -17,9 +31,8 @@ def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
         for pair in zip(evaluations, cards, strict=True)
     ]
     table = pd.DataFrame(rows)
-    honest_first = table["leak"].map({"no": 0, "unknown": 1, "person": 2, "video": 3})
     table = (
-        table.assign(order=honest_first)
+        table.assign(order=table["leak"].map(ORDER))
         .sort_values(["order", "video_roc_auc"], ascending=[True, False], kind="stable")
         .drop(columns="order")
     )
@@ -30,7 +43,7 @@ def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
 def _row(evaluation: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
     row = {
         "protocol": evaluation["protocol"],
-        "leak": evaluation["leak"]["word"],
+        "leak": leak_name(evaluation["leak"]["word"]),
         "experiment": evaluation["experiment"],
         "model": card["model"],
         "features": card["features"]["name"],
@@ -38,8 +51,8 @@ def _row(evaluation: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
         "test_videos": evaluation["video"]["n"],
         "test_groups": evaluation["video"]["groups"],
     }
-    for level in ("video", "frame"):
-        for metric in METRICS:
+    for level, metrics in METRICS.items():
+        for metric in metrics:
             for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
                 row[f"{level}_{metric}{suffix}"] = evaluation[level][metric][part]
     return {**row, **{f"train_{name}": value for name, value in card["cost"].items()}}

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import yaml
 
 from workflow_scripts.lib import config, manifest
 from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.layouts import LAYOUTS
 from workflow_scripts.lib.models import MODELS
 
 ROOT = Path(__file__).parents[1]
@@ -55,15 +56,33 @@ def manifest_page() -> str:
         needed = "yes" if column in schema["required"] else ""
         values = ", ".join(f"`{value}`" for value in part.get("enum", [])) or "text"
         lines.append(f"| `{column}` | {needed} | {values} | {part['description']} |\n")
+    lines.append(
+        "\n## Layouts\n\n"
+        "`python -m workflow_scripts.make_manifest LAYOUT FOLDER --output TSV` makes a manifest of "
+        "a data set\non disk; `LAYOUT --help` lists further options. Where a layout can't know who "
+        "is in the videos, the\nleaderboard says `unknown` where it would say whether a split "
+        "leaks. Files with the same bytes are\nfound, and marked in the column `content`. To join "
+        "data sets, put their manifests below one another\n(one header, empty cells where one has "
+        "fewer columns) and pass the result through `table`, which\nfinds copies across them.\n\n"
+        "| layout | what it takes |\n|---|---|\n"
+    )
+    for name, layout in LAYOUTS.items():
+        lines.append(f"| `{name}` | {_first_paragraph(layout)} |\n")
     return "".join(lines)
+
+
+def _first_paragraph(function: Callable[..., Any]) -> str:
+    return " ".join((function.__doc__ or "").partition("\n\n")[0].split())
 
 
 def experiments_page() -> str:
     """The page on what an experiment can name, Markdown."""
     lines = [
-        MADE.format(source="the registries in workflow_scripts/lib/features.py and models.py"),
+        MADE.format(source="the registries in workflow_scripts/lib/features/ and lib/models.py"),
         "# Experiments\n\n",
         "An experiment is a feature set, a model and its parameters.\n\n",
+        "Feature sets joined by `+`, such as `spectrum+dct`, are one too: their columns side by\n"
+        "side. [What each is worth](features.md) on people that a forest has not seen.\n\n"
         "| feature set | version | what it is |\n|---|---|---|\n",
     ]
     for name, feature_set in FEATURE_SETS.items():

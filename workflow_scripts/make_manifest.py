@@ -1,142 +1,139 @@
-"""Build a manifest from folders of videos.
+"""Build a manifest from a data set on disk.
 
-    python -m workflow_scripts.make_manifest faceforensics FOLDER --output config/faceforensics.tsv
-    python -m workflow_scripts.make_manifest folders FOLDER --output config/videos.tsv
+    python -m workflow_scripts.make_manifest LAYOUT FOLDER --output config/videos.tsv
 
-`faceforensics` expects FaceForensics++'s own tree:
-
-    FOLDER/original_sequences/youtube/{compression}/videos/{target}.mp4
-    FOLDER/manipulated_sequences/{method}/{compression}/videos/{target}_{source}.mp4
-
-`folders` expects FOLDER/real/ and FOLDER/fake/ with videos in them, at any depth. Who is in those
-videos is unknown, so each counts as a group of its own: fill in the column `group` if you know.
+Each layout knows where its data set keeps the videos, and what their names tell of the people in
+them; docs/manifest.md lists the layouts. Files with the same bytes are found and marked, so that
+copies of a clip never stand on both sides of a split.
 """
 
 import argparse
-import re
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from workflow_scripts.lib.manifest import Label, Video, write_manifest
+from workflow_scripts.lib.duplicates import mark_copies, two_labels
+from workflow_scripts.lib.layouts import (
+    COMPRESSIONS,
+    LAYOUTS,
+    METHODS,
+    with_official_splits,
+)
+from workflow_scripts.lib.manifest import UNKNOWN, Video, assign_groups, write_manifest
 from workflow_scripts.lib.run import UserError
 
-METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
-COMPRESSIONS = ("raw", "c23", "c40")
-SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"}
-MAX_ID = 64
 
-
-def faceforensics(folder: Path, methods: list[str], compressions: list[str]) -> list[Video]:
-    """The videos of a FaceForensics++ tree: originals first, then each method, by name.
-
-    Raises
-    ------
-    UserError
-        A wanted method or compression has no videos there, or a name does not fit the scheme.
-    """
-    videos = []
-    for compression in compressions:
-        kinds = [("original", folder / "original_sequences/youtube")]
-        kinds += [(method, folder / "manipulated_sequences" / method) for method in methods]
-        for method, root in kinds:
-            clips = sorted((root / compression / "videos").glob("*.mp4"))
-            if not clips:
-                raise UserError(
-                    f"No .mp4 in {root / compression / 'videos'}. Check the folder, or choose "
-                    "others with --methods and --compressions."
-                )
-            videos += [_faceforensics_video(clip, method, compression) for clip in clips]
-    return videos
-
-
-def _faceforensics_video(clip: Path, method: str, compression: str) -> Video:
-    original = method == "original"
-    match = re.fullmatch(r"(\d{3})" if original else r"(\d{3})_(\d{3})", clip.stem)
-    if not match:
-        scheme = "NNN.mp4" if original else "TTT_SSS.mp4 (target, source)"
-        raise UserError(f"{clip} is not named {scheme}. Rename it or move it elsewhere.")
-    return Video(
-        video_id=f"{method}_{compression}_{clip.stem}",
-        path=str(clip),
-        label=(Label.REAL if original else Label.FAKE).word,
-        target=match[1],
-        source="" if original else match[2],
-        dataset="faceforensics",
-        method=method,
-        compression=compression,
-    )
-
-
-def folders(folder: Path) -> list[Video]:
-    """The videos below `folder/real` and `folder/fake`, by path.
-
-    Raises
-    ------
-    UserError
-        One of the two has no videos.
-    """
-    videos = []
-    for label in Label:
-        root = folder / label.word
-        clips = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
-        if not clips:
-            raise UserError(
-                f"No videos in {root}. Expected are files ending in {', '.join(sorted(SUFFIXES))}."
-            )
-        videos += [
-            Video(_id_from(clip.relative_to(folder)), str(clip), label.word) for clip in clips
-        ]
-    taken: set[str] = set()
-    for position, video in enumerate(videos):
-        video_id = _free_id(video.video_id, taken)
-        taken.add(video_id)
-        videos[position] = replace(video, video_id=video_id)
-    return videos
-
-
-def _free_id(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or with a number behind it: "a b.mp4" and "a+b.mp4" would get the same id."""
-    number, free = 1, wanted
-    while free in taken:
-        number += 1
-        free = f"{wanted[: MAX_ID - len(str(number)) - 1]}-{number}"
-    return free
-
-
-def _id_from(path: Path) -> str:
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", str(path.with_suffix(""))).strip("-_")
-    return name[:MAX_ID]
-
-
-def main(arguments: list[str]) -> int:
-    """Run the command; returns its exit status."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m workflow_scripts.make_manifest",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     layouts = parser.add_subparsers(dest="layout", required=True, metavar="LAYOUT")
-    ffpp = layouts.add_parser("faceforensics", help="FaceForensics++'s own tree")
+    options = {}
+    for name, function in LAYOUTS.items():
+        text, _, _ = (function.__doc__ or "").partition("\n\n")
+        options[name] = layouts.add_parser(name, help=text, description=text)
+        if name != "table":
+            options[name].add_argument("folder", type=Path, metavar="FOLDER")
+        options[name].add_argument("--output", type=Path, required=True, metavar="TSV")
+    ffpp = options["faceforensics"]
     ffpp.add_argument("--methods", nargs="+", choices=METHODS, default=["Deepfakes"])
-    ffpp.add_argument("--compressions", nargs="+", choices=COMPRESSIONS, default=["c23"])
-    plain = layouts.add_parser("folders", help="two folders, real/ and fake/")
-    for layout in (ffpp, plain):
-        layout.add_argument("folder", type=Path, metavar="FOLDER")
-        layout.add_argument("--output", type=Path, required=True, metavar="TSV")
-    options = parser.parse_args(arguments)
+    ffpp.add_argument(
+        "--splits",
+        type=Path,
+        metavar="FOLDER",
+        help="where train.json, val.json and test.json of the data set lie, for the column `split`",
+    )
+    for name in LAYOUTS:
+        options[name].add_argument(
+            "--videos",
+            type=int,
+            metavar="N",
+            help="take about N videos, spread evenly over those of each label (default: all)",
+        )
+    for name in ("faceforensics", "deepfakedetection"):
+        options[name].add_argument(
+            "--compressions", nargs="+", choices=COMPRESSIONS, default=["c23"]
+        )
+    own = options["table"]
+    own.add_argument("path", type=Path, metavar="TABLE")
+    own.add_argument(
+        "--folder", type=Path, default=Path(), help="where relative paths start (default: here)"
+    )
+    own.add_argument(
+        "--columns", nargs="+", type=_pair, default=[], metavar="NAME=COLUMN",
+        help="what the table calls a column of the manifest, for example path=filename",
+    )  # fmt: skip
+    own.add_argument(
+        "--labels", nargs="+", type=_pair, default=[], metavar="LABEL=WORD",
+        help="what the table calls real and fake, for example real=0 fake=1",
+    )  # fmt: skip
+    return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not (name and found and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _spread(videos: list[Video], number: int) -> list[Video]:
+    """About `number` of the videos, as large a share of each label, in their order."""
+    chosen = set()
+    for label in {video.label for video in videos}:
+        of_label = [video.video_id for video in videos if video.label == label]
+        shown = min(len(of_label), max(1, round(number * len(of_label) / len(videos))))
+        chosen |= {of_label[i * len(of_label) // shown] for i in range(shown)}
+    return [video for video in videos if video.video_id in chosen]
+
+
+def _find_videos(
+    layout: str, splits: Path | None = None, number: int | None = None, **options: Any
+) -> list[Video]:
+    named = {key: dict(options[key]) for key in ("columns", "labels") if key in options}
+    videos = LAYOUTS[layout](**options | named)
+    if splits:
+        videos = with_official_splits(videos, splits)
+    if number:
+        videos = _spread(videos, number)
+    return mark_copies(videos)
+
+
+def _summary(videos: list[Video]) -> str:
+    labels = Counter(video.label for video in videos)
+    groups = set(assign_groups(videos).values())
+    unknown = sum(group.startswith(UNKNOWN) for group in groups)
+    copies = sum(bool(video.content) for video in videos)
+    lines = [
+        f"{labels['real']} real and {labels['fake']} fake videos",
+        f"{len(groups)} groups that are never split",
+    ]
+    if unknown:
+        lines[-1] += (
+            f"; for {unknown} of them it is unknown who is in the videos, so the same person may "
+            "be in several"
+        )
+    if copies:
+        lines.append(f"{copies} files exist several times: copies stay together (column content)")
+    for one, other in two_labels(videos):
+        lines.append(f"{one.path} and {other.path} are the same bytes, called real and fake")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns its exit status."""
+    options = vars(_parser().parse_args(arguments))
+    output = options.pop("output")
     try:
-        if options.layout == "faceforensics":
-            videos = faceforensics(options.folder, options.methods, options.compressions)
-        else:
-            videos = folders(options.folder)
-        write_manifest(options.output, videos)
+        videos = _find_videos(number=options.pop("videos"), **options)
+        write_manifest(output, videos)
     except (UserError, OSError) as error:
         print(f"make_manifest: {error}", file=sys.stderr)
         return 1
-    counts = Counter(video.label for video in videos)
-    print(f"{options.output}: {counts['real']} real and {counts['fake']} fake videos")
+    print(f"{output}: {_summary(videos)}")
     return 0
 
 

@@ -27,7 +27,7 @@ def main() -> int:
         _show_page(FIGURES / "leaderboard.html", IMAGES / "leaderboard.png")
         with Image.open(FIGURES / "contact_sheet_fake.jpg") as sheet:
             sheet.crop((0, 0, sheet.width, SHEET_HEIGHT)).save(IMAGES / "contact_sheet.jpg")
-        importance = FIGURES / "identity/pixels64_random_forest/importance.png"
+        importance = FIGURES / "identity/pixels64_forest/importance.png"
         shutil.copyfile(importance, IMAGES / "importance.png")
     except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:
         print(f"make_pictures: {error}. Has `make demo` run?", file=sys.stderr)

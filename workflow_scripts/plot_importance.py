@@ -1,12 +1,12 @@
-"""Show where in the face a model looks."""
+"""Show what counts for a model: where in the face it looks, or at which features."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from workflow_scripts.lib.features import shrink
-from workflow_scripts.lib.figures import draw_importance, save_figure
+from workflow_scripts.lib.features import find_feature_set, shrink
+from workflow_scripts.lib.figures import draw_feature_importance, draw_importance, save_figure
 from workflow_scripts.lib.models import load_model
 from workflow_scripts.lib.splits import TRAIN, find_leak
 from workflow_scripts.lib.store import iter_crops
@@ -14,20 +14,32 @@ from workflow_scripts.lib.tables import read_table
 
 
 def main(store: Path, split: Path, model_path: Path, card_path: Path, output: Path) -> None:
-    """Draw the importance of each pixel over the mean face of the training part."""
+    """Draw the importance of each pixel over the mean face of the training part, or that of the
+    features of other sets."""
     card = json.loads(card_path.read_text(encoding="utf-8"))
     table = read_table(split)
-    rows = table.loc[table["part"] == TRAIN, "row"].to_numpy()
+    importance = load_model(model_path, card["model"]).feature_importances_
+    leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
+    names = card["experiment"], card["protocol"], leak.word
+    features = card["features"]
+    if features["name"] == "pixels":
+        rows = table.loc[table["part"] == TRAIN, "row"].to_numpy()
+        mean_face = _mean_face(store, rows, features["side"])
+        per_pixel = importance.reshape(mean_face.shape).sum(axis=2)
+        figure = draw_importance(per_pixel, mean_face, *names)
+    else:
+        side = features["side"] or card["crops"]["faces"]["size"]
+        columns = find_feature_set(features["name"]).columns(side)
+        figure = draw_feature_importance(importance, columns, side, *names)
+    save_figure(output, figure)
+
+
+def _mean_face(store: Path, rows: np.ndarray, side: int | None) -> np.ndarray:
+    """(side, side, 3) uint8."""
     total = 0.0
     for _, crops in iter_crops(store, rows):
-        total = total + shrink(crops, card["features"]["side"]).sum(axis=0, dtype=np.float64)
-    mean_face = np.asarray(total / len(rows)).round().astype(np.uint8)
-    importance = load_model(model_path, card["model"]).feature_importances_.reshape(mean_face.shape)
-    leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
-    figure = draw_importance(
-        importance.sum(axis=2), mean_face, card["experiment"], card["protocol"], leak.word
-    )
-    save_figure(output, figure)
+        total = total + shrink(crops, side).sum(axis=0, dtype=np.float64)
+    return np.asarray(total / len(rows)).round().astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -7,22 +7,33 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.lib.manifest import Label, read_manifest
-from workflow_scripts.lib.splits import TEST, TRAIN, divide, find_leak
+from workflow_scripts.lib.splits import TEST, TRAIN, assign_folds, divide, find_leak
 from workflow_scripts.lib.store import read_rows
 
 
 def main(
-    store: Path, manifest: Path, protocol: str, test_share: float, seed: int, output: Path
+    store: Path,
+    manifest: Path,
+    protocol: str,
+    test_share: float,
+    folds: int,
+    seed: int,
+    output: Path,
 ) -> None:
-    """Write a table with one line per row of the store: who it is, and the part it belongs to."""
+    """Write a table with one line per row of the store: what it shows, the part it belongs to, the
+    `unit` that the protocol keeps together, and for training rows the `fold` of the validation."""
     videos = read_manifest(manifest)
     rows = read_rows(store)
+    shown = [videos[name] for name in rows.video]
+    strata = np.array([f"{video.label} {video.method}" for video in shown])
+    units = {"video": rows.video, "frame": np.arange(len(rows.video))}.get(protocol, rows.group)
     if protocol == "official":
-        parts = np.array([videos[name].split for name in rows.video])
+        parts = np.array([video.split for video in shown])
     else:
-        units = {"identity": rows.group, "video": rows.video, "frame": np.arange(len(rows.video))}
-        strata = np.array([f"{videos[name].label} {videos[name].method}" for name in rows.video])
-        parts = divide(units[protocol], strata, test_share, seed)
+        parts = divide(units, strata, test_share, seed)
+    train = parts == TRAIN
+    fold = np.full(len(parts), -1)
+    fold[train] = assign_folds(units[train], strata[train], folds, seed)
 
     table = pd.DataFrame(
         {
@@ -31,7 +42,12 @@ def main(
             "frame": rows.frame,
             "group": rows.group,
             "label": [Label(label).word for label in rows.label],
+            "method": [video.method for video in shown],
+            "compression": [video.compression for video in shown],
+            "dataset": [video.dataset for video in shown],
             "part": parts,
+            "unit": units,
+            "fold": fold,
         }
     )
     table.to_csv(output, sep="\t", index=False)

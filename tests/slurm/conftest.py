@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,20 +157,30 @@ def megabytes(text: str) -> int:
 
 
 def until_first_face(project: Project, process: subprocess.Popen[str]) -> list[Submission]:
-    """Wait until some faces are there while others are not; the groups that run then."""
-    while not list(project.results.glob("faces/*.jpg")):
+    """Wait until some faces are done while others are not; the groups that run then."""
+    while not finished_faces(project):
         assert process.poll() is None, (project.root / "output.txt").read_text()
         time.sleep(0.02)
     return [job for job in submissions(project) if job.state == "RUNNING"]
 
 
-def work(project: Project) -> dict[str, str]:
-    """The logs of the face jobs that ended: another text is another run of the job.
+def finished_faces(project: Project) -> dict[str, str]:
+    """The logs of the face jobs that Snakemake knows as done: another text is another run of the
+    job.
 
-    Times of change won't do: Snakemake touches the outputs of a group.
+    A job that ends with its script, before Snakemake has written that down, has to run again. Times
+    of change won't do: Snakemake touches the outputs of a group.
     """
-    logs = project.results.glob("logs/*_*s/*.log")
-    return {str(log): text for log in logs if "cost: " in (text := log.read_text())}
+    logs = {}
+    for picture in project.results.glob("faces/*.jpg"):
+        name = urlsafe_b64encode(str(picture.relative_to(project.root)).encode()).decode()
+        known, begun = (
+            project.root / ".snakemake" / kind / name for kind in ("metadata", "incomplete")
+        )
+        if known.exists() and not begun.exists():
+            log = project.results / f"logs/crop_faces/{picture.stem}.log"
+            logs[picture.stem] = log.read_text()
+    return logs
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:

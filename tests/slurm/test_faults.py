@@ -9,12 +9,12 @@ from tests.slurm.conftest import (
     cancel,
     final_states,
     finish,
+    finished_faces,
     interrupt,
     kill,
     start,
     submissions,
     until_first_face,
-    work,
 )
 from tests.workflow.conftest import fingerprint
 
@@ -74,9 +74,9 @@ def test_it_goes_on_where_it_was(project, right, end):
         assert {job.state for job in submissions(project)} == {"RUNNING"}
         cancel(submissions(project))
     assert final_states(project) == {"CANCELLED"}
-    before = {name: text for name, text in work(project).items() if "crop_faces" in name}
+    before = finished_faces(project)
     assert before
     finish(project, start(project, *OPTIONS, *FACES_ONLY))
     assert fingerprint(project.results / "faces") == right
-    after = work(project)
+    after = finished_faces(project)
     assert before == {name: after[name] for name in before}

@@ -31,7 +31,12 @@ def test_every_key_has_description_and_default():
 
 def test_left_out_keys_take_the_documented_default():
     config = complete_config(MINIMAL)
-    assert config["sampling"] == {"frames": 7, "every": 30}
+    assert config["sampling"] == {
+        "frames": 7,
+        "every": 30,
+        "max_seconds": 120,
+        "max_memory_mb": 2000,
+    }
     assert config["faces"]["confidence"] == 0.9
     assert config["faces"]["size"] == 320
     assert config["splits"]["protocols"] == ["identity"]
@@ -57,6 +62,8 @@ def test_completing_twice_changes_nothing():
         "features": "pixels",
         "model": "dummy",
         "side": None,
+        "grid": {},
+        "validation": "folds",
         "params": {},
     }
 
@@ -138,3 +145,21 @@ def test_official_passes_when_it_is_filled():
     config = complete_config({**MINIMAL, "splits": {"protocols": ["official"]}})
     videos = [replace(v, split=part) for v in (REAL, FAKE) for part in ("train", "test")]
     check_videos(config, videos)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "message"),
+    [
+        ({"features": "spectrum"}, "pixel_forest takes bytes"),
+        ({"params": {"bootstrap": False}, "validation": "out_of_bag"}, "needs bootstrap"),
+        ({"params": {"n_estimators": 3}}, r"at least training.forest_shards \(4\), not 3"),
+        ({"grid": {"n_estimators": [100, 2]}}, r"at least training.forest_shards \(4\), not 2"),
+        ({"grid": {"depth": [1]}}, "has no parameter 'depth'"),
+        ({"grid": {"max_depth": [1]}, "params": {"max_depth": 2}}, "stands in params and in grid"),
+        ({"model": "random_forest", "validation": "out_of_bag"}, "for the model pixel_forest only"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(experiment, message):
+    whole = {"features": "pixels", "model": "pixel_forest", **experiment}
+    with pytest.raises(UserError, match=message):
+        complete_config({**MINIMAL, "experiments": {"a": whole}, "training": {"forest_shards": 4}})

@@ -501,7 +501,7 @@ def small_store(path, n_videos=9, size=12):
         crops = rng.integers(0, 256, (k, size, size, 3), dtype=np.uint8)
         return VideoCrops(f"v{number}", f"g{number}", number % 2, crops, columns)
 
-    write_store(path, map(video, range(n_videos)), 3 * n_videos, size, 3, 2)
+    write_store(path, map(video, range(n_videos)), {}, 3 * n_videos, size, 3, 2)
 
 
 def test_columns_of_the_store(tmp_path):

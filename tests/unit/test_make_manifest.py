@@ -1,5 +1,8 @@
 """The manifest command, run as a user runs it."""
 
+import hashlib
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.manifest import assign_groups, read_manifest
-from workflow_scripts.make_manifest import MAX_ID, _free_id
+from workflow_scripts.lib.layouts import MAX_ID, _free_id
+from workflow_scripts.lib.manifest import UNKNOWN, Video, assign_groups, read_manifest
+from workflow_scripts.make_manifest import _spread
 
 
 def command(*arguments):
@@ -124,11 +128,273 @@ def test_plain_folders_need_both_labels(tmp_path):
 
 
 @given(
-    st.lists(st.sampled_from(["a", "a-2", "a-3", "a-2-2", "b" * MAX_ID, "b" * (MAX_ID - 2) + "-2"]))
+    st.lists(
+        st.sampled_from(
+            ["", "a", "a-2", "a-3", "a-2-2", "b" * MAX_ID, "b" * (MAX_ID - 2) + "-2", "video"]
+        )
+    )
 )
 def test_ids_never_collide(names):
     taken: set[str] = set()
     for name in names:
         taken.add(_free_id(name, taken))
     assert len(taken) == len(names)
-    assert all(len(name) <= MAX_ID for name in taken)
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) for name in taken)
+
+
+def manifest_of(tmp_path, *arguments):
+    """Run the command as it should work; the videos and what it said."""
+    output = tmp_path / "made.tsv"
+    ended = command(*arguments, "--output", output)
+    assert ended.returncode == 0, ended.stderr
+    return read_manifest(output), ended.stdout
+
+
+def refused(tmp_path, *arguments):
+    """Run the command as it should fail; what it said."""
+    ended = command(*arguments, "--output", tmp_path / "none.tsv")
+    assert ended.returncode == 1
+    assert not (tmp_path / "none.tsv").exists()
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+# FaceForensics++'s official splits
+
+
+def write_splits(folder, **pairs):
+    for name in ("train", "val", "test"):
+        (folder / f"{name}.json").write_text(json.dumps(pairs.get(name, [])))
+
+
+def test_official_splits_go_by_person(tmp_path, faceforensics):
+    write_splits(tmp_path, train=[["003", "000"]], val=[["007", "008"]])
+    videos, _ = manifest_of(tmp_path, "faceforensics", faceforensics, "--splits", tmp_path)
+    parts = {video.video_id: video.split for video in videos.values()}
+    assert parts == {
+        "original_c23_000": "train",
+        "original_c23_003": "train",
+        "original_c23_007": "validation",
+        "Deepfakes_c23_000_003": "train",
+        "Deepfakes_c23_003_000": "train",
+    }
+
+
+def test_who_is_in_no_split_file_has_no_split(tmp_path, faceforensics):
+    write_splits(tmp_path, test=[["003", "000"]])
+    videos, _ = manifest_of(tmp_path, "faceforensics", faceforensics, "--splits", tmp_path)
+    assert videos["original_c23_007"].split == ""
+    assert videos["original_c23_003"].split == "test"
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        ({"train": [["000", "003"]], "test": [["003", "007"]]}, "003 is in train already"),
+        ({"train": [["000", "001"]], "test": [["003", "007"]]}, "two people into different parts"),
+        ({"train": [["000"]]}, "train.json is not a list of pairs"),
+        ({"train": {"000": "003"}}, "train.json is not a list of pairs"),
+        ({"val": [[0, 3]]}, "val.json is not a list of pairs"),
+        ({"test": [["../..", "003"]]}, "test.json is not a list of pairs"),
+    ],
+)
+def test_split_files_that_do_not_fit(tmp_path, faceforensics, splits, message):
+    write_splits(tmp_path, **splits)
+    assert message in refused(tmp_path, "faceforensics", faceforensics, "--splits", tmp_path)
+
+
+def test_a_split_file_that_is_missing_or_broken(tmp_path, faceforensics):
+    write_splits(tmp_path)
+    (tmp_path / "val.json").write_text("<html>")
+    assert "val.json" in refused(tmp_path, "faceforensics", faceforensics, "--splits", tmp_path)
+    (tmp_path / "train.json").unlink()
+    assert "train.json" in refused(tmp_path, "faceforensics", faceforensics, "--splits", tmp_path)
+
+
+# The other data sets
+
+
+def test_actors_are_people_of_their_own(tmp_path):
+    scene = "outside_talking_still_laughing"
+    touch(
+        tmp_path,
+        f"original_sequences/actors/c40/videos/01__{scene}.mp4",
+        f"original_sequences/actors/c40/videos/02__{scene}.mp4",
+        f"original_sequences/actors/c40/videos/03__{scene}.mp4",
+        f"manipulated_sequences/DeepFakeDetection/c40/videos/01_02__{scene}__YVGY8LOK.mp4",
+    )
+    videos, said = manifest_of(tmp_path, "deepfakedetection", tmp_path, "--compressions", "c40")
+    assert "3 real and 1 fake videos\n2 groups" in said
+    fake = videos[f"DFD_c40_01_02__{scene}__YVGY8LOK"]
+    assert (fake.target, fake.source, fake.dataset) == ("01", "02", "deepfakedetection")
+    groups = assign_groups(videos.values())
+    assert groups[fake.video_id] == groups[f"actors_c40_01__{scene}"]
+    assert groups[fake.video_id] != groups[f"actors_c40_03__{scene}"]
+
+
+CELEBDF = (
+    *("Celeb-real/id0_0000.mp4", "Celeb-real/id1_0000.mp4", "Celeb-real/id20_0003.mp4"),
+    *("YouTube-real/00000.mp4", "YouTube-real/00001.mp4", "Celeb-synthesis/id0_id1_0000.mp4"),
+)
+
+
+def test_celebrities_are_known_and_youtubers_are_not(tmp_path):
+    touch(tmp_path, *CELEBDF)
+    (tmp_path / "List_of_testing_videos.txt").write_text(
+        "1 YouTube-real/00001.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n"
+    )
+    videos, said = manifest_of(tmp_path, "celebdf", tmp_path)
+    assert "4 groups that are never split; for 2 of them it is unknown" in said
+    groups = assign_groups(videos.values())
+    fake = videos["Celeb-synthesis_id0_id1_0000"]
+    assert (fake.label, fake.target, fake.source) == ("fake", "id0", "id1")
+    assert groups[fake.video_id] == groups["Celeb-real_id1_0000"]
+    assert groups["YouTube-real_00000"] == f"{UNKNOWN}YouTube-real_00000"
+    tested = [video.video_id for video in videos.values() if video.split == "test"]
+    assert tested == ["YouTube-real_00001", fake.video_id]
+
+
+def test_celebdf_without_its_list_has_no_split(tmp_path):
+    touch(tmp_path, *CELEBDF)
+    videos, _ = manifest_of(tmp_path, "celebdf", tmp_path)
+    assert {video.split for video in videos.values()} == {""}
+
+
+def test_a_list_of_another_data_set_is_refused(tmp_path):
+    touch(tmp_path, *CELEBDF)
+    (tmp_path / "List_of_testing_videos.txt").write_text("1 elsewhere/00001.mp4\n")
+    assert "elsewhere/00001.mp4" in refused(tmp_path, "celebdf", tmp_path)
+
+
+def write_metadata(folder, entries):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metadata.json").write_text(json.dumps(entries))
+
+
+def test_a_fake_of_dfdc_and_its_original_are_one_recording_of_unknown_people(tmp_path):
+    write_metadata(
+        tmp_path / "dfdc_train_part_0",
+        {
+            "fake.mp4": {"label": "FAKE", "split": "train", "original": "real.mp4"},
+            "gone.mp4": {"label": "FAKE", "split": "train", "original": "real.mp4"},
+            "real.mp4": {"label": "REAL", "split": "train", "original": None},
+        },
+    )
+    write_metadata(tmp_path / "part_1", {"other.mp4": {"label": "REAL", "split": "odd"}})
+    touch(tmp_path, *(f"dfdc_train_part_0/{name}.mp4" for name in ("fake", "real")))
+    touch(tmp_path, "part_1/other.mp4")
+    videos, said = manifest_of(tmp_path, "dfdc", tmp_path)
+    assert "2 groups that are never split; for 2 of them it is unknown" in said
+    assert [(v.label, v.split) for v in videos.values()] == [
+        *(("fake", "train"), ("real", "train"), ("real", "")),
+    ]
+    groups = assign_groups(videos.values())
+    assert groups["fake"] == groups["real"] != groups["other"]
+    assert all(group.startswith(UNKNOWN) for group in groups.values())
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [],
+        {"a.mp4": []},
+        {"a.mp4": {"label": "MAYBE"}},
+        {"a.mp4": {"label": "FAKE", "original": 3}},
+        {"../a.mp4": {"label": "REAL"}},
+        {"a.mp4": {"label": "REAL"}},
+    ],
+)
+def test_metadata_that_do_not_fit(tmp_path, entries):
+    write_metadata(tmp_path, entries)
+    assert str(tmp_path) in refused(tmp_path, "dfdc", tmp_path)
+
+
+# A table of one's own
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,kind,target\na b.mp4,1,x\nb.mp4,0,\n",
+        "\ufefffile;kind;target\r\na b.mp4;1;x\r\nb.mp4;0;\r\n",
+        "kind\tfile\tcolour\ttarget\n1\ta b.mp4\tred\tx\n0\tb.mp4\t\t\n",
+        'file,kind,target\n"a b.mp4",1,x\n"b.mp4","0",\n',
+    ],
+)
+def test_own_tables_are_renamed(tmp_path, text):
+    (tmp_path / "own.csv").write_bytes(text.encode())
+    names = ["--columns", "path=file", "label=kind", "--labels", "fake=1", "real=0"]
+    own = ["table", tmp_path / "own.csv", "--folder", "clips"]
+    videos, _ = manifest_of(tmp_path, *own, *names)
+    assert [(v.video_id, v.path, v.label, v.target) for v in videos.values()] == [
+        ("a-b", "clips/a b.mp4", "fake", "x"),
+        ("b", "clips/b.mp4", "real", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("file,label\na,real\n", [], "line 2: no path"),
+        ("path,label\na,1\n", [], "line 2: the label '1'"),
+        ("path,label\na,real\n", ["--columns", "path=file"], "--columns path=file"),
+        ("path,label\na,real\n", ["--columns", "file=path"], "--columns file=path"),
+        ("video_id,path,label\na,a,real\na,b,fake\n", [], "'a' stands in line 2 already"),
+        ("path,label\n\xff,real\n", [], "Save it as UTF-8"),
+    ],
+)
+def test_own_tables_that_do_not_fit(tmp_path, text, options, message):
+    (tmp_path / "own.csv").write_bytes(text.encode("latin-1"))
+    assert message in refused(tmp_path, "table", tmp_path / "own.csv", *options)
+
+
+# Copies
+
+
+def test_copies_stay_together_whatever_they_are_called(tmp_path):
+    touch(tmp_path, "real/a.mp4", "real/b.mp4", "fake/c.mp4", "fake/d.mp4", "fake/e.mp4")
+    contents = {"real/a": b"same", "real/b": b"same", "fake/c": b"othr", "fake/d": b"longer"}
+    for name, content in contents.items():
+        (tmp_path / f"{name}.mp4").write_bytes(content)
+    (tmp_path / "fake/link.mp4").symlink_to("d.mp4")
+    (tmp_path / "fake/nowhere.mp4").symlink_to("none.mp4")
+    videos, said = manifest_of(tmp_path, "folders", tmp_path)
+    assert "4 files exist several times" in said
+    groups = assign_groups(videos.values())
+    assert (
+        groups["real-a"]
+        == groups["real-b"]
+        == (f"{UNKNOWN}content:{hashlib.sha256(b'same').hexdigest()}")
+    )
+    assert groups["fake-d"] == groups["fake-link"]
+    alone = ("fake-c", "fake-e", "fake-nowhere")
+    assert all(groups[name] == f"{UNKNOWN}{name}" for name in alone)
+    assert all(videos[name].content == "" for name in alone)
+
+
+def test_copies_of_different_data_sets_are_found(tmp_path):
+    touch(tmp_path, "x.mp4", "y.mp4")
+    for name in "xy":
+        (tmp_path / f"{name}.mp4").write_bytes(b"same")
+    (tmp_path / "all.tsv").write_text(
+        "video_id\tpath\tlabel\ttarget\tdataset\na\tx.mp4\treal\t1\tone\nb\ty.mp4\treal\t1\tother\n"
+    )
+    videos, _ = manifest_of(tmp_path, "table", tmp_path / "all.tsv", "--folder", tmp_path)
+    assert len(set(assign_groups(videos.values()).values())) == 1
+
+
+def test_a_clip_that_is_called_real_and_fake_is_told(tmp_path):
+    for name in ("real", "fake"):
+        touch(tmp_path, f"{name}/a.mp4")
+        (tmp_path / name / "a.mp4").write_bytes(b"same")
+    _, said = manifest_of(tmp_path, "folders", tmp_path)
+    assert "are the same bytes, called real and fake" in said
+
+
+def test_some_videos_keep_the_shares_of_the_labels():
+    labels = ["real"] * 30 + ["fake"] * 10
+    videos = [Video(f"v{i}", f"{i}.mp4", label) for i, label in enumerate(labels)]
+    some = _spread(videos, 8)
+    assert [video.label for video in some] == ["real"] * 6 + ["fake"] * 2
+    assert [video.video_id for video in some][:2] == ["v0", "v5"]
+    assert _spread(videos, 100) == videos

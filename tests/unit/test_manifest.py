@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.manifest import (
+    UNKNOWN,
     Video,
     assign_groups,
     check_present,
@@ -142,6 +143,22 @@ def test_a_swapped_pair_is_one_group():
 
 def test_unknown_videos_are_groups_of_their_own():
     assert len(set(assign_groups([Video(f"v{i}", "x", "real") for i in range(5)]).values())) == 5
+
+
+def test_recordings_and_copies_are_kept_together_and_people_name_the_group():
+    base = Video("", "x", "real", dataset="d")
+    videos = [
+        replace(base, video_id="a", recording="r"),
+        replace(base, video_id="b", recording="r", content="0" * 64),
+        replace(base, video_id="c", content="0" * 64, dataset="other"),
+        replace(base, video_id="d", recording="r", dataset="other"),
+        replace(base, video_id="e", recording="q"),
+        replace(base, video_id="f", recording="q", target="z"),
+    ]
+    groups = assign_groups(videos)
+    assert groups["a"] == groups["b"] == groups["c"] == f"{UNKNOWN}content:{'0' * 64}"
+    assert groups["d"] == f"{UNKNOWN}recording:other:r"
+    assert groups["e"] == groups["f"] == "d:z"
 
 
 identity = st.sampled_from(["", *"abcdefgh"])

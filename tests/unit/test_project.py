@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.clips import ODD_CLIPS
+from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
+from tests.servers import FAULTS
 from workflow_scripts.lib.dependencies import imported_names, library_modules
 from workflow_scripts.make_docs import PAGES
 
@@ -84,7 +87,8 @@ def test_conda_environments_hold_what_their_scripts_import(environment, script):
     available = {
         IMPORT_OF.get(name, name) for name in conda_pins(ROOT / f"envs/{environment}.yaml")
     }
-    other_backend = {"tensorflow", "mtcnn"} if environment == "video" else {"onnxruntime"}
+    reference = environment == "reference"
+    other_backend = {"onnxruntime"} if reference else {"tensorflow", "mtcnn"}
     assert needed_packages(script) - other_backend <= available
     assert needed_packages(script)
 
@@ -100,6 +104,10 @@ def test_dependencies_are_found_through_every_kind_of_import():
     faces = library_modules("crop_faces")
     assert {"workflow_scripts/lib/detector.py", "workflow_scripts/lib/video.py"} <= set(faces)
     assert "workflow_scripts/lib/store.py" not in faces
+    features = "workflow_scripts/lib/features"  # a package: all of it
+    assert {f"{features}/{name}.py" for name in ("__init__", "dct", "_kernels")} <= set(
+        library_modules("train_model")
+    )
     for path in SCRIPTS:
         if "workflow_scripts.lib" in path.read_text().split("__main__")[0]:
             assert library_modules(path.stem), path.stem
@@ -132,6 +140,24 @@ def test_each_rule_has_its_script_log_and_resources():
 def test_pages_that_are_made_are_up_to_date():
     for name, page in PAGES.items():
         assert (ROOT / "docs" / name).read_text() == page()
+
+
+def test_the_page_on_robustness_tells_of_every_kind_what_must_come_of_it():
+    text = (ROOT / "docs/robustness.md").read_text()
+    _, videos, servers, *tables, model_files = text.split("\n## ")  # run python -m tests.robustness
+    for kind, clip in ODD_CLIPS.items():
+        assert f"\n| {kind.replace('_', ' ')} | {clip.frames} | `{clip.final}` |" in videos
+    for fault in FAULTS.values():
+        row = re.search(rf"^\| {fault.what} \| {fault.requests} \| (.*)", servers, re.MULTILINE)
+        assert row, fault.what
+        assert (fault.refused or "the whole file") in row[1]
+    for table, kinds in zip(tables, (MANIFESTS, CONFIGS), strict=True):
+        for kind, (_, words) in kinds.items():
+            row = re.search(rf"^\| {kind} \| (.*) \|$", table, re.MULTILINE)
+            assert row, kind
+            assert (words or "read") in row[1]
+    for kind in MODEL_FILES:
+        assert f"\n| {kind} | The model FILE" in model_files
 
 
 def test_report_pages_exist():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.splits import TEST, TRAIN, divide, find_leak
+from workflow_scripts.lib.splits import TEST, TRAIN, assign_folds, divide, find_leak
 
 rows = st.lists(
     st.tuples(st.integers(0, 12), st.sampled_from(["real", "fake a", "fake b"])), min_size=2
@@ -68,3 +68,25 @@ def test_unknown_people_are_no_proof_of_an_honest_split():
     assert find_leak(parts, videos, np.array(["video:a", "video:b"])).word == "unknown"
     assert find_leak(parts, videos, np.array([":p1", "video:b"])).word == "unknown"
     assert find_leak(parts, videos, np.array([":p1", ":p2"])).word == "no"
+
+
+@given(rows, st.integers(2, 6), st.integers(0, 2**32 - 1))
+def test_no_unit_crosses_a_fold(table, folds, seed):
+    units = np.array([unit for unit, _ in table])
+    strata = np.array([stratum for _, stratum in table])
+    fold = assign_folds(units, strata, folds, seed)
+    assert set(fold) <= set(range(folds))
+    for unit in np.unique(units):
+        assert len(set(fold[units == unit])) == 1
+    assert len(set(fold)) == min(folds, len(np.unique(units)))
+    assert (assign_folds(units, strata, folds, seed) == fold).all()
+
+
+@given(st.integers(20, 80), st.integers(2, 5), st.integers(0, 1000))
+def test_folds_are_alike_where_units_are(n_units, folds, seed):
+    units = np.repeat(np.arange(n_units), 2)
+    strata = np.tile(["real", "fake"], n_units)
+    fold = assign_folds(units, strata, folds, seed)
+    for stratum in ("real", "fake"):
+        counts = np.bincount(fold[strata == stratum], minlength=folds)
+        assert counts.max() - counts.min() <= 1

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.store import (
+    StoredVideos,
     VideoCrops,
     iter_crops,
     load_matrix,
@@ -42,7 +43,8 @@ def make_videos(counts, seed=0):
 
 
 def write(path, counts, per_shard=2, videos=None):
-    write_store(path, videos or make_videos(counts), sum(counts), SIZE, 3, per_shard)
+    videos = videos or make_videos(counts)
+    write_store(path, videos, {"faces": {"size": SIZE}}, sum(counts), SIZE, 3, per_shard)
 
 
 @given(
@@ -112,7 +114,7 @@ def test_a_matrix_has_the_recipes_type(tmp_path):
 @pytest.mark.parametrize("announced", [5, 7])
 def test_refuses_another_number_of_crops(tmp_path, announced):
     with pytest.raises(ValueError, match="announced"):
-        write_store(tmp_path / "s", make_videos([3, 3]), announced, SIZE, 3, 2)
+        write_store(tmp_path / "s", make_videos([3, 3]), {}, announced, SIZE, 3, 2)
     assert not (tmp_path / "s").exists()
 
 
@@ -147,3 +149,20 @@ def test_a_killed_writer_leaves_the_old_store(tmp_path):
     write(path, [3] * 8)
     assert len(read_rows(path).label) == 24
     assert [p.name for p in tmp_path.iterdir()] == ["store.zarr"]
+
+
+def test_videos_of_a_finished_store_come_out_as_they_went_in(tmp_path):
+    counts = [3, 0, 2, 1]
+    write(tmp_path / "s", counts)
+    stored = StoredVideos(tmp_path / "s")
+    assert stored.made_with == {"faces": {"size": SIZE}}
+    assert stored.names == ("v0", "v2", "v3")
+    for video in make_videos(counts):
+        if len(video.crops):
+            got = stored.read(video.video, video.group)
+            assert (got.video, got.group, got.label) == (video.video, video.group, video.label)
+            assert (got.crops == video.crops).all()
+            assert got.columns.keys() == video.columns.keys()
+            assert all(
+                (got.columns[name] == values).all() for name, values in video.columns.items()
+            )

@@ -29,9 +29,11 @@ PEOPLE = 6
 SMALL_FOREST = {
     "features": "pixels",
     "side": 16,
-    "model": "random_forest",
-    "params": {"n_estimators": 10},
+    "model": "pixel_forest",
+    "grid": {"n_estimators": [5, 10]},
+    "validation": "out_of_bag",
 }
+SMALL_TREES = {"features": "spectrum", "model": "extra_trees", "params": {"n_estimators": 10}}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Project:
     def command(self, *arguments, configfile="small.yaml"):
         """The command line of `snakemake`."""
         snakemake = Path(sys.executable).with_name("snakemake")
-        return [str(snakemake), "--configfile", configfile, *map(str, arguments)]
+        return [str(snakemake), *map(str, arguments), "--configfile", configfile]
 
     @property
     def results(self):
@@ -114,7 +116,8 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         faces={"size": 64},
         splits={"protocols": ["identity", "frame"], "test_share": 0.34},
         evaluation={"bootstrap": 50},
-        experiments={"forest": SMALL_FOREST, "dummy": {"features": "pixels", "model": "dummy"}},
+        training={"folds": 2, "forest_shards": 2},
+        experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES},
     )
     return project
 
@@ -133,14 +136,15 @@ def fingerprint(results: Path) -> dict[str, str]:
     hashes = {}
     for path in sorted(results.rglob("*")):
         name = str(path.relative_to(results))
-        if not path.is_file() or name.startswith(("logs/", ".")) or "run_times" in name:
+        of_cost = name in ("figures/run_times.png", "figures/cost.png")
+        if not path.is_file() or name.startswith(("logs/", ".")) or of_cost:
             continue
         hashes[name] = hashlib.sha256(_without_cost(path)).hexdigest()
     return hashes
 
 
 def _without_cost(path: Path) -> bytes:
-    if path.name == "model.json":
+    if path.name in ("model.json", "choice.json"):
         card = json.loads(path.read_text())
         del card["cost"]
         return json.dumps(card).encode()

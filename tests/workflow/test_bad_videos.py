@@ -5,11 +5,22 @@ import json
 
 import pytest
 
-from tests.clips import ODD_CLIPS
+from tests.clips import LIMITS, ODD_CLIPS, write_face_clip
 from tests.workflow.conftest import small_project
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.video import VideoStatus
 
+ODD_NAMES = [
+    *(
+        "a b.mp4",
+        "'\"`$(touch x)&;.mp4",
+        "-i.mp4",
+        "映像 é.mp4",
+        "%03d*?[a].mp4",
+        "x" * 240 + ".mp4",
+    ),
+    *("~.mp4", "\\n.mp4", "#!.mp4", "no suffix"),
+]
 USABLE = {VideoStatus.OK, VideoStatus.PARTIAL, VideoStatus.TOO_SHORT}
 
 
@@ -22,8 +33,12 @@ def odd_run(tmp_path_factory, videos):
         path = folder / f"{name}.mp4"
         clip.make(path)
         rows.append(Video(name, str(path), ("real", "fake")[number % 2]))
+    for number, name in enumerate(ODD_NAMES):
+        path = folder / name
+        write_face_clip(path)
+        rows.append(Video(f"name{number}", str(path), ("real", "fake")[number % 2]))
     project = small_project(folder / "project", rows)
-    project.configure(quality={"max_rejected_fraction": 0.6})
+    project.configure(sampling=LIMITS, quality={"max_rejected_fraction": 0.6})
     project.snakemake()
     return project
 
@@ -36,6 +51,13 @@ def test_ends_in_its_status(odd_run, name):
     assert status["frames_sampled"] == clip.frames
     assert (status["crops"] > 0) == (clip.final in USABLE)
     assert bool(status["detail"]) == (clip.final != VideoStatus.OK)
+
+
+@pytest.mark.parametrize("number", range(len(ODD_NAMES)))
+def test_names_do_not_matter(odd_run, number):
+    status = json.loads((odd_run.results / f"faces/name{number}.json").read_text())
+    assert status["status"] == VideoStatus.OK, status["detail"]
+    assert not list(odd_run.root.rglob("x"))  # nothing in a name was run
 
 
 def test_the_run_goes_on(odd_run):

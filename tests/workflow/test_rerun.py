@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.clips import write_clip
-from tests.workflow.conftest import forged, person
+from tests.workflow.conftest import SMALL_FOREST, SMALL_TREES, forged, person
 from workflow_scripts.lib.manifest import write_manifest
 
 PER_VIDEO = {"sample_frames", "crop_faces"}
@@ -20,7 +20,7 @@ def test_an_edited_row_leaves_the_videos_alone(copy, videos):
     planned = copy.planned()
     assert not PER_VIDEO & planned.keys()
     assert planned["build_store"] == 1
-    assert planned["train_model"] == 4
+    assert planned["train_model"] == planned["merge_forest"] == 2
 
 
 def test_a_new_row_runs_that_video_only(copy, videos):
@@ -52,7 +52,8 @@ def test_an_edited_module_runs_what_imports_it(copy):
     planned = copy.planned()
     assert not (PER_VIDEO | {"build_store", "quality_table"}) & planned.keys()
     assert planned["split_videos"] == 2
-    assert planned["train_model"] == planned["evaluate_model"] == 4
+    assert planned["train_model"] == planned["merge_forest"] == 2
+    assert planned["evaluate_model"] == 4
 
 
 def test_an_edited_face_module_spares_the_sampling_of_nothing(copy, videos):
@@ -64,8 +65,8 @@ def test_an_edited_face_module_spares_the_sampling_of_nothing(copy, videos):
 
 
 def test_an_edited_script_runs_its_rule(copy):
-    append(copy, "plot_roc.py")
-    assert copy.planned() == {"plot_roc": 2, "all": 1}
+    append(copy, "plot_curves.py")
+    assert copy.planned() == {"plot_curves": 2, "all": 1}
 
 
 def test_another_margin_cuts_again_and_another_seed_only_splits(copy, videos):
@@ -78,25 +79,32 @@ def test_another_margin_cuts_again_and_another_seed_only_splits(copy, videos):
 
 
 def test_one_more_experiment_trains_only_that(copy):
-    forest = {
-        "features": "pixels",
-        "side": 16,
-        "model": "extra_trees",
-        "params": {"n_estimators": 5},
-    }
-    dummy = {"features": "pixels", "model": "dummy"}
-    copy.configure(experiments={"trees": forest, "dummy": dummy})
+    more = {**SMALL_TREES, "model": "random_forest"}
+    copy.configure(experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES, "more": more})
     planned = copy.planned()
     assert planned["train_model"] == planned["evaluate_model"] == 2
-    assert not (PER_VIDEO | {"build_store", "split_videos"}) & planned.keys()
+    assert planned["fit_fold"] == 4  # 2 protocols, 2 folds
+    kept = {"build_store", "split_videos", "extract_features", "train_forest_shard"}
+    assert not (PER_VIDEO | kept) & planned.keys()
+
+
+def test_a_longer_grid_tries_only_what_is_new(copy):
+    forest = {**SMALL_FOREST, "grid": {"n_estimators": [5, 10], "max_depth": [2, 3]}}
+    trees = {**SMALL_TREES, "grid": {"max_depth": [2, 3]}}
+    copy.configure(experiments={"forest": forest, "spectrum": trees})
+    copy.snakemake("--until", "fit_fold")
+    trees["grid"] = {"max_depth": [1, 2, 3]}
+    copy.configure(experiments={"forest": forest, "spectrum": trees})
+    assert copy.planned("--until", "fit_fold")["fit_fold"] == 4  # 2 protocols, 2 folds
 
 
 def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(copy):
     copy.configure(faces={"size": 64, "margin": 1.0})
-    copy.snakemake("--", "results/small/store.zarr/zarr.json")
+    copy.snakemake("results/small/store.zarr/zarr.json")
     planned = copy.planned()
     assert planned["split_videos"] == 2
-    assert planned["train_model"] == planned["evaluate_model"] == 4
+    assert planned["train_model"] == planned["merge_forest"] == 2
+    assert planned["evaluate_model"] == 4
     assert "crop_faces" not in planned
 
 

@@ -21,9 +21,13 @@ def test_everything_that_is_promised_is_there(finished):
         "capture_rates.tsv",
         "leaderboard.tsv",
         "store.zarr/zarr.json",
+        "store.zarr/features/spectrum/zarr.json",
         "splits/identity.tsv",
+        "models/identity/spectrum/model.zip",
+        "models/identity/forest/choice.json",
+        "models/identity/forest/validation.tsv",
         "splits/frame.tsv",
-        "models/identity/forest/model.skops",
+        "models/identity/forest/model.zip",
         "models/identity/forest/model.json",
         "evaluation/frame/forest.json",
         "evaluation/frame/forest.frames.tsv",
@@ -35,7 +39,8 @@ def test_everything_that_is_promised_is_there(finished):
         "figures/contact_sheet_fake.jpg",
     ):
         assert (finished.results / name).is_file(), name
-    assert not list((finished.results / "frames").glob("*"))
+    for folder in ("frames", "features/spectrum", "models/identity/forest/shards"):
+        assert not list((finished.results / folder).glob("*"))
 
 
 def test_all_frames_are_captured(finished):
@@ -67,7 +72,7 @@ def test_no_person_crosses_the_identity_split_and_the_frame_split_is_called_leak
         result = json.loads((finished.results / f"evaluation/{protocol}/forest.json").read_text())
         assert (result["leak"]["word"] == "video") == leaks
     board = read_table(finished.results / "leaderboard.tsv")
-    assert [row["leak"] for row in board] == ["no", "no", "video", "video"]
+    assert [row["leak"] for row in board] == ["no", "no", "leaky: video", "leaky: video"]
 
 
 def test_predictions_and_metrics_agree(finished):
@@ -90,7 +95,19 @@ def test_a_second_run_has_nothing_to_do(finished):
 def test_report_holds_every_picture(finished, tmp_path):
     finished.snakemake("--report", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    for name in ("leaderboard.html", "roc.png", "confusion.png", "importance.png", "run_times.png"):
+    pages = ("leaderboard", "comparisons", "quality")
+    pictures = (
+        "curves",
+        "reliability",
+        "kinds",
+        "leak_gap",
+        "confusion",
+        "importance",
+        "mistakes",
+        "cost",
+        "run_times",
+    )
+    for name in (*(f"{name}.html" for name in pages), *(f"{name}.png" for name in pictures)):
         assert name in page
     assert page.count("data:image/") >= 8
 
@@ -99,3 +116,37 @@ def test_another_number_of_cores_gives_the_same_bytes(finished, tmp_path, videos
     other = small_project(tmp_path / "project", videos)
     other.snakemake("--cores", 1)
     assert fingerprint(other.results) == fingerprint(finished.results)
+
+
+def test_the_validation_never_scores_what_it_has_seen(finished):
+    split = read_table(finished.results / "splits/identity.tsv")
+    train = {row["video"] for row in split if row["part"] == "train"}
+    folds = {}
+    for row in split:
+        assert (row["part"] == "train") == (int(row["fold"]) >= 0)
+        if row["part"] == "train":
+            folds.setdefault(row["group"], set()).add(row["fold"])
+    assert all(len(found) == 1 for found in folds.values())
+    for experiment in ("forest", "spectrum"):
+        model = finished.results / f"models/identity/{experiment}"
+        scored = [row["video"] for row in read_table(model / "validation.tsv")]
+        assert set(scored) == train
+        assert len(scored) == len(train)
+        card, choice = (json.loads((model / f"{n}.json").read_text()) for n in ("model", "choice"))
+        assert card["params"] == choice["params"]
+        assert card["threshold"] == choice["threshold"]
+    tried = choice_of(finished, "forest")["validation"]["tried"]
+    assert [entry["params"]["n_estimators"] for entry in tried] == [5, 10]
+
+
+def choice_of(project, experiment):
+    path = project.results / f"models/identity/{experiment}/choice.json"
+    return json.loads(path.read_text())
+
+
+def test_any_number_of_shards_gives_the_same_forest(copy, finished):
+    copy.configure(training={"folds": 2, "forest_shards": 5})
+    copy.snakemake("results/small/models/identity/forest/model.zip")
+    for name in ("model.zip", "choice.json"):
+        path = f"models/identity/forest/{name}"
+        assert (copy.results / path).read_bytes() == (finished.results / path).read_bytes()

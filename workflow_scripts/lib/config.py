@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
 from workflow_scripts.lib.manifest import Label, Video
-from workflow_scripts.lib.models import MODELS
+from workflow_scripts.lib.models import MODELS, N_ESTIMATORS
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["check_videos", "complete_config"]
+__all__ = ["check_videos", "complete_config", "given_server"]
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
 
@@ -41,7 +42,7 @@ def complete_config(config: dict[str, Any]) -> dict[str, Any]:
 
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=relevance)
-    problems = [_explain(error) for error in errors]
+    problems = [_explain(error) for error in errors] + list(_endless_numbers(config))
     if not problems:
         config = _with_defaults(config, schema)
         problems = list(_cross_field_problems(config))
@@ -82,6 +83,23 @@ def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
                 )
 
 
+def given_server(config: dict[str, Any]) -> str:
+    """The address that FaceForensics++ is downloaded from.
+
+    Raises
+    ------
+    UserError
+        The config names none.
+    """
+    server = config["download"]["server"]
+    if not server:
+        raise UserError(
+            "download.server is empty. Set it to the address that the authors of FaceForensics++ "
+            "gave you when you agreed to their terms."
+        )
+    return server
+
+
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
@@ -102,12 +120,24 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error.absolute_path) or "the file"
     description = error.schema.get("description", "")
     if error.validator == "additionalProperties":
-        unknown = sorted(error.instance.keys() - error.schema.get("properties", {}).keys())
+        unknown = sorted(error.instance.keys() - error.schema.get("properties", {}).keys(), key=str)
         known = ", ".join(error.schema.get("properties", {}))
         return f"{key}: unknown key {unknown[0]!r}. Known here are {known}. Correct or remove it."
     if error.validator == "required":
         return f"{key}: {error.message}. Add it."
     return f"{key}: {error.instance!r} is not allowed ({error.message}). Needed: {description}"
+
+
+def _endless_numbers(value: Any, key: str = "the file") -> Iterator[str]:
+    """NaN compares with no limit, so the schema lets it pass."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _endless_numbers(part, f"{key}.{name}".removeprefix("the file."))
+    elif isinstance(value, list):
+        for part in value:
+            yield from _endless_numbers(part, key)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{key}: {value} is not allowed. Needed: a finite number."
 
 
 def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
@@ -117,13 +147,27 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             f"detector.min_face_size: {detector['min_face_size']} is more than the backend "
             "tensorflow can do, which finds nothing above 20. Lower it, or take onnxruntime."
         )
+    if config["face_cache"] and detector["backend"] != "onnxruntime":
+        yield (
+            f"face_cache: {config['face_cache']!r} holds faces of the backend onnxruntime only. "
+            "Leave it out, or take that backend."
+        )
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
-        if experiment["features"] not in FEATURE_SETS:
+        side = experiment["side"]
+        try:
+            feature_set = find_feature_set(experiment["features"])
+        except KeyError:
             yield (
                 f"{where}.features: {experiment['features']!r} is no feature set. "
-                f"Take one of {', '.join(FEATURE_SETS)}."
+                f"Take one of {', '.join(FEATURE_SETS)}, or several, each once, joined by +."
             )
+        else:
+            if (side or config["faces"]["size"]) < feature_set.min_side:
+                yield (
+                    f"{where}.side: {feature_set.name} needs crops of at least "
+                    f"{feature_set.min_side} pixels. Raise it, or leave it out."
+                )
         if experiment["model"] not in MODELS:
             yield (
                 f"{where}.model: {experiment['model']!r} is no model. "
@@ -131,15 +175,44 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             )
         else:
             model = MODELS[experiment["model"]]
-            for parameter in experiment["params"]:
-                if parameter not in model.parameters:
-                    yield (
-                        f"{where}.params: {experiment['model']} has no parameter {parameter!r}. "
-                        f"It takes {', '.join(model.parameters) or 'none'}."
-                    )
-        side = experiment["side"]
+            for key in ("params", "grid"):
+                for parameter in experiment[key]:
+                    if parameter not in model.parameters:
+                        yield (
+                            f"{where}.{key}: {experiment['model']} has no parameter "
+                            f"{parameter!r}. It takes {', '.join(model.parameters) or 'none'}."
+                        )
+            if both := sorted(experiment["params"].keys() & experiment["grid"].keys()):
+                yield f"{where}: {both[0]!r} stands in params and in grid. Take it out of one."
+            if model.only_bytes:
+                yield from _pixel_forest_problems(where, experiment, config["training"])
+            elif experiment["validation"] == "out_of_bag":
+                yield (
+                    f"{where}.validation: 'out_of_bag' is for the model pixel_forest only. "
+                    "Take 'folds'."
+                )
         if side is not None and side > config["faces"]["size"]:
             yield (
                 f"{where}.side: {side} is larger than faces.size ({config['faces']['size']}), and "
                 "crops are only ever shrunk. Lower it, or raise faces.size."
+            )
+
+
+def _pixel_forest_problems(
+    where: str, experiment: dict[str, Any], training: dict[str, Any]
+) -> Iterator[str]:
+    if experiment["features"] != "pixels":
+        yield (
+            f"{where}.features: pixel_forest takes bytes, and {experiment['features']!r} are no "
+            "bytes. Take pixels, or the model random_forest."
+        )
+    settings = {**experiment["params"], **experiment["grid"]}
+    if experiment["validation"] == "out_of_bag" and settings.get("bootstrap") is False:
+        yield f"{where}.validation: 'out_of_bag' needs bootstrap. Take 'folds', or leave it on."
+    sizes = settings.get("n_estimators", N_ESTIMATORS)
+    for size in sizes if isinstance(sizes, list) else [sizes]:
+        if not isinstance(size, int) or size < training["forest_shards"]:
+            yield (
+                f"{where}: n_estimators must be whole numbers of at least training.forest_shards "
+                f"({training['forest_shards']}), not {size!r}."
             )

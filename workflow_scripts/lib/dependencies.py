@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,18 +11,21 @@ __all__ = ["imported_names", "library_modules"]
 ROOT = Path(__file__).parents[2]
 
 
-def imported_names(path: Path) -> Iterator[str]:
+@cache
+def imported_names(path: Path) -> frozenset[str]:
     """The dotted names that a file imports, wherever in it, except under its guard: what a script
     needs to be wired to Snakemake does not change what it makes."""
+    names: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
             continue
         for part in ast.walk(node):
             if isinstance(part, ast.Import):
-                yield from (alias.name for alias in part.names)
+                names.update(alias.name for alias in part.names)
             elif isinstance(part, ast.ImportFrom) and part.module:
                 # a name may be a module or something in it
-                yield from (part.module, *(f"{part.module}.{alias.name}" for alias in part.names))
+                names.update((part.module, *(f"{part.module}.{name.name}" for name in part.names)))
+    return frozenset(names)
 
 
 @cache
@@ -34,9 +36,10 @@ def library_modules(script: str) -> list[str]:
     waiting = [Path("workflow_scripts", f"{script}.py")]
     while waiting:
         for name in imported_names(ROOT / waiting.pop()):
-            path = Path(*name.split(".")).with_suffix(".py")
-            if name.startswith("workflow_scripts.") and (ROOT / path).is_file():
-                if path not in found:
-                    waiting.append(path)
-                found.add(path)
+            path = Path(*name.split("."))
+            for file in (path.with_suffix(".py"), path / "__init__.py"):  # a module or a package
+                if name.startswith("workflow_scripts.lib.") and (ROOT / file).is_file():
+                    if file not in found:
+                        waiting.append(file)
+                    found.add(file)
     return sorted(map(str, found))

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.lib.detector import Detection, FaceDetector
-from workflow_scripts.lib.run import write_json, written_aside
+from workflow_scripts.lib.run import written_aside
 from workflow_scripts.lib.video import Frame, SampledVideo, VideoStatus
 
 __all__ = [
@@ -22,12 +22,13 @@ __all__ = [
     "FrameResult",
     "FrameStatus",
     "crop_square",
+    "cut_face",
     "draw_strip",
     "find_faces",
     "save_faces",
     "select_face",
+    "status_of",
     "video_status",
-    "write_status",
 ]
 
 CELL = 160  # pixels; width of one frame on the strip
@@ -116,32 +117,46 @@ def find_faces(
     results, crops = [], []
     for frame in frames:
         detections = detector.detect(frame.pixels)
-        taken = select_face(detections, confidence, selection)
-        seen = taken or max(detections, key=lambda d: d.confidence, default=None)
-        square = None
-        if taken:
-            height, width = frame.pixels.shape[:2]
-            square = square_around(taken.box, margin, width, height)
-        result = FrameResult(
-            index=frame.index,
-            time_s=frame.time_s,
-            status=_frame_status(taken, seen),
-            faces=sum(found.confidence >= confidence for found in detections),
-            confidence=seen.confidence if seen else None,
-            box=seen.box if seen else None,
-            keypoints=seen.keypoints if seen else None,
-            square=square,
-        )
-        results.append(result)
-        if square:
-            crops.append(FaceCrop(crop_square(frame.pixels, square, size), result))
+        sure = sum(found.confidence >= confidence for found in detections)
+        if taken := select_face(detections, confidence, selection):
+            crops.append(cut_face(frame, taken, sure, margin, size))
+            results.append(crops[-1].result)
+        else:
+            results.append(_lost(frame, detections))
     return results, crops
 
 
-def _frame_status(taken: Detection | None, seen: Detection | None) -> FrameStatus:
-    if taken:
-        return FrameStatus.OK
-    return FrameStatus.LOW_CONFIDENCE if seen else FrameStatus.NO_FACE
+def cut_face(frame: Frame, detection: Detection, faces: int, margin: float, size: int) -> FaceCrop:
+    """Cut one of the `faces` good ones out of a frame."""
+    height, width = frame.pixels.shape[:2]
+    square = square_around(detection.box, margin, width, height)
+    result = FrameResult(
+        index=frame.index,
+        time_s=frame.time_s,
+        status=FrameStatus.OK,
+        faces=faces,
+        confidence=detection.confidence,
+        box=detection.box,
+        keypoints=detection.keypoints,
+        square=square,
+    )
+    return FaceCrop(crop_square(frame.pixels, square, size), result)
+
+
+def _lost(frame: Frame, detections: Sequence[Detection]) -> FrameResult:
+    """What is said of a frame without a good face."""
+    seen = max(detections, key=lambda d: d.confidence, default=None)
+    if not seen:
+        return FrameResult(frame.index, frame.time_s, FrameStatus.NO_FACE, 0)
+    return FrameResult(
+        index=frame.index,
+        time_s=frame.time_s,
+        status=FrameStatus.LOW_CONFIDENCE,
+        faces=0,
+        confidence=seen.confidence,
+        box=seen.box,
+        keypoints=seen.keypoints,
+    )
 
 
 def video_status(sampled: SampledVideo, results: Sequence[FrameResult]) -> tuple[VideoStatus, str]:
@@ -188,13 +203,10 @@ def save_faces(path: Path, crops: Sequence[FaceCrop], size: int) -> None:
         )
 
 
-def write_status(
-    path: Path, video_id: str, sampled: SampledVideo, results: Sequence[FrameResult]
-) -> None:
-    """Write what became of a video and of each of its frames as JSON."""
+def status_of(sampled: SampledVideo, results: Sequence[FrameResult]) -> dict[str, Any]:
+    """What became of a video and of each of its frames, ready for JSON."""
     status, detail = video_status(sampled, results)
-    content: dict[str, Any] = {
-        "video_id": video_id,
+    return {
         "status": status,
         "detail": detail,
         "fps": sampled.fps,
@@ -202,7 +214,6 @@ def write_status(
         "crops": sum(result.status == FrameStatus.OK for result in results),
         "frames": [asdict(result) for result in results],
     }
-    write_json(path, content)
 
 
 def draw_strip(

@@ -442,6 +442,7 @@ def load_forest(path: Path) -> PixelForestClassifier:
         zlib.error,
         AttributeError,
         EOFError,
+        RuntimeError,  # what zipfile raises for encryption, and NotImplementedError
         KeyError,
         TypeError,
         ValueError,

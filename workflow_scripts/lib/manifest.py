@@ -26,7 +26,7 @@ __all__ = [
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/manifest.schema.yaml"
 SHOWN_PROBLEMS = 5
-UNKNOWN = "video:"  # begins the group of a video about whose people nothing is known
+UNKNOWN = "video:"  # begins the group of videos about whose people nothing is known
 
 
 class Label(IntEnum):
@@ -51,6 +51,8 @@ class Video:
     group: str = ""
     target: str = ""
     source: str = ""
+    recording: str = ""
+    content: str = ""
     dataset: str = ""
     method: str = ""
     compression: str = ""
@@ -115,13 +117,15 @@ def write_manifest(path: Path, videos: Iterable[Video]) -> None:
 def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
     """Find what must never be split: the connected components of the identity graph.
 
-    Two videos are connected when they share a `group`, or an identity as `target` or `source`
-    within the same data set. A video about which nothing is known is a group of its own.
+    Two videos are connected when they share a `group`, or within the same data set an identity, as
+    `target` or `source`, or a `recording`; or when they are copies, with the same `content`. A
+    video about which nothing is known is a group of its own.
 
     Returns
     -------
     dict of str to str
-        Group of each `video_id`; named after its alphabetically first member.
+        Group of each `video_id`; named after the alphabetically first thing that is known of its
+        people, or, beginning with `UNKNOWN`, of its files.
     """
     import networkx  # only what builds the store needs it
 
@@ -129,11 +133,10 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
     nodes_of = {video.video_id: _nodes(video) for video in videos}
     for nodes in nodes_of.values():
         networkx.add_path(graph, nodes)
-    group_of = {
-        node: min(component)
-        for component in networkx.connected_components(graph)
-        for node in component
-    }
+    group_of: dict[str, str] = {}
+    for component in networkx.connected_components(graph):
+        name = min(component, key=lambda node: (node.startswith(UNKNOWN), node))
+        group_of |= dict.fromkeys(component, name)
     return {video_id: group_of[nodes[0]] for video_id, nodes in nodes_of.items()}
 
 
@@ -174,6 +177,10 @@ def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[
 def _nodes(video: Video) -> list[str]:
     nodes = [f"group:{video.group}"] if video.group else []
     nodes += [f"{video.dataset}:{name}" for name in (video.target, video.source) if name]
+    if video.recording:
+        nodes.append(f"{UNKNOWN}recording:{video.dataset}:{video.recording}")
+    if video.content:
+        nodes.append(f"{UNKNOWN}content:{video.content}")
     return nodes or [f"{UNKNOWN}{video.video_id}"]
 
 

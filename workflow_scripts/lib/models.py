@@ -1,7 +1,7 @@
 """The models that an experiment can name, how they are made, and how they are kept.
 
-A model joins by one entry in `MODELS`. Models are stored with skops, never with pickle: loading
-one can't run code.
+A model joins by one entry in `MODELS`. Models are stored with skops, or as arrays, never with
+pickle: loading one can't run code.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,27 +18,56 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.lib.run import UserError, written_aside
+from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["MODELS", "Model", "fake_scores", "load_model", "make_model", "save_model"]
+__all__ = [
+    "MODELS",
+    "N_ESTIMATORS",
+    "Model",
+    "fake_scores",
+    "fit_model",
+    "load_model",
+    "make_model",
+    "memory_need",
+    "save_model",
+]
 
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+N_ESTIMATORS = 100  # a forest's trees where nobody says
 _TREE_TYPE = "sklearn.tree._tree.Tree"
 
 
 @dataclass(frozen=True)
 class Model:
-    """An estimator by its import path, the parameters that a config may set, and fixed ones.
+    """An estimator by its import path, and what has to be known of it.
 
-    `seeded` and `threaded` estimators are given `random_state` and `n_jobs`. Those that are
-    `made_of_trees` tell how much each feature counted.
+    Attributes
+    ----------
+    estimator : str
+    parameters : tuple of str
+        What a config may set.
+    bytes_per_cell : float
+        Memory that training needs for each cell of the matrix, all copies together.
+    seeded, threaded : bool
+        Whether it is given `random_state` and `n_jobs`.
+    made_of_trees : bool
+        Whether it tells how much each feature counted.
+    scaled : bool
+        Whether columns are brought to mean 0 and variance 1 first.
+    only_bytes : bool
+        Whether it takes nothing but uint8.
+    prefix : str
+        The parameter of which a fit answers for all smaller values too, if there is one.
     """
 
     estimator: str
     parameters: tuple[str, ...] = ()
+    bytes_per_cell: float = 5
     seeded: bool = True
     threaded: bool = False
-    made_of_trees: bool = True
+    made_of_trees: bool = False
+    scaled: bool = False
+    only_bytes: bool = False
+    prefix: str = ""
 
 
 _TREE = (
@@ -46,16 +76,71 @@ _TREE = (
     "min_samples_split",
     "min_samples_leaf",
     "max_features",
-    "max_leaf_nodes",
     "class_weight",
 )
-_FOREST = ("n_estimators", "bootstrap", "max_samples", *_TREE)
+_FOREST = ("n_estimators", "bootstrap", "max_samples", "max_leaf_nodes", *_TREE)
+_PIXEL_FOREST = ("n_estimators", "bootstrap", "extra_trees", *_TREE)
 
+# Bytes per cell: what the reference study measured for its forests, SVMs and logistic regression.
 MODELS = {
-    "random_forest": Model("sklearn.ensemble.RandomForestClassifier", _FOREST, threaded=True),
-    "extra_trees": Model("sklearn.ensemble.ExtraTreesClassifier", _FOREST, threaded=True),
-    "decision_tree": Model("sklearn.tree.DecisionTreeClassifier", ("splitter", *_TREE)),
-    "dummy": Model("sklearn.dummy.DummyClassifier", ("strategy",), made_of_trees=False),
+    "pixel_forest": Model(
+        "workflow_scripts.lib.forest.PixelForestClassifier",
+        _PIXEL_FOREST,
+        bytes_per_cell=1.25,
+        threaded=True,
+        made_of_trees=True,
+        only_bytes=True,
+        prefix="n_estimators",
+    ),
+    "random_forest": Model(
+        "sklearn.ensemble.RandomForestClassifier", _FOREST, threaded=True, made_of_trees=True
+    ),
+    "extra_trees": Model(
+        "sklearn.ensemble.ExtraTreesClassifier", _FOREST, threaded=True, made_of_trees=True
+    ),
+    "decision_tree": Model(
+        "sklearn.tree.DecisionTreeClassifier",
+        ("splitter", "max_leaf_nodes", *_TREE),
+        made_of_trees=True,
+    ),
+    "logistic_regression": Model(
+        "sklearn.linear_model.LogisticRegression",
+        ("C", "l1_ratio", "solver", "max_iter", "class_weight"),
+        bytes_per_cell=24,
+        scaled=True,
+    ),
+    "linear_svm": Model(
+        "sklearn.svm.LinearSVC",
+        ("C", "loss", "max_iter", "class_weight"),
+        bytes_per_cell=18,
+        scaled=True,
+    ),
+    "rbf_svm": Model(
+        "sklearn.svm.SVC", ("C", "gamma", "class_weight"), bytes_per_cell=18, scaled=True
+    ),
+    "nearest_neighbours": Model(
+        "sklearn.neighbors.KNeighborsClassifier",
+        ("n_neighbors", "weights", "metric"),
+        bytes_per_cell=18,
+        seeded=False,
+        threaded=True,
+        scaled=True,
+    ),
+    "lda": Model(
+        "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+        ("solver", "shrinkage"),
+        bytes_per_cell=24,
+        seeded=False,
+        scaled=True,
+    ),
+    "qda": Model(
+        "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
+        ("solver", "shrinkage", "reg_param"),
+        bytes_per_cell=24,
+        seeded=False,
+        scaled=True,
+    ),
+    "dummy": Model("sklearn.dummy.DummyClassifier", ("strategy",), bytes_per_cell=1),
 }
 
 
@@ -67,7 +152,18 @@ def make_model(name: str, params: dict[str, Any], seed: int, threads: int) -> An
         settings["random_state"] = seed
     if model.threaded:
         settings["n_jobs"] = threads
-    return _estimator_class(name)(**settings)
+    estimator = _estimator_class(name)(**settings)
+    if not model.scaled:
+        return estimator
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), estimator)
+
+
+def memory_need(name: str, rows: int, columns: int) -> float:
+    """MB that training takes, beside what Python itself does."""
+    return rows * columns * MODELS[name].bytes_per_cell / 1e6
 
 
 def _estimator_class(name: str) -> Any:
@@ -75,22 +171,76 @@ def _estimator_class(name: str) -> Any:
     return getattr(import_module(module), class_name)
 
 
-def fake_scores(model: Any, matrix: np.ndarray) -> np.ndarray:
-    """Probability of `fake` for each row of `matrix`, (n,) float64.
+def fit_model(
+    name: str,
+    model: Any,
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray,
+    **settings: Any,
+) -> None:
+    """Fit a model of the registry's entry `name`.
 
-    Forests add their trees up in one thread: the order of a sum shows in its last digits.
+    Parameters
+    ----------
+    name : str
+    model : estimator
+    matrix : (n, features)
+    labels : (n,) int
+    units : (n,)
+        What the protocol keeps together; a pixel forest draws its bags of them.
+    settings
+        Further arguments of a pixel forest's `fit`.
+
+    Raises
+    ------
+    UserError
+        A parameter has a value that the estimator does not take, or that these data don't allow.
     """
+    from sklearn.utils._param_validation import InvalidParameterError
+
+    if MODELS[name].only_bytes and model.bootstrap:
+        settings["groups"] = units
+    try:
+        model.fit(matrix, labels, **settings)
+    except (InvalidParameterError, np.linalg.LinAlgError) as error:
+        raise UserError(f"{name}: {error} Correct the experiment's params or grid.") from error
+
+
+def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np.ndarray:
+    """Score of `fake` for each row of `matrix`, between 0 and 1: (n,) float64.
+
+    A model without probabilities gives the logistic function of its decision value. With `sizes`,
+    a pixel forest's scores after so many trees: (sizes, n).
+
+    Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
+    digits.
+    """
+    from scipy.special import expit
+
+    fake = list(model.classes_).index(1)
+    if len(sizes):
+        return model.staged_predict_proba(matrix, sizes)[:, :, fake]
     if hasattr(model, "n_jobs"):
         model.n_jobs = 1
-    return model.predict_proba(matrix)[:, list(model.classes_).index(1)]
+    if hasattr(model, "predict_proba"):
+        return model.predict_proba(matrix)[:, fake]
+    return expit(model.decision_function(matrix))
 
 
-def save_model(path: Path, model: Any) -> None:
-    """Write `model` with skops, the same bytes for the same model, whatever trained it."""
+def save_model(path: Path, name: str, model: Any) -> None:
+    """Write a model of the registry's entry `name`, the same bytes for the same model, whatever
+    trained it."""
+    if MODELS[name].only_bytes:
+        from workflow_scripts.lib.forest import save_forest
+
+        save_forest(path, model)
+        return
     import skops.io
 
-    if hasattr(model, "n_jobs"):
-        model.n_jobs = None
+    for part in getattr(model, "named_steps", {"": model}).values():
+        if hasattr(part, "n_jobs"):
+            part.n_jobs = None
     with written_aside(path) as aside:
         aside.write_bytes(_without_addresses(skops.io.dumps(model)))
 
@@ -103,12 +253,18 @@ def load_model(path: Path, name: str) -> Any:
     UserError
         The file is another model, is damaged, or holds types that are not trusted.
     """
+    if MODELS[name].only_bytes:
+        from workflow_scripts.lib.forest import load_forest
+
+        return load_forest(path)
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         model = skops.io.load(path, trusted=[_TREE_TYPE])
-        if type(model) is not _estimator_class(name):
+        if [type(part) for part in _parts(model)] != [
+            type(part) for part in _parts(make_model(name, {}, 0, 1))
+        ]:
             raise ValueError(f"it is no {name}")
         if MODELS[name].made_of_trees:
             for member in getattr(model, "estimators_", [model]):
@@ -118,6 +274,8 @@ def load_model(path: Path, name: str) -> Any:
     except (
         zipfile.BadZipFile,
         zlib.error,
+        EOFError,
+        RuntimeError,  # what zipfile raises for encryption, and NotImplementedError
         KeyError,
         ValueError,
         TypeError,
@@ -128,6 +286,10 @@ def load_model(path: Path, name: str) -> Any:
             f"The model {path} cannot be read ({error}). Delete it and run snakemake again."
         ) from error
     return model
+
+
+def _parts(model: Any) -> list[Any]:
+    return [model, *getattr(model, "named_steps", {}).values()]
 
 
 def _check_tree(tree: Any, n_features: int, n_classes: int) -> None:

@@ -8,13 +8,16 @@ import json
 import logging
 import os
 import resource
+import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "ZIP_EPOCH",
     "UserError",
+    "available_memory",
     "cost_so_far",
     "hold",
     "read_cost",
@@ -24,6 +27,8 @@ __all__ = [
 ]
 
 COST = "cost: "
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 class UserError(Exception):
@@ -56,12 +61,12 @@ def script_log(path: str | Path) -> Iterator[None]:
 
 
 def cost_so_far() -> dict[str, float]:
-    """CPU seconds of all threads, and peak resident memory in MB, of this process."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_memory_mb": round(_peak_memory() / 1e6, 1),
-    }
+    """CPU seconds of this process and its ended children, all threads, and peak resident memory of
+    the largest of them in MB."""
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
+    peak = max(_peak_memory(), children.ru_maxrss * MAXRSS_UNIT)
+    return {"cpu_s": round(cpu_s, 2), "peak_memory_mb": round(peak / 1e6, 1)}
 
 
 def _peak_memory() -> int:
@@ -74,8 +79,18 @@ def _peak_memory() -> int:
     if status.exists():
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
+
+
+def available_memory() -> float | None:
+    """MB that this process may still take: what the machine has free, or SLURM has granted; None
+    where the system does not tell."""
+    told = Path("/proc/meminfo")
+    if not told.exists():
+        return None
+    fields = dict(line.split(":", 1) for line in told.read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0]) * 1024 / 1e6
+    return min(free, float(os.environ.get("SLURM_MEM_PER_NODE") or free))
 
 
 def read_cost(log: Path) -> dict[str, float]:
@@ -113,9 +128,10 @@ def hold(path: Path, wait: bool) -> None:
 def written_aside(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path` that becomes `path` when the block ends well.
 
-    A killed writer leaves the temporary file, never a half-written `path`.
+    A killed writer leaves the temporary file, never a half-written `path`. Writers on several
+    machines don't meet.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         yield aside
         aside.replace(path)

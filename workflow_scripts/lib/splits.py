@@ -14,7 +14,7 @@ import numpy as np
 from workflow_scripts.lib.manifest import UNKNOWN
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["TEST", "TRAIN", "Leak", "divide", "find_leak"]
+__all__ = ["TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak", "leak_name"]
 
 TRAIN, TEST = "train", "test"  # the manifest's third part, "validation", is used by neither
 
@@ -101,6 +101,43 @@ def _keep_both_parts(in_test: np.ndarray, counts: np.ndarray, wanted: np.ndarray
     in_test[best] = not in_test[best]
 
 
+def assign_folds(units: np.ndarray, strata: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Number the parts of a cross-validation, keeping each unit together and the strata's shares.
+
+    The largest units come first, equal ones in a seeded random order; each joins the fold that has
+    least of its strata so far, relative to their sizes.
+
+    Parameters
+    ----------
+    units, strata : (n,)
+        As for `divide`.
+    folds : int
+        With fewer units some folds stay empty.
+    seed : int
+
+    Returns
+    -------
+    (n,) int
+        0 to `folds` - 1 for each row.
+    """
+    names, unit_of = np.unique(units, return_inverse=True)
+    levels, stratum_of = np.unique(strata, return_inverse=True)
+    counts = np.zeros((len(names), len(levels)))
+    np.add.at(counts, (unit_of, stratum_of), 1)
+    shares = counts / counts.sum(axis=0)
+
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    fold_of = np.empty(len(names), int)
+    have = np.zeros((folds, len(levels)))
+    for unit in order:
+        # what the sum of squares of `have` would grow by; ties go to the emptiest fold
+        growth = (have @ shares[unit]).round(12)
+        fold_of[unit] = np.lexsort((have.sum(axis=1).round(12), growth))[0]
+        have[fold_of[unit]] += shares[unit]
+    return fold_of[unit_of]
+
+
 def find_leak(parts: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak:
     """Count the videos and groups that stand in both the training and the test part, and the
     videos whose people are unknown.
@@ -113,6 +150,11 @@ def find_leak(parts: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak
         groups=_shared(parts, groups),
         unknown=len(np.unique(videos[unknown])),
     )
+
+
+def leak_name(word: str) -> str:
+    """What a table says of `Leak.word`: leaky splits are called so wherever they appear."""
+    return f"leaky: {word}" if word in ("person", "video") else word
 
 
 def _shared(parts: np.ndarray, names: np.ndarray) -> int:

@@ -7,9 +7,11 @@ Layout (Zarr v3, one row per crop, rows in the manifest's order)
 - `label` uint8, `frame` int32, `time` float64 (s), `confidence` float32, `box` (n, 4) int32,
   `keypoints` (n, 5, 2) float32
 - `video`, `group` strings
+- `features/{name}` (n, features), a feature set that was computed from the crops
 
 The group's attribute `digest` stands for all of that, so that a rebuilt store with other content is
-seen as changed by what depends on its root.
+seen as changed by what depends on its root. The attribute `made_with` holds the settings that the
+crops were made with: stores are joined only where these agree.
 
 The store has one writer. It writes whole shards beside the final name and renames at the end, so
 that a killed job never leaves half a store. Every chunk carries a checksum.
@@ -22,6 +24,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -29,11 +32,15 @@ from zarr.codecs import ZstdCodec
 
 __all__ = [
     "Rows",
+    "StoredVideos",
     "VideoCrops",
     "iter_crops",
     "load_matrix",
     "load_video_crops",
+    "made_with",
+    "read_features",
     "read_rows",
+    "write_features",
     "write_store",
 ]
 
@@ -78,6 +85,7 @@ def load_video_crops(path: Path, video: str, group: str, label: int) -> VideoCro
 def write_store(
     path: Path,
     videos: Iterable[VideoCrops],
+    made_with: dict[str, Any],
     n_rows: int,
     size: int,
     rows_per_chunk: int,
@@ -91,6 +99,8 @@ def write_store(
         Folder of the store.
     videos : iterable of VideoCrops
         Taken one after another; no more than a shard is held in memory.
+    made_with : dict
+        The config's sections that crops follow from.
     n_rows : int
         Number of crops in all `videos` together.
     size : int
@@ -148,7 +158,7 @@ def write_store(
     for name, texts in names.items():
         digest.update("\n".join(texts).encode())
         _write_column(root, name, np.array(texts, dtype=np.dtypes.StringDType()))
-    root.attrs["digest"] = digest.hexdigest()
+    root.attrs.update({"digest": digest.hexdigest(), "made_with": made_with})
     shutil.rmtree(path, ignore_errors=True)
     aside.rename(path)
 
@@ -162,6 +172,46 @@ def _write_column(root: zarr.Group, name: str, values: np.ndarray) -> None:
         compressors=ZstdCodec(level=3, checksum=True),
     )
     array[...] = values
+
+
+class StoredVideos:
+    """The videos of a finished store, read one at a time.
+
+    Attributes
+    ----------
+    made_with : dict
+        What `write_store` was told.
+    names : tuple of str
+        The videos that have crops, in the store's order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the store at `path`; the crops stay on disk."""
+        self.made_with = made_with(path)
+        self._crops = zarr.open_array(path / "crops", mode="r")
+        self._columns = {
+            name: np.asarray(zarr.open_array(path / name, mode="r")[...]) for name in PER_CROP
+        }
+        videos = read_rows(path).video
+        # a video's rows stand together
+        names, first, count = np.unique(videos, return_index=True, return_counts=True)
+        self._rows = {
+            str(names[i]): slice(int(first[i]), int(first[i] + count[i])) for i in np.argsort(first)
+        }
+        self.names = tuple(self._rows)
+
+    def read(self, video: str, group: str) -> VideoCrops:
+        """One video, as a member of `group`."""
+        rows = self._rows[video]
+        columns = {name: values[rows] for name, values in self._columns.items()}
+        label = int(columns.pop("label")[0])
+        return VideoCrops(video, group, label, np.asarray(self._crops[rows]), columns)
+
+
+def made_with(path: Path) -> dict[str, Any]:
+    """The settings that the crops of the store at `path` were made with."""
+    settings: Any = zarr.open_group(path, mode="r").attrs["made_with"]
+    return settings
 
 
 def read_rows(path: Path) -> Rows:
@@ -211,3 +261,30 @@ def load_matrix(
             matrix = np.empty((len(rows), part.shape[1]), part.dtype)
         matrix[positions] = part
     return matrix
+
+
+def write_features(path: Path, name: str, matrix: np.ndarray) -> None:
+    """Add a feature set, a row for each of the store's, or replace one that is there."""
+    rows = len(read_rows(path).video)
+    if len(matrix) != rows:
+        raise ValueError(f"{len(matrix)} rows of features came for a store of {rows}")
+    final = path / "features" / name
+    aside = final.with_name(f".{name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    array = zarr.create_array(
+        aside,
+        shape=matrix.shape,
+        dtype=matrix.dtype,
+        chunks=matrix.shape,
+        compressors=ZstdCodec(level=3, checksum=True),
+        dimension_names=("row", "feature"),
+    )
+    array[...] = matrix
+    array.attrs["digest"] = hashlib.blake2b(matrix.tobytes(), digest_size=16).hexdigest()
+    shutil.rmtree(final, ignore_errors=True)
+    aside.rename(final)
+
+
+def read_features(path: Path, name: str) -> np.ndarray:
+    """Read a feature set of the store at `path`, (n, features)."""
+    return np.asarray(zarr.open_array(path / "features" / name, mode="r")[...])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["read_table"]
+from workflow_scripts.lib.manifest import Label
 
-NAMES = ("video_id", "video", "group", "method", "compression", "detail")
+__all__ = ["label_numbers", "read_table"]
+
+NAMES = ("video_id", "video", "group", "unit", "method", "compression", "dataset", "detail")
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -16,3 +19,8 @@ def read_table(path: Path) -> pd.DataFrame:
     cell is missing."""
     types = dict.fromkeys(NAMES, str)
     return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=[""])
+
+
+def label_numbers(table: pd.DataFrame) -> np.ndarray:
+    """The column `label` as 0 (real) and 1 (fake), (n,) int."""
+    return (table["label"] == Label.FAKE.word).to_numpy().astype(int)

@@ -504,7 +504,7 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
     left[:] = 0
     rows = np.int64(0)
     for i in range(m - 1):
-        rows += np.int64(sums[i] >> ROWS_SHIFT)
+        rows += int(sums[i] >> ROWS_SHIFT)
         left += class_bins[values[i]]
         if rules.random_cuts and values[i + 1] <= cut:
             continue

@@ -5,8 +5,8 @@ come out of the decoder, and only the wanted ones are converted to RGB.
 
 Videos are untrusted. The decoder is given an absolute path to a regular file and may open nothing
 but local files in the containers of `CONTAINERS`: a playlist that is called `.mp4` could otherwise
-make it read other files or addresses. What is wrong with a video is returned as a status and a
-sentence, not raised.
+make it read other files or addresses. It runs in a child process with limits on time and memory,
+which it may crash. What is wrong with a video is returned as a status and a sentence, not raised.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,18 +26,34 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
+from workflow_scripts.lib.limits import CrashedError, TooCostlyError, run_limited
 from workflow_scripts.lib.run import written_aside
 
-__all__ = ["Frame", "SampledVideo", "VideoStatus", "load_frames", "sample_frames", "save_frames"]
+__all__ = [
+    "Frame",
+    "SampledVideo",
+    "VideoStatus",
+    "load_cache_key",
+    "load_frames",
+    "sample_frames",
+    "sample_to_file",
+    "save_frames",
+]
 
 # Demuxers of FFmpeg that hold the video themselves. Playlists (hls, concat, dash), still pictures,
 # text (tty) and raw streams, which match too easily what is no video, are left out.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
-OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # OpenCV reads it each time it opens a file
-OPTIONS = f"protocol_whitelist;file|format_whitelist;{CONTAINERS}"
+ENVIRONMENT = {  # what OpenCV reads when it opens a file; None: must not be set
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"protocol_whitelist;file|format_whitelist;{CONTAINERS}",
+    # what FFmpeg prints is all that tells of some failures
+    "OPENCV_FFMPEG_DEBUG": None,
+    "OPENCV_FFMPEG_LOGLEVEL": None,
+}
 MAX_PIXELS = 8192 * 4320  # a frame of DCI 8K; a small file can claim far more and fill the memory
 MAX_SIDE = 32766  # OpenCV's own limit where the detector resamples
 MAX_FPS = 1000.0  # more is a broken header
+OUT_OF_MEMORY = re.compile(r"allocate memory|get_buffer\(\) failed")  # FFmpeg goes on without
+UNCONVERTED = re.compile(r"Cannot convert interlaced")
 MAX_FAILED_GRABS = 100  # each loses one damaged packet; at the end of a video they cost nothing
 
 
@@ -49,6 +65,7 @@ class VideoStatus(StrEnum):
     TOO_SHORT = "too_short"  # fewer frames than wanted; those that exist are used
     MISSING = "missing"  # no such file
     UNREADABLE = "unreadable"  # no regular file, empty, no permission, or nothing to decode
+    TOO_COSTLY = "too_costly"  # decoding it takes more time or memory than a video may
     NO_FACE = "no_face"  # no sampled frame shows a face
     LOW_CONFIDENCE = "low_confidence"  # no face reached the confidence threshold
 
@@ -76,6 +93,35 @@ class SampledVideo:
     frames: tuple[Frame, ...]
 
 
+def sample_to_file(
+    path: Path,
+    output: Path,
+    count: int,
+    step: int,
+    max_seconds: int,
+    max_memory_mb: int,
+    cache_key: str = "",
+) -> None:
+    """`sample_frames` and `save_frames` in a child process that may take `max_seconds` of CPU time
+    and `max_memory_mb` of memory. If it takes more, or crashes, that is what `output` says."""
+
+    def sample() -> None:
+        save_frames(output, sample_frames(path, count, step), cache_key)
+
+    name = repr(str(path))
+    try:
+        run_limited(sample, max_seconds, max_memory_mb)
+    except TooCostlyError as error:
+        detail = (
+            f"{name} takes {error} to decode: scale it down, convert it to MP4, or raise "
+            "sampling.max_seconds or sampling.max_memory_mb."
+        )
+        save_frames(output, SampledVideo(VideoStatus.TOO_COSTLY, detail, 0.0, ()))
+    except CrashedError as error:
+        detail = f"{name} crashes the decoder ({error}): convert it to MP4."
+        save_frames(output, _unreadable(detail))
+
+
 def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
     """Read the frames 0, step, 2*step, ... of a video: `count` of them.
 
@@ -86,6 +132,8 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
     One thread decodes: how FFmpeg fills in damaged places depends on their number, and with a job
     per video more threads only cost.
 
+    Raises MemoryError where memory is limited and the video needs more.
+
     What FFmpeg prints is held back by redirecting the process's stderr meanwhile, so call this from
     one thread at a time.
     """
@@ -94,24 +142,41 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
     if refused := _refuse(path):
         return refused
     name = repr(str(path))
-    with _captured_stderr() as messages, _opened(path) as capture:
-        if not capture.isOpened():
-            cause = (_said(messages) or ["no video stream found"])[-1]
-            return _unreadable(
-                f"{name} holds no video that can be decoded ({cause}): "
-                "fetch it again, or convert it to MP4."
-            )
-        width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-            return _unreadable(
-                f"{name} has frames of {width}x{height} pixels; up to {MAX_PIXELS} pixels and "
-                f"{MAX_SIDE} a side are read: scale it down."
-            )
-        fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
-        frames, decoded = _decode(capture, count, step, fps)
+    try:
+        with _captured_stderr() as messages, _opened(path) as capture:
+            if not capture.isOpened():
+                cause = (_said(messages) or ["no video stream found"])[-1]
+                return _unreadable(
+                    f"{name} holds no video that can be decoded ({cause}): "
+                    "fetch it again, or convert it to MP4."
+                )
+            width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+            height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+            if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+                return _unreadable(
+                    f"{name} has frames of {width}x{height} pixels; up to {MAX_PIXELS} pixels and "
+                    f"{MAX_SIDE} a side are read: scale it down."
+                )
+            fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
+            frames, decoded = _decode(capture, count, step, fps)
+            said = _said(messages)
+            # OpenCV 5.0 then hands out memory that nothing was written to, and says it went well
+            if UNCONVERTED.search("\n".join(said)):
+                return _unreadable(
+                    f"{name} is interlaced, which the decoder can't read: convert it, for example "
+                    "with `ffmpeg -i OLD -vf yadif NEW.mp4`."
+                )
+            if len(frames) < count and OUT_OF_MEMORY.search("\n".join(said)):
+                raise MemoryError
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
+        return _unreadable(f"{name} can't be decoded ({error.err}): convert it to MP4.")
     if not frames:
-        return _unreadable(f"No frame of {name} could be decoded: fetch it again.")
+        cause = f" ({said[0]})" if said else ""
+        return _unreadable(
+            f"No frame of {name} could be decoded{cause}: fetch it again, or convert it to MP4."
+        )
     if len(frames) < count:
         detail = (
             f"{name} gave {len(frames)} of {count} frames, one every {step}, since only {decoded} "
@@ -121,16 +186,18 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
     return SampledVideo(VideoStatus.OK, "", fps, frames)
 
 
-def save_frames(path: Path, video: SampledVideo) -> None:
+def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
     """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
 
-    Arrays: status, detail (str) · fps (float64) · index (n,) int64 · time_s (n,) float64 · and,
-    since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
+    Arrays: cache_key, the name of its faces in the cache (empty: there is no cache), status, detail
+    (str) · fps (float64) · index (n,) int64 · time_s (n,) float64 · and, since sizes may differ,
+    one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
     """
     pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
     with written_aside(path) as aside, aside.open("wb") as out:
         np.savez(
             out,
+            cache_key=np.array(cache_key),
             status=np.array(video.status.value),
             detail=np.array(video.detail),
             fps=np.array(video.fps, np.float64),
@@ -153,6 +220,12 @@ def load_frames(path: Path) -> SampledVideo:
                 for i, (index, time_s) in enumerate(places)
             ),
         )
+
+
+def load_cache_key(path: Path) -> str:
+    """Read the cache key that `save_frames` was given."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return str(arrays["cache_key"])
 
 
 def _unreadable(detail: str) -> SampledVideo:
@@ -183,21 +256,33 @@ def _refuse(path: Path) -> SampledVideo | None:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
     """Open a video with FFmpeg, held to local files and to `CONTAINERS`."""
-    before = os.environ.get(OPTIONS_VARIABLE)
-    os.environ[OPTIONS_VARIABLE] = OPTIONS
-    try:
+    with _environment(ENVIRONMENT):
         # Bytes: OpenCV crashes on a str with a byte that is not UTF-8.
         encoded: Any = os.fsencode(path.absolute())
         capture = cv2.VideoCapture(encoded, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    finally:
-        if before is None:
-            del os.environ[OPTIONS_VARIABLE]
-        else:
-            os.environ[OPTIONS_VARIABLE] = before
     try:
         yield capture
     finally:
         capture.release()
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables, or unset those that are None, and put them back at the end."""
+    before = {name: os.environ.get(name) for name in variables}
+    try:
+        _set(variables)
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _decode(
@@ -248,8 +333,8 @@ def _captured_stderr() -> Iterator[IO[bytes]]:
 
 
 def _said(messages: IO[bytes]) -> list[str]:
-    """What FFmpeg printed, without the address in memory before each message."""
+    """What FFmpeg printed, without the addresses in memory before each message."""
     messages.seek(0)
-    found = re.findall(rb"^\[\w[^\]]* @ 0x[0-9a-f]+\] (.+)$", messages.read(), re.MULTILINE)
+    found = re.findall(rb"^(?:\[\w[^\]]* @ 0x[0-9a-f]+\] )+(.+)$", messages.read(), re.MULTILINE)
     texts = (message.decode(errors="replace")[:200] for message in found)
     return ["".join(letter for letter in text if letter.isprintable()) for text in texts]

@@ -1,0 +1,43 @@
+# Fetching FaceForensics++: `snakemake download`. No other rule asks for what these make.
+
+
+rule download:
+    input:
+        receipts=receipts_of_downloads,
+        modules=library_modules("download"),
+    log:
+        "<logs>/download.log",
+    localrule: True
+    conda:
+        "../envs/download.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(10),
+    message:
+        "Looking whether all downloads are there"
+    script:
+        "../workflow_scripts/download.py"
+
+
+# A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
+# an edited script must not cost a download.
+rule download_video:
+    input:
+        modules=ancient(library_modules("download_video")),
+    output:
+        f"{config['download']['folder']}/receipts/{{video}}.json",
+    log:
+        "<logs>/download_video/{video}.log",
+    localrule: True
+    conda:
+        "../envs/download.yaml"
+    resources:
+        downloads=1,
+        mem_mb=growing(500),
+        runtime=growing(120),
+    params:
+        path=lambda wildcards: VIDEOS[wildcards.video].path,
+    message:
+        "Downloading {wildcards.video}"
+    script:
+        "../workflow_scripts/download_video.py"

@@ -1,0 +1,188 @@
+"""Try every kind of bad input that the tests know, and write docs/robustness.md.
+
+    python -m tests.robustness
+
+The kinds are those of `tests/clips.py`, `tests/servers.py` and `tests/hostile.py`; the tests hold
+each against what must come of it. Here it is written down what came.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from tests.benchmarks.measure import cost_of
+from tests.clips import COUNT, LIMITS, ODD_CLIPS, STEP
+from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
+from tests.servers import FAULTS, WHOLE, serving
+from workflow_scripts.crop_faces import main as crop_faces
+from workflow_scripts.lib.config import complete_config
+from workflow_scripts.lib.detector_export import export_models
+from workflow_scripts.lib.download import Patience, download
+from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.models import load_model, make_model, save_model
+from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.video import sample_to_file
+
+PAGE = Path(__file__).parents[1] / "docs/robustness.md"
+ROWS = 1_000_000
+LARGE = """
+import sys
+from pathlib import Path
+from workflow_scripts.lib.manifest import assign_groups, read_manifest
+videos = read_manifest(Path(sys.argv[1]))
+assign_groups(videos.values())
+"""
+
+Rows = Iterable[tuple[str, ...]]
+
+
+def main() -> int:
+    """Write the page."""
+    logging.disable()
+    with tempfile.TemporaryDirectory() as name:
+        PAGE.write_text(page(Path(name)), encoding="utf-8")
+    print(PAGE)
+    return 0
+
+
+def page(folder: Path) -> str:
+    """The page, Markdown; `folder` is used for the inputs."""
+    large = cost_of_large_manifest(folder)
+    return "\n".join(
+        [
+            "<!-- Made by `python -m tests.robustness`. -->\n",
+            "# Robustness\n",
+            "What was tried on purpose, and what came of it. The tests make each of these inputs",
+            "and hold it against what must come of it; `python -m tests.robustness` writes this",
+            "page.\n",
+            f"## {len(ODD_CLIPS)} kinds of videos\n",
+            "No video stops a run: it ends in a status, with a sentence in `quality.tsv`. Decoding",
+            "runs in a child process that may take `sampling.max_seconds` of CPU time and",
+            "`sampling.max_memory_mb` of memory, and may crash. Here the limits were",
+            f"{LIMITS['max_seconds']} s and {LIMITS['max_memory_mb']} MB, and {COUNT} frames were",
+            f"wanted, one every {STEP}.\n",
+            *table(("kind", "frames", "status", "what is said"), videos(folder)),
+            f"\n## {len(FAULTS)} kinds of servers\n",
+            "A download (`snakemake download`) ends with the whole file or with none, here with",
+            "four attempts without gain.\n",
+            *table(("the server", "requests", "outcome"), servers(folder)),
+            f"\n## {len(MANIFESTS)} kinds of manifests\n",
+            f"A manifest of {ROWS:,} rows is read, checked and grouped in {large.cpu_s:.0f} s of",
+            f"CPU time and {large.memory_mb / 1000:.1f} GB of memory (2-core x86-64 Linux,",
+            "2026-11-25).\n",
+            *table(("kind", "outcome"), manifests(folder)),
+            f"\n## {len(CONFIGS)} kinds of configs\n",
+            *table(("kind", "outcome"), configs()),
+            f"\n## {len(MODEL_FILES)} kinds of model files\n",
+            "Loading a model never runs code.\n",
+            *table(("kind", "outcome"), model_files(folder)),
+            "",
+        ]
+    )
+
+
+def table(head: tuple[str, ...], rows: Rows) -> Iterator[str]:
+    """A table in Markdown."""
+    for row in (head, ("---",) * len(head), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+def videos(folder: Path) -> Rows:
+    """Kind, frames sampled, status and sentence of each odd clip, after the face stage."""
+    export_models(folder)
+    for kind, clip in ODD_CLIPS.items():
+        path, frames = folder / f"{kind}.mp4", folder / f"{kind}.frames"
+        clip.make(path)
+        sample_to_file(path, frames, COUNT, STEP, **LIMITS)
+        status = folder / f"{kind}.json"
+        crop_faces(
+            frames=frames,
+            video_id=kind,
+            models=folder,
+            detector={"backend": "onnxruntime", "min_face_size": 20},
+            faces={"confidence": 0.9, "selection": "largest", "margin": 1.3, "size": 64},
+            threads=1,
+            crops=folder / "crops.npz",
+            status=status,
+            strip=folder / "strip.jpg",
+        )
+        told = yaml.safe_load(status.read_text(encoding="utf-8"))
+        text = told["detail"].replace(f"'{path}'", "it").replace(str(path), "it")
+        text = text[:1].upper() + text[1:]
+        yield words(kind), str(told["frames_sampled"]), f"`{told['status']}`", text
+
+
+def servers(folder: Path) -> Rows:
+    """Fault, number of requests and outcome of each kind of server."""
+    patience = Patience(attempts=4, sleep=lambda seconds: None)
+    for kind, fault in FAULTS.items():
+        target = folder / "downloads" / f"{kind}.mp4"
+        with serving({"/a.mp4": WHOLE, "/elsewhere.mp4": WHOLE}, fault.plan) as server:
+            fetch = partial(download, f"{server.url}/a.mp4", target, None, patience)
+            outcome = said(fetch)
+            outcome = outcome.replace(server.url, "http://server")
+            yield fault.what, str(len(server.seen)), outcome or "the whole file"
+
+
+def manifests(folder: Path) -> Rows:
+    """Kind and outcome of each manifest."""
+    path = folder / "videos.tsv"
+    for kind, (content, _) in MANIFESTS.items():
+        path.write_bytes(content)
+        yield kind, said(partial(read_manifest, path)).replace(str(path), "FILE") or "read"
+
+
+def configs() -> Rows:
+    """Kind and outcome of each config."""
+    for kind, (text, _) in CONFIGS.items():
+        yield kind, said(partial(complete_config, yaml.safe_load(text)))
+
+
+def model_files(folder: Path) -> Rows:
+    """Kind and outcome of each model file."""
+    good, path = folder / "good.model", folder / "bad.model"
+    rng = np.random.default_rng(0)
+    model = make_model("random_forest", {"n_estimators": 5}, seed=0, threads=1)
+    model.fit(rng.integers(0, 256, (40, 8), np.uint8), np.arange(40) % 2)
+    save_model(good, "random_forest", model)
+    for kind, change in MODEL_FILES.items():
+        path.write_bytes(change(good.read_bytes()))
+        yield kind, said(partial(load_model, path, "random_forest")).replace(str(path), "FILE")
+
+
+def cost_of_large_manifest(folder: Path):
+    """What it costs to read a manifest of many rows whose people all hang together."""
+    path = folder / "large.tsv"
+    with path.open("w", encoding="utf-8") as out:
+        out.write("video_id\tpath\tlabel\ttarget\tsource\n")
+        for i in range(ROWS):
+            out.write(f"v{i}\tvideos/v{i}.mp4\tfake\tp{i % 50_000}\tp{(i + 1) % 50_000}\n")
+    return cost_of([sys.executable, "-c", LARGE, str(path)])
+
+
+def said(work: Callable[[], object]) -> str:
+    """What a person is told, shortened to one line; nothing where all went well."""
+    try:
+        work()
+    except UserError as error:
+        text = " ".join(str(error).split())
+        return re.sub(r"[^\x20-\x7e]", "?", text if len(text) < 260 else f"{text[:250]} ...")
+    return ""
+
+
+def words(name: str) -> str:
+    """A name of an odd clip, as words."""
+    return name.replace("_", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

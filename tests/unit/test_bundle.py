@@ -1,0 +1,171 @@
+"""The bundle: what goes in comes out, and nothing else is taken for one."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.bundles import write_small_bundle
+from workflow_scripts.lib import bundle as bundles
+from workflow_scripts.lib.bundle import read_bundle, write_bundle
+from workflow_scripts.lib.detector import NETWORKS
+from workflow_scripts.lib.run import UserError
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewritten(path, contents, compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return path
+
+
+def signed(contents, card=None, **about):
+    """The members with another card or other entries of bundle.json, and checksums that fit."""
+    if card is not None:
+        contents["model.json"] = json.dumps(card).encode()
+    told = {**json.loads(contents["bundle.json"]), **about}
+    told["files"] = {
+        name: bundles._checksum(content)
+        for name, content in contents.items()
+        if name != "bundle.json"
+    }
+    del told["digest"]
+    told["digest"] = bundles._digest(told)
+    return {**contents, "bundle.json": json.dumps(told).encode()}
+
+
+def test_round_trip(made, tmp_path):
+    read = read_bundle(made, tmp_path)
+    card = json.loads((made.parent / "model.json").read_text())
+    assert read.card == card
+    assert read.model.n_features_in_ == card["features"]["columns"]
+    assert read.evaluation["roc_auc"]["value"] == 1.0
+    assert read.evaluation["leak"] == "no"
+    assert read.ranges["frame_rate"] == {"low": 25.0, "high": 25.0, "videos": 8}
+    assert 90 <= read.ranges["face_size"]["low"] < read.ranges["face_size"]["high"] <= 97
+    assert read.typical_real["rows"] == 6
+    for name in NETWORKS:
+        network = f"{name}.onnx"
+        assert (read.networks / network).read_bytes() == (made.parent / network).read_bytes()
+
+
+def test_equal_content_gives_equal_bytes(made, tmp_path):
+    about = json.loads(members(made)["bundle.json"])
+    folder = made.parent
+    write_bundle(
+        tmp_path / "again.zip",
+        folder / "model.zip",
+        folder / "model.json",
+        folder,
+        about["evaluation"],
+        about["ranges"],
+        about["typical_real"],
+    )
+    assert (tmp_path / "again.zip").read_bytes() == made.read_bytes()
+
+
+def test_there_are_no_pictures_and_no_names_of_people_in_it(made):
+    contents = members(made)
+    assert set(contents) == {"bundle.json", *bundles.FILES}
+    assert not any(content.startswith((b"\x89PNG", b"\xff\xd8")) for content in contents.values())
+
+
+def test_an_altered_member_is_refused(made, tmp_path):
+    for name in members(made):
+        contents = members(made)
+        contents[name] = contents[name][:-2] + b"0" + contents[name][-1:]
+        path = rewritten(tmp_path / "altered.zip", contents)
+        with pytest.raises(UserError, match=r"cannot be read.*make it again"):
+            read_bundle(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda card: card["features"].update(version="0"),
+        lambda card: card["features"].update(name="unheard"),
+        lambda card: card.update(model="unheard"),
+    ],
+)
+def test_another_recipe_is_refused_with_the_remedy(made, tmp_path, change):
+    contents = members(made)
+    card = json.loads(contents["model.json"])
+    change(card)
+    path = rewritten(tmp_path / "other.zip", signed(contents, card))
+    with pytest.raises(UserError, match=r"was made for .*Make it again with this version"):
+        read_bundle(path, tmp_path)
+
+
+@pytest.mark.parametrize("about", [{"recipe": 0}, {"format": 0}])
+def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
+    path = rewritten(tmp_path / "other.zip", signed(members(made), **about))
+    with pytest.raises(UserError, match="Make it again with this version"):
+        read_bundle(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda card: card["crops"]["faces"].update(size="320"),
+        lambda card: card["crops"]["faces"].update(size=10**9),
+        lambda card: card["calibration"].pop("slope"),
+        lambda card: card["operating_points"].update(low=None),
+        lambda card: card["features"].update(columns=7),
+        lambda card: card.update(model="logistic_regression"),
+        lambda card: card.update(training=[]),
+    ],
+)
+def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
+    contents = members(made)
+    card = json.loads(contents["model.json"])
+    change(card)
+    path = rewritten(tmp_path / "other.zip", signed(contents, card))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bundle(path, tmp_path)
+
+
+def test_no_member_can_lead_out_of_the_folder(made, tmp_path):
+    contents = members(made)
+    contents["../outside"] = b"here"
+    path = rewritten(tmp_path / "path.zip", signed(contents))
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    with pytest.raises(UserError, match="does not hold the files of a bundle"):
+        read_bundle(path, folder)
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(made, tmp_path):
+    contents = {**members(made), "model.zip": bytes(10_000_000)}
+    path = rewritten(tmp_path / "bomb.zip", contents, zipfile.ZIP_DEFLATED)
+    with pytest.raises(UserError, match="compressed"):
+        read_bundle(path, tmp_path)
+
+
+def test_a_bomb_inside_the_model_is_refused(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundles, "MAX_BYTES", 1000)
+    with pytest.raises(UserError, match="its model takes more"):
+        read_bundle(made, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_bundle_is_refused(tmp_path, content):
+    (tmp_path / "no.zip").write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bundle(tmp_path / "no.zip", tmp_path)
+
+
+def test_a_missing_bundle_tells_how_to_make_it(tmp_path):
+    with pytest.raises(UserError, match=r"does not exist. Make it with `snakemake"):
+        read_bundle(Path("results/x/bundle.zip"), tmp_path)

@@ -1,0 +1,89 @@
+"""The cache of faces: found by content, never stale, never damaged."""
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.cache import (
+    add_entry,
+    entry_key,
+    entry_path,
+    is_entry,
+    is_whole,
+    read_entry,
+)
+
+SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"margin": 1.3}}
+FILES = {"crops": b"\0" * 1000, "status": b"{}"}
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"a video")
+    return path
+
+
+@pytest.fixture
+def code(tmp_path):
+    paths = [tmp_path / "one.py", tmp_path / "two.py"]
+    for path in paths:
+        path.write_text(path.stem)
+    return paths
+
+
+def test_the_name_of_a_video_does_not_matter(video, code):
+    other = video.with_name("b.mp4")
+    other.write_bytes(video.read_bytes())
+    assert entry_key(video, SETTINGS, code) == entry_key(other, SETTINGS, code[::-1])
+
+
+def test_all_else_does(video, code, monkeypatch):
+    keys = {entry_key(video, SETTINGS, code)}
+    for section in SETTINGS:
+        keys.add(entry_key(video, {**SETTINGS, section: {"other": 1}}, code))
+    code[1].write_text("edited")
+    keys.add(entry_key(video, SETTINGS, code))
+    video.write_bytes(b"another")
+    keys.add(entry_key(video, SETTINGS, code))
+    monkeypatch.setattr("workflow_scripts.lib.cache.version", lambda name: "9.9")
+    keys.add(entry_key(video, SETTINGS, code))
+    assert len(keys) == 7
+
+
+@given(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.binary(max_size=50)))
+def test_what_goes_in_comes_out(tmp_path_factory, files):
+    entry = entry_path(tmp_path_factory.mktemp("cache"), "ab12")
+    assert not is_whole(entry)
+    add_entry(entry, files)
+    assert is_whole(entry)
+    assert is_entry(entry)
+    assert read_entry(entry) == files
+
+
+@pytest.mark.parametrize("place", [100, 500, -1])
+def test_a_damaged_entry_is_not_used(tmp_path, place):
+    entry = entry_path(tmp_path, "ab12")
+    add_entry(entry, FILES)
+    content = entry.read_bytes()
+    entry.write_bytes(content[:place] if place < 0 else _flipped(content, place))
+    assert not is_whole(entry)
+    add_entry(entry, FILES)
+    assert entry.read_bytes() == content
+
+
+def _flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+
+
+def test_many_writers_do_not_meet(tmp_path):
+    entry = entry_path(tmp_path, "ab12")
+    writers = [threading.Thread(target=add_entry, args=(entry, FILES)) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert read_entry(entry) == FILES
+    assert list(entry.parent.iterdir()) == [entry]

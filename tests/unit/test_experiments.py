@@ -1,0 +1,85 @@
+"""Experiments: what a grid asks for, and what training refuses beforehand."""
+
+import numpy as np
+import pytest
+
+from tests.unit.test_store import SIZE, make_videos
+from workflow_scripts.lib.experiments import count_columns, fits, settings_id, stored_features
+from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.store import read_features, write_features, write_store
+from workflow_scripts.lib.training import check_memory, load_experiment
+
+
+def experiment(**changes):
+    plain = {"features": "pixels", "side": None, "model": "random_forest", "params": {}, "grid": {}}
+    return {**plain, **changes}
+
+
+def test_without_a_grid_there_is_one_fit():
+    assert fits(experiment(params={"max_depth": 3})) == [[{"max_depth": 3}]]
+
+
+def test_each_combination_is_a_fit():
+    grid = {"n_estimators": [5, 10], "max_depth": [1, 2, 3]}
+    found = fits(experiment(params={"criterion": "gini"}, grid=grid))
+    assert len(found) == 6
+    assert all(len(settings) == 1 for settings in found)
+    assert [{"criterion": "gini", "n_estimators": 10, "max_depth": 2}] in found
+
+
+def test_all_sizes_of_a_pixel_forest_are_one_fit():
+    grid = {"n_estimators": [2000, 100, 500], "min_samples_leaf": [1, 5]}
+    found = fits(experiment(model="pixel_forest", grid=grid))
+    assert [[s["n_estimators"] for s in settings] for settings in found] == [[100, 500, 2000]] * 2
+    assert [settings[0]["min_samples_leaf"] for settings in found] == [1, 5]
+
+
+def test_a_longer_grid_keeps_the_names_of_its_fits():
+    few = experiment(grid={"max_depth": [1, 2]})
+    more = experiment(grid={"max_depth": [3, 1, 2]})
+    assert set(map(settings_id, fits(few))) < set(map(settings_id, fits(more)))
+
+
+def test_pixels_are_not_stored_again():
+    assert stored_features(experiment()) == []
+    assert stored_features(experiment(features="spectrum+pixels+dct")) == ["spectrum", "dct"]
+    assert stored_features(experiment(features="spectrum", side=64)) == ["spectrum-64"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "store.zarr"
+    write_store(path, make_videos([3, 2]), {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
+    return path
+
+
+def test_a_matrix_is_made_of_stored_features_and_crops(store):
+    stored = np.arange(10, dtype=np.float32).reshape(5, 2) / 3
+    write_features(store, "spectrum", stored)
+    assert (read_features(store, "spectrum") == stored).all()
+    rows = np.array([0, 3, 4])
+    assert (load_experiment(store, rows, experiment(features="spectrum")) == stored[rows]).all()
+    pixels = load_experiment(store, rows, experiment(side=4))
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (3, count_columns(experiment(side=4), SIZE)) == (3, 48)
+    both = load_experiment(store, rows, experiment(features="pixels+spectrum", side=None))
+    assert both.dtype == np.float32
+
+
+def test_features_of_another_number_of_rows_are_refused(store):
+    with pytest.raises(ValueError, match="4 rows of features came for a store of 5"):
+        write_features(store, "spectrum", np.zeros((4, 2), np.float32))
+
+
+def test_features_are_replaced_whole(store):
+    write_features(store, "dct", np.ones((5, 2), np.float32))
+    write_features(store, "dct", np.zeros((5, 3), np.float32))
+    assert read_features(store, "dct").shape == (5, 3)
+    assert [path.name for path in (store / "features").iterdir()] == ["dct"]
+
+
+def test_what_memory_does_not_hold_is_refused_beforehand(monkeypatch):
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "2000")
+    check_memory("a", "pixel_forest", 1000, 300_000)
+    with pytest.raises(UserError, match=r"experiments.a: linear_svm needs about 5.4 GB .* 2.0 GB"):
+        check_memory("a", "linear_svm", 1000, 300_000)

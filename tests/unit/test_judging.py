@@ -1,0 +1,179 @@
+"""A video and a bundle in, a verdict and its page out."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.bundles import write_small_bundle
+from tests.clips import background, face_frame, paste_face, write_clip, write_face_clip
+from workflow_scripts import judge
+from workflow_scripts.lib.ranges import outside
+from workflow_scripts.lib.verdict import decide, most_suspicious, operating_words, person_verdict
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "config/schemas/verdict.schema.json").read_text())
+EVIL = "<script>document.title='run'<%2fscript>.mp4"
+POINTS = {
+    "low": 0.4,
+    "high": 0.6,
+    "real_called_fake": {"share": 0.0, "low": 0.0, "high": 0.3, "expected": 0.05},
+    "fake_called_real": {"share": 0.1, "low": 0.02, "high": 0.4, "expected": 0.12},
+}
+CARD = {
+    "crops": {"sampling": {"frames": 7}},
+    "operating_points": POINTS,
+    "calibration": {"slope": 1.0, "intercept": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("trees"))
+
+
+@pytest.fixture(scope="module")
+def pixel_bundle(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("pixels"), "pixel_forest", "pixels")
+
+
+def judged(video, bundle, folder, *options):
+    """The verdict of the command, checked against the published schema."""
+    assert judge.main([str(video), "--model", str(bundle), "--output", str(folder), *options]) == 0
+    verdict = json.loads((folder / "verdict.json").read_text())
+    Draft202012Validator.check_schema(SCHEMA)
+    Draft202012Validator(SCHEMA).validate(verdict)
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("score", "called"),
+    [(0.6, "fake"), (0.59, "undetermined"), (0.4, "undetermined"), (0.39, "real")],
+)
+def test_a_score_is_decided_by_the_operating_points(score, called):
+    assert decide(score, POINTS) == called
+    assert person_verdict(np.full(3, score), CARD)["verdict"] == called
+
+
+def test_too_few_faces_are_undetermined_and_have_no_probability():
+    told = person_verdict(np.array([1.0, 1.0]), CARD)
+    assert (told["verdict"], told["probability"]) == ("undetermined", None)
+    assert "2, and 3 are needed" in told["reason"]
+
+
+def test_the_most_suspicious_person_decides():
+    people = [{"person": n, "score": score} for n, score in enumerate([None, 0.2, 0.9, 0.5])]
+    assert most_suspicious(people)["person"] == 2
+    assert most_suspicious(people[:1])["person"] == 0
+    assert most_suspicious([]) is None
+
+
+def test_words_count_as_people_do():
+    assert operating_words("fake", POINTS).startswith(
+        "Of 100 real videos of unseen people, about 5 would be called fake"
+    )
+    assert "about 12 would be called real" in operating_words("real", POINTS)
+    assert "from 2 to 40" in operating_words("real", POINTS)
+
+
+def test_what_lies_outside_of_the_training_is_told():
+    ranges = {"face_size": {"low": 100.0, "high": 200.0, "videos": 9}}
+    assert outside({"face_size": 150.0}, ranges) == []
+    assert outside({"face_size": None}, ranges) == []
+    assert "50 pixels across, and the training videos have 100 to 200" in "".join(
+        outside({"face_size": 50.0}, ranges)
+    )
+
+
+@pytest.mark.parametrize("kind", ["bundle", "pixel_bundle"])
+def test_contributions_add_up_to_the_score(kind, tmp_path, request, capsys):
+    write_face_clip(tmp_path / "clip.mp4", 20)
+    verdict = judged(tmp_path / "clip.mp4", request.getfixturevalue(kind), tmp_path)
+    (person,) = verdict["people"]
+    assert len(person["faces"]) == 3
+    evidence = person["evidence"]
+    total = evidence["bias"] + sum(move["move"] for move in evidence["moves"])
+    assert total == pytest.approx(person["score"], abs=1e-5)
+    said = capsys.readouterr().out
+    assert verdict["verdict"].upper() in said
+    assert "no proof" in said
+    assert "nothing outside the demo" in said
+    assert "mean nothing outside the demo" in (tmp_path / "verdict.html").read_text()
+
+
+def test_more_frames_when_asked(bundle, tmp_path):
+    write_face_clip(tmp_path / "clip.mp4", 20)
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path, "--frames", "9", "--every", "2")
+    assert [frame["index"] for frame in verdict["sampling"]["frames"]] == list(range(0, 18, 2))
+
+
+def test_several_people_are_judged_each_by_themselves(bundle, tmp_path):
+    picture = paste_face(face_frame(640, 360, 150, (160, 180)), 90, (480, 200))
+    write_face_clip(tmp_path / "clip.mp4", 12, picture)
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    assert [len(person["faces"]) for person in verdict["people"]] == [3, 3]
+    worst = max(verdict["people"], key=lambda person: person["score"])
+    assert (verdict["person"], verdict["score"]) == (worst["person"], worst["score"])
+    assert "2 people were judged" in verdict["warnings"][0]
+
+
+def test_nobody_in_it_is_undetermined(bundle, tmp_path):
+    write_clip(tmp_path / "wall.mp4", [background()] * 12)
+    verdict = judged(tmp_path / "wall.mp4", bundle, tmp_path)
+    assert (verdict["verdict"], verdict["person"]) == ("undetermined", None)
+
+
+def test_what_is_no_video_is_a_failure_without_a_verdict(bundle, tmp_path, capsys):
+    (tmp_path / "text.mp4").write_text("text")
+    for name in ("text.mp4", "missing.mp4"):
+        options = [str(tmp_path / name), "--model", str(bundle), "--output", str(tmp_path / "out")]
+        assert judge.main(options) == 1
+        assert name in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
+def test_the_page_in_a_browser(pixel_bundle, tmp_path):
+    video = tmp_path / EVIL
+    write_face_clip(video, 20)
+    judged(video, pixel_bundle, tmp_path)
+    page = tmp_path / "verdict.html"
+    probe = (
+        "<script>onload = () => { document.body.dataset.found = [...document.images]"
+        ".map(image => image.naturalWidth > 0 ? 1 : 0).join('') + ' ' + document.scripts.length"
+        " + ' ' + (document.documentElement.scrollWidth <= innerWidth) }</script>"
+    )
+    page.write_text(page.read_text().replace("</body>", f"{probe}</body>"))
+    log = tmp_path / "net.json"
+    command = [CHROMIUM, "--headless", "--disable-gpu", "--window-size=500,900"]
+    command += ["--no-sandbox"] if os.geteuid() == 0 else []
+    command += ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}", "--dump-dom"]
+    ended = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=True)
+    pictures, scripts, fits = re.search(r'data-found="(\d+) (\d+) (\w+)"', ended.stdout).groups()
+    assert len(pictures) == 3 + 3 + 2  # frames, crops, heat maps
+    assert "0" not in pictures
+    assert scripts == "2"  # the page's own and the probe: none came of the file's name
+    assert fits == "true"
+    assert "&lt;script&gt;document.title" in ended.stdout
+    asked = re.findall(r'"url":"(https?://[^"]+)"', log.read_text())
+    own = ("google.com", "googleapis.com", "gvt1.com", "googleusercontent.com")  # Chromium's
+    assert [url for url in asked if not url.split("/")[2].endswith(own)] == []
+
+
+def test_the_page_names_no_other_file(bundle, tmp_path):
+    write_face_clip(tmp_path / "clip.mp4", 20)
+    judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    text = (tmp_path / "verdict.html").read_text()
+    assert "default-src 'none'" in text
+    assert not re.search(r'(?:src|href)="(?!data:image/jpeg;base64,)', text)
+    assert "url(" not in text

@@ -1,0 +1,82 @@
+"""Two runs that share videos work on them once, and never take a face that is out of date."""
+
+import shutil
+
+import pytest
+
+from tests.workflow.conftest import fingerprint, small_project
+from workflow_scripts.lib.manifest import Video, write_manifest
+from workflow_scripts.lib.run import read_cost
+
+TAKEN = "taken from the cache"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, finished, videos):
+    """A cache that a run on four videos has filled."""
+    cache = tmp_path_factory.mktemp("cache")
+    first = project(tmp_path_factory.mktemp("first") / "project", finished, videos[:4], cache)
+    faces(first)
+    assert len(list(cache.glob("*/*.zip"))) == 4
+    return cache
+
+
+def project(target, finished, videos, cache):
+    made = small_project(target, videos)
+    shutil.copytree(finished.root / "resources", made.root / "resources")
+    made.configure(face_cache=str(cache))
+    return made
+
+
+def faces(made):
+    """Run up to the faces; the logs of the jobs that found them."""
+    made.snakemake("--until", "crop_faces")
+    return {log.stem: log for log in made.results.glob("logs/crop_faces/*.log")}
+
+
+def test_a_video_under_another_name_is_worked_on_once(shared, finished, videos, tmp_path):
+    moved = tmp_path / "moved.mp4"
+    shutil.copyfile(videos[0].path, moved)
+    rows = [Video("other", str(moved), "real"), *videos[1:6]]
+    second = project(tmp_path / "project", finished, rows, shared)
+    logs = faces(second)
+    taken = {name for name, log in logs.items() if TAKEN in log.read_text()}
+    assert taken == {"other", *(video.video_id for video in videos[1:4])}
+
+    def cpu_s(project, name):
+        return sum(
+            read_cost(project.results / f"logs/{rule}/{name}.log")["cpu_s"]
+            for rule in ("sample_frames", "crop_faces")
+        )
+
+    assert sum(cpu_s(second, name) for name in ("fake0", "real1", "fake1")) < sum(
+        cpu_s(finished, name) for name in ("fake0", "real1", "fake1")
+    )
+    wanted = fingerprint(finished.results / "faces")
+    got = fingerprint(second.results / "faces")
+    assert all(wanted[name] == code for name, code in got.items() if "other" not in name)
+    renamed = (second.results / "faces/other.json").read_text().replace('"other"', '"real0"')
+    assert renamed == (finished.results / "faces/real0.json").read_text()
+
+
+@pytest.mark.parametrize("edit", ["setting", "module", "video"])
+def test_nothing_out_of_date_is_taken(shared, finished, videos, tmp_path, edit):
+    made = project(tmp_path / "project", finished, videos[:2], shared)
+    if edit == "setting":
+        made.configure(faces={"size": 64, "margin": 1.1})
+    elif edit == "module":
+        module = made.root / "workflow_scripts/lib/faces.py"
+        module.write_text(module.read_text() + "\n# edited\n")
+    else:
+        changed = tmp_path / "changed.mp4"
+        shutil.copyfile(videos[1].path, changed)
+        with changed.open("ab") as stream:
+            stream.write(b"\0\0\0\x0cfree1234")
+        write_manifest(made.root / "small.tsv", [Video("real0", str(changed), "real"), videos[1]])
+    made.snakemake("results/small/faces/real0.json")
+    assert TAKEN not in (made.results / "logs/crop_faces/real0.log").read_text()
+
+
+def test_switching_it_on_repeats_nothing(copy, tmp_path):
+    copy.configure(face_cache=str(tmp_path / "cache"))
+    assert "Nothing to be done" in copy.snakemake().stderr

@@ -1,0 +1,84 @@
+"""A data set that is worked on in parts: the joined store is that of one run."""
+
+import shutil
+
+import pytest
+
+from tests.workflow.conftest import fingerprint, small_project
+from workflow_scripts import split_manifest
+from workflow_scripts.lib.manifest import read_manifest, write_manifest
+
+STORE = "results/small/store.zarr/zarr.json"
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory, finished, videos):
+    """Two finished runs over different videos."""
+    folder = tmp_path_factory.mktemp("parts")
+    made = []
+    for number, rows in enumerate(split_manifest.deal(videos, 2)):
+        part = small_project(folder / f"project{number}", rows)
+        shutil.copytree(finished.root / "resources", part.root / "resources")
+        part.snakemake(STORE)
+        made.append(part)
+    return made
+
+
+def joined(target, videos, parts):
+    """A run that joins the parts."""
+    project = small_project(target, videos)
+    project.configure(parts=[str(part.results) for part in parts])
+    return project
+
+
+def test_the_joined_run_is_the_whole_run(finished, parts, videos, tmp_path):
+    project = joined(tmp_path / "project", videos, parts)
+    project.snakemake()
+    wanted, got = fingerprint(finished.results), fingerprint(project.results)
+    left_out = {name for name in wanted if name.startswith(("faces/", "figures/contact_sheet"))}
+    assert got == {name: code for name, code in wanted.items() if name not in left_out}
+    ended = project.snakemake()
+    assert "Nothing to be done" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows, parts: (rows, parts[:1]), "is in none of the parts"),
+        (lambda rows, parts: (rows, [*parts, "copy"]), "Take it out of the manifest of one"),
+        (lambda rows, parts: ([rows[1], *rows[2:], rows[0]], parts), ""),
+    ],
+    ids=["missing", "twice", "another order"],
+)
+def test_each_video_is_in_one_part(parts, videos, tmp_path, change, message):
+    rows, chosen = change(videos, [str(part.results) for part in parts])
+    if "copy" in chosen:
+        shutil.copytree(parts[0].results, tmp_path / "copy")
+        chosen[-1] = str(tmp_path / "copy")
+    project = small_project(tmp_path / "project", rows)
+    project.configure(parts=chosen)
+    ended = project.snakemake(STORE, check=False)
+    assert (ended.returncode != 0) == bool(message)
+    assert message in ended.stdout + ended.stderr
+
+
+def test_parts_of_different_settings_are_not_mixed(parts, videos, tmp_path):
+    other = small_project(tmp_path / "other", split_manifest.deal(videos, 2)[1])
+    shutil.copytree(parts[0].root / "resources", other.root / "resources")
+    other.configure(faces={"size": 64, "margin": 1.0})
+    other.snakemake(STORE)
+    project = joined(tmp_path / "project", videos, [parts[0], other])
+    ended = project.snakemake(STORE, check=False)
+    assert ended.returncode != 0
+    assert "were made with different settings (faces:" in ended.stdout + ended.stderr
+
+
+def test_a_manifest_is_dealt_into_parts(videos, tmp_path):
+    whole = tmp_path / "all.tsv"
+    write_manifest(whole, videos)
+    assert split_manifest.main([str(whole), "--parts", "4"]) == 0
+    dealt = [read_manifest(tmp_path / f"all-{number}.tsv") for number in range(1, 5)]
+    assert all({video.label for video in part.values()} == {"real", "fake"} for part in dealt)
+    assert {name: video for part in dealt for name, video in part.items()} == read_manifest(whole)
+    assert sum(map(len, dealt)) == len(videos)
+    assert split_manifest.main([str(whole), "--parts", "7"]) == 1

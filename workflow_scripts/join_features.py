@@ -1,0 +1,26 @@
+"""Put the parts of a feature set into the store."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from workflow_scripts.lib.store import write_features
+
+
+def main(store: Path, parts: list[Path], name: str) -> None:
+    """Write `features/{name}` of the store; `parts` (`.npy`) are in the store's order."""
+    matrix = np.concatenate([np.load(part, allow_pickle=False) for part in parts])
+    write_features(store, name, matrix)
+    logging.info("%s: %d rows, %d features", name, *matrix.shape)
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(
+            store=Path(snakemake.input.store).parent,
+            parts=[Path(part) for part in snakemake.input.parts],
+            name=snakemake.wildcards.features,
+        )

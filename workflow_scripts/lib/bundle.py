@@ -1,0 +1,236 @@
+"""A model bundle: one file that holds all that judging a video needs.
+
+`bundle.zip` holds the model, its card, the face detector's networks, and `bundle.json`:
+
+- `format` and `recipe`, see `FORMAT` and `RECIPE`
+- `evaluation`: what the test part says of the model
+- `ranges`: what the training videos were like, to tell what lies outside (`lib/ranges.py`)
+- `typical_real`: what moves the scores of real videos, by group of columns (`lib/explain.py`)
+- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says
+
+There are no pictures in it: nobody who was trained on is handed on.
+
+The archive is not compressed, so that its size is what reading it takes; its members' names are
+known, so that nothing else can be written; the model is read as `lib/models.py` reads any. A
+checksum tells damage, not who made the file. Equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.lib.detector import NETWORKS
+from workflow_scripts.lib.features import find_feature_set
+from workflow_scripts.lib.models import MODELS, load_model
+from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
+
+__all__ = ["Bundle", "read_bundle", "write_bundle"]
+
+FORMAT = 1  # of the file
+RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
+ABOUT, MODEL, CARD = "bundle.json", "model.zip", "model.json"
+FILES = (MODEL, CARD, *(f"{network}.onnx" for network in NETWORKS))
+MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read.
+
+    Attributes
+    ----------
+    model : estimator
+    card : dict
+        `model.json`, see `training.model_card`.
+    evaluation, ranges, typical_real : dict
+        See the module.
+    networks : Path
+        Folder of the detector's networks.
+    version : str
+        Names this bundle and no other.
+    """
+
+    model: Any
+    card: dict[str, Any]
+    evaluation: dict[str, Any]
+    ranges: dict[str, Any]
+    typical_real: dict[str, Any]
+    networks: Path
+    version: str
+
+
+def write_bundle(
+    path: Path,
+    model: Path,
+    card: Path,
+    networks: Path,
+    evaluation: dict[str, Any],
+    ranges: dict[str, Any],
+    typical_real: dict[str, Any],
+) -> None:
+    """Write a bundle of a model, its card, and the networks in a folder."""
+    files = {MODEL: model.read_bytes(), CARD: card.read_bytes()}
+    files |= {name: (networks / name).read_bytes() for name in FILES if name not in files}
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "recipe": RECIPE,
+        "evaluation": evaluation,
+        "ranges": ranges,
+        "typical_real": typical_real,
+        "files": {name: _checksum(content) for name, content in files.items()},
+    }
+    about["digest"] = _digest(about)
+    text = json.dumps(about, indent=1, allow_nan=False).encode()
+    with written_aside(path) as aside, zipfile.ZipFile(aside, "w") as archive:
+        for name, content in {ABOUT: text, **files}.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), content)
+
+
+def read_bundle(path: Path, folder: Path) -> Bundle:
+    """Read a bundle; its model and networks are unpacked into `folder`, which must stay.
+
+    Raises
+    ------
+    UserError
+        The file is no bundle, is damaged or altered, or was made by another version.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"The model bundle {path} does not exist. Make it with `snakemake {path}`, or correct "
+            "the path."
+        )
+    try:
+        files = _unpacked(path)
+        about = json.loads(files.pop(ABOUT))
+        if about.pop("format") != FORMAT:
+            raise _OtherVersionError("another format")
+        stated = about.pop("digest")
+        if stated != _digest({"format": FORMAT, **about}):
+            raise ValueError(f"the checksum of {ABOUT} does not fit")
+        for name, content in files.items():
+            if about["files"][name] != _checksum(content):
+                raise ValueError(f"the checksum of {name} does not fit")
+        card = json.loads(files[CARD])
+        _check_recipe(about, card)
+        _check_content(about, card)
+        for name in FILES:
+            (folder / name).write_bytes(files[name])
+        _check_size(folder / MODEL)
+        model = load_model(folder / MODEL, card["model"])
+        if list(model.classes_) != [0, 1] or model.n_features_in_ != card["features"]["columns"]:
+            raise ValueError("the model does not fit its card")
+    except _OtherVersionError as error:
+        raise UserError(
+            f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
+            "Make it again with this version (`snakemake`), or judge with the version that made it."
+        ) from error
+    except (
+        zipfile.BadZipFile,
+        AttributeError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        RecursionError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise UserError(
+            f"The model bundle {path} cannot be read ({error}). Fetch it again, or delete it and "
+            "make it again with snakemake."
+        ) from error
+    return Bundle(
+        model=model,
+        card=card,
+        evaluation=about["evaluation"],
+        ranges=about["ranges"],
+        typical_real=about["typical_real"],
+        networks=folder,
+        version=stated[:12],
+    )
+
+
+class _OtherVersionError(Exception):
+    """Made by another version. Its text says what is other."""
+
+
+def _unpacked(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sorted(member.filename for member in members) != sorted((ABOUT, *FILES)):
+            raise ValueError("it does not hold the files of a bundle")
+        if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
+            raise ValueError("it is compressed or encrypted, which no bundle is")
+        # stored members can be no larger than the file
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise ValueError("it says that it holds more than it has")
+        return {member.filename: archive.read(member) for member in members}
+
+
+def _check_recipe(about: dict[str, Any], card: dict[str, Any]) -> None:
+    """Refuse what was made by other recipes than those of this version."""
+    if about["recipe"] != RECIPE:
+        raise _OtherVersionError(f"recipe {about['recipe']} of crops (here it is {RECIPE})")
+    features = card["features"]
+    try:
+        here = find_feature_set(features["name"]).version
+    except KeyError:
+        here = "unknown"
+    if features["version"] != here:
+        raise _OtherVersionError(
+            f"version {features['version']} of the features {features['name']} (here it is {here})"
+        )
+    if card["model"] not in MODELS:
+        raise _OtherVersionError(f"a model that is unknown here, {card['model']!r}")
+
+
+def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
+    """Refuse cards that lack what a verdict needs, or hold it in another kind."""
+    crops, features, points = card["crops"], card["features"], card["operating_points"]
+    size, side = crops["faces"]["size"], features["side"]
+    numbers = [
+        *(crops["sampling"][key] for key in ("frames", "every", "max_seconds", "max_memory_mb")),
+        *(crops["faces"][key] for key in ("confidence", "margin", "size")),
+        crops["detector"]["min_face_size"],
+        *(card["calibration"][key] for key in ("slope", "intercept", "videos", "groups")),
+        *(points[key] for key in ("low", "high")),
+        *(
+            points[way][key]
+            for way in ("real_called_fake", "fake_called_real")
+            for key in points[way]
+        ),
+        *(value for limits in about["ranges"].values() for value in limits.values()),
+        *about["typical_real"]["moves"].values(),
+        size if side is None else side,
+    ]
+    if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
+        raise ValueError("its card holds something else where a number belongs")
+    if not (12 <= size <= 1024 and (side is None or 1 <= side <= size)):
+        raise ValueError("its crops have a size that is not possible")
+    if len(find_feature_set(features["name"]).columns(side or size)) != features["columns"]:
+        raise ValueError("its features have another number of columns than it says")
+    for key in ("videos", "groups", "datasets", "methods", "compressions"):
+        _ = card["training"][key]
+    for key in ("protocol", "leak", "roc_auc", "interval", "videos", "groups"):
+        _ = about["evaluation"][key]
+
+
+def _check_size(model: Path) -> None:
+    """Refuse a model that would fill the memory when it is unpacked."""
+    with zipfile.ZipFile(model) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise ValueError(f"its model takes more than {MAX_BYTES} bytes")
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
+
+
+def _digest(about: dict[str, Any]) -> str:
+    return _checksum(json.dumps(about, sort_keys=True).encode())

@@ -1,0 +1,39 @@
+"""The feature set `correlation`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks
+from workflow_scripts.lib.features._planes import PLANES, by_crop
+
+__all__ = ["columns", "correlation"]
+
+PAIRS = ((0, 1), (0, 2), (1, 2))
+
+
+def correlation(crops: np.ndarray) -> np.ndarray:
+    """How the colour planes go together at each frequency of `dct`: over the face's blocks, the
+    correlation of two planes' coefficients, and the cosine of their magnitudes. A camera makes the
+    colours of one picture element together, a generator or renderer need not (disparities of colour
+    components, Li et al. 2018; McCloskey & Albright 2018).
+    """
+    return by_crop(crops, _row, 2 * len(PAIRS) * len(FREQUENCIES))
+
+
+def columns(_side: int) -> list[str]:
+    """`correlation.luma-blue[v,u]`, and `.size` for the magnitudes."""
+    return [
+        f"correlation.{PLANES[one]}-{PLANES[other]}{kind}[{v},{u}]"
+        for kind in ("", ".size")
+        for one, other in PAIRS
+        for v, u in FREQUENCIES
+    ]
+
+
+def _row(planes: np.ndarray) -> np.ndarray:
+    blocks = face_blocks(planes)
+    blocks /= np.sqrt(np.square(blocks).mean(axis=1, keepdims=True)) + FLOOR
+    sizes = np.abs(blocks)
+    parts = [(b[one] * b[other]).mean(axis=0) for b in (blocks, sizes) for one, other in PAIRS]
+    return np.concatenate(parts)

@@ -1,0 +1,28 @@
+"""The feature set `dct`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks
+from workflow_scripts.lib.features._planes import PLANES, by_crop
+
+__all__ = ["columns", "dct"]
+
+
+def dct(crops: np.ndarray) -> np.ndarray:
+    """How strong each frequency is in the face: log mean magnitude of each coefficient of the
+    block DCT, per plane of YCbCr, over overlapping 16x16 blocks in an ellipse in the crop's middle
+    (Frank et al. 2020; the mean magnitude is the scale of a Laplace distribution, Giudice et al.
+    2021).
+    """
+    return by_crop(crops, _row, len(PLANES) * len(FREQUENCIES))
+
+
+def columns(_side: int) -> list[str]:
+    """`dct.luma[v,u]`: vertical and horizontal frequency, half cycles per block."""
+    return [f"dct.{plane}[{v},{u}]" for plane in PLANES for v, u in FREQUENCIES]
+
+
+def _row(planes: np.ndarray) -> np.ndarray:
+    return np.log(np.abs(face_blocks(planes)).mean(axis=1) + FLOOR).ravel()

@@ -1,0 +1,27 @@
+"""The feature set `pixels`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+__all__ = ["columns", "pixels"]
+
+
+def pixels(crops: np.ndarray) -> np.ndarray:
+    """The crop's bytes themselves, (n, side * side * 3) uint8, row by row, RGB interleaved.
+
+    The reference study's features.
+    """
+    return crops.reshape(len(crops), math.prod(crops.shape[1:]))
+
+
+def columns(side: int) -> list[str]:
+    """`pixels.red[y,x]` and its like."""
+    return [
+        f"pixels.{colour}[{y},{x}]"
+        for y in range(side)
+        for x in range(side)
+        for colour in ("red", "green", "blue")
+    ]

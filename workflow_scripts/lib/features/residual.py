@@ -1,0 +1,74 @@
+"""The feature set `residual`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from workflow_scripts.lib.features._kernels import (
+    LEVELS,
+    ORDER,
+    REACH,
+    TOP,
+    compiled,
+    count_patterns,
+)
+from workflow_scripts.lib.features._planes import FACE_HEIGHT, FACE_WIDTH, PLANES, by_crop
+
+__all__ = ["columns", "residual"]
+
+STEPS = (4, 2, 2)  # grey levels per quantum in luma and the colour differences
+
+
+def residual(crops: np.ndarray) -> np.ndarray:
+    """Co-occurrences of high-pass residuals: how often each pattern of 4 neighbouring third
+    differences, in steps of 4 grey levels (2 in colour) up to 2 steps, occurs in the face, per
+    plane of YCbCr, along and across the difference (Fridrich & Kodovsky 2012; Cozzolino et al.
+    2017). A pattern, its mirror image and its negative count as one.
+    """
+    return by_crop(crops, _row, len(PLANES) * 2 * len(_patterns()[1]))
+
+
+def columns(_side: int) -> list[str]:
+    """`residual.luma.along[a,b,c,d]`: four residuals in quanta."""
+    return [
+        f"residual.{plane}.{way}[{','.join(map(str, pattern))}]"
+        for plane in PLANES
+        for way in ("along", "across")
+        for pattern in _patterns()[1]
+    ]
+
+
+def _row(planes: np.ndarray) -> np.ndarray:
+    side = planes.shape[1]
+    top, left = (round(side * (1 - share) / 2) for share in (FACE_HEIGHT, FACE_WIDTH))
+    class_of, patterns = _patterns()
+    faces = planes[:, top : side - top, left : side - left]
+    count = compiled(count_patterns)
+    parts = []
+    for face, quanta_of in zip(faces, _quanta(), strict=True):
+        both_ways = [count(np.ascontiguousarray(f), quanta_of) for f in (face, face.T)]
+        for counts in np.sum(both_ways, axis=0):
+            sums = np.bincount(class_of, weights=counts, minlength=len(patterns))
+            parts.append(sums / counts.sum())
+    return np.concatenate(parts)
+
+
+@cache
+def _quanta() -> np.ndarray:
+    """The quantum of each residual from -REACH to REACH, per plane: (3, 2 REACH + 1) int8."""
+    values = np.arange(-REACH, REACH + 1)
+    return np.stack([np.clip(np.rint(values / step), -TOP, TOP) for step in STEPS]).astype(np.int8)
+
+
+@cache
+def _patterns() -> tuple[np.ndarray, list[tuple[int, ...]]]:
+    """The class of each of the LEVELS ** ORDER patterns, and one pattern of each class."""
+    codes = np.arange(LEVELS**ORDER)
+    place = LEVELS ** np.arange(ORDER)
+    quanta = codes[:, None] // place % LEVELS - TOP
+    alike = [quanta, -quanta, quanta[:, ::-1], -quanta[:, ::-1]]
+    first = np.min([(pattern + TOP) @ place for pattern in alike], axis=0)
+    kept, class_of = np.unique(first, return_inverse=True)
+    return class_of, [tuple(map(int, pattern)) for pattern in quanta[kept]]

@@ -1,0 +1,30 @@
+"""The feature set `sparsity`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks
+from workflow_scripts.lib.features._planes import PLANES, by_crop
+
+__all__ = ["columns", "sparsity"]
+
+
+def sparsity(crops: np.ndarray) -> np.ndarray:
+    """How unevenly each frequency is spread over the face: log ratio of the root mean square to the
+    mean magnitude of each coefficient of `dct`. It gives the shape of a generalised Gaussian
+    distribution (Mallat 1989; Sharifi & Leon-Garcia 1995), and is the same for any contrast: few
+    hard edges on smooth skin, as rendering and blending leave them, make it large.
+    """
+    return by_crop(crops, _row, len(PLANES) * len(FREQUENCIES))
+
+
+def columns(_side: int) -> list[str]:
+    """`sparsity.luma[v,u]`: vertical and horizontal frequency, half cycles per block."""
+    return [f"sparsity.{plane}[{v},{u}]" for plane in PLANES for v, u in FREQUENCIES]
+
+
+def _row(planes: np.ndarray) -> np.ndarray:
+    blocks = face_blocks(planes)
+    spread = np.sqrt(np.square(blocks).mean(axis=1))
+    return (np.log(spread + FLOOR) - np.log(np.abs(blocks).mean(axis=1) + FLOOR)).ravel()

@@ -1,0 +1,59 @@
+"""The feature set `spectrum`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from workflow_scripts.lib.features._planes import PLANES, by_crop
+
+__all__ = ["columns", "frequencies", "spectrum"]
+
+FLOOR = 1e-3  # power, squared grey levels; keeps the logarithm finite
+
+
+def spectrum(crops: np.ndarray) -> np.ndarray:
+    """Azimuthal average of the power spectrum, log10, per plane of YCbCr and ring of one cycle per
+    crop, less the plane's mean over the rings, so that contrast cancels (Durall et al. 2020). The
+    crop is faded out towards its edges (Hann), which keeps them out of the spectrum and weighs the
+    face more than what is around it.
+    """
+    n_rings = crops.shape[1] // 2
+
+    def row(planes: np.ndarray) -> np.ndarray:
+        return np.concatenate([_profile(plane) for plane in planes])
+
+    return by_crop(crops, row, len(PLANES) * n_rings)
+
+
+def frequencies(side: int) -> np.ndarray:
+    """Radial frequency of each ring of one plane, (side // 2,), cycles per pixel of the crop."""
+    return np.arange(1, side // 2 + 1) / side
+
+
+def columns(side: int) -> list[str]:
+    """`spectrum.luma[r]`: r cycles per crop."""
+    return [f"spectrum.{plane}[{r}]" for plane in PLANES for r in range(1, side // 2 + 1)]
+
+
+def _profile(plane: np.ndarray) -> np.ndarray:
+    side = len(plane)
+    window, ring_of, weight, ring_weight = _rings(side)
+    waves = np.fft.rfft2((plane - plane.mean(dtype=np.float64)) * window)
+    power = np.square(waves.real) + np.square(waves.imag)
+    sums = np.bincount(ring_of, weights=(power * weight).ravel())[1 : side // 2 + 1]
+    profile = np.log10(sums / ring_weight + FLOOR)
+    return profile - profile.mean()
+
+
+@cache
+def _rings(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The window, each wave's ring, how often it counts, and how often each ring does."""
+    window = np.outer(np.hanning(side), np.hanning(side))
+    y, x = np.fft.fftfreq(side, 1 / side), np.fft.rfftfreq(side, 1 / side)
+    ring_of = np.rint(np.hypot(y[:, None], x[None, :])).astype(np.intp).ravel()
+    # a real picture's waves come in pairs, of which rfft2 gives one
+    weight = np.where((x == 0) | (2 * x == side), 1.0, 2.0)
+    all_weights = np.broadcast_to(weight, (side, len(x))).ravel()
+    return window, ring_of, weight, np.bincount(ring_of, all_weights)[1 : side // 2 + 1]

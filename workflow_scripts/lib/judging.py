@@ -1,0 +1,235 @@
+"""From a video and a model bundle to a verdict: sample, detect, crop, features, scores, people."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.lib.bundle import Bundle, read_bundle
+from workflow_scripts.lib.detector import FaceDetector, make_detector
+from workflow_scripts.lib.explain import column_groups, contributions, group_moves
+from workflow_scripts.lib.faces import FaceCrop, cut_face
+from workflow_scripts.lib.features import recipe
+from workflow_scripts.lib.models import fake_scores
+from workflow_scripts.lib.ranges import measure, outside
+from workflow_scripts.lib.tracks import follow
+from workflow_scripts.lib.verdict import (
+    CAUTION,
+    Verdict,
+    about_model,
+    most_suspicious,
+    operating_words,
+    person_verdict,
+)
+from workflow_scripts.lib.video import (
+    Frame,
+    SampledVideo,
+    VideoStatus,
+    load_frames,
+    sample_to_file,
+)
+
+__all__ = ["FAILURES", "Judgement", "judge_video"]
+
+FORMAT = 1  # of a verdict, see config/schemas/verdict.schema.json
+FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
+NO_FACES = "No face was found that the detector is sure enough of."
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict (as it stands in `verdict.json`), and the pictures that it rests on: the sampled
+    frames, and each person's faces in the verdict's order."""
+
+    verdict: dict[str, Any]
+    frames: tuple[Frame, ...]
+    people: list[list[FaceCrop]]
+
+
+def judge_video(
+    video: Path, bundle_path: Path, frames: int | None, every: int | None, threads: int
+) -> Judgement:
+    """Judge one video with nothing but a bundle.
+
+    `frames` and `every` are the number of sampled frames and their distance in frames; None takes
+    what the model was trained with.
+
+    Raises
+    ------
+    UserError
+        The bundle can't be used. What is wrong with the video is said in the verdict.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = read_bundle(bundle_path, Path(scratch))
+        settings = bundle.card["crops"]
+        sampling = {**settings["sampling"], **_given(frames=frames, every=every)}
+        logging.info("Reading %d frames of %s", sampling["frames"], video)
+        sampled = _sample(video, Path(scratch), sampling, settings["sampling"])
+        detector = make_detector(
+            "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
+        )
+        people = follow(
+            [
+                _faces(frame, detector, settings["faces"], f"{number} of {len(sampled.frames)}")
+                for number, frame in enumerate(sampled.frames, start=1)
+            ]
+        )
+        told = [_judge_person(number, faces, bundle) for number, faces in enumerate(people, 1)]
+    date = datetime.fromtimestamp(bundle_path.stat().st_mtime, UTC).date().isoformat()
+    verdict = {
+        "format": FORMAT,
+        "video": {"name": video.name, "sha256": _sha256(video)},
+        **_answer(told, sampled, bundle),
+        "sampling": {
+            "status": sampled.status,
+            "detail": sampled.detail,
+            "fps": round(sampled.fps, 3),
+            "frames_wanted": sampling["frames"],
+            "every": sampling["every"],
+            "frames": [
+                {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
+            ],
+        },
+        "people": told,
+        "model": about_model(bundle.card, bundle.evaluation, bundle.version, date),
+        "caution": CAUTION,
+    }
+    return Judgement(verdict, sampled.frames, people)
+
+
+def _given(**settings: int | None) -> dict[str, int]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _sample(
+    video: Path, scratch: Path, wanted: dict[str, int], trained: dict[str, int]
+) -> SampledVideo:
+    """Sample in a child process; what may be spent grows with what is decoded."""
+    decoded = wanted["frames"] * wanted["every"] / (trained["frames"] * trained["every"])
+    held = wanted["frames"] / trained["frames"]
+    path = scratch / "frames.npz"
+    sample_to_file(
+        video,
+        path,
+        wanted["frames"],
+        wanted["every"],
+        round(trained["max_seconds"] * max(1, decoded)),
+        round(trained["max_memory_mb"] * max(1, held)),
+    )
+    return load_frames(path)
+
+
+def _faces(
+    frame: Frame, detector: FaceDetector, faces: dict[str, Any], progress: str
+) -> list[FaceCrop]:
+    """All faces of a frame that the detector is sure of, largest first."""
+    found = [d for d in detector.detect(frame.pixels) if d.confidence >= faces["confidence"]]
+    found.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
+    logging.info("Looked for faces in frame %s: %d found", progress, len(found))
+    return [cut_face(frame, d, len(found), faces["margin"], faces["size"]) for d in found]
+
+
+def _judge_person(number: int, faces: list[FaceCrop], bundle: Bundle) -> dict[str, Any]:
+    features = bundle.card["features"]
+    results = [face.result for face in faces]
+    crops = np.stack([face.pixels for face in faces])
+    matrix = recipe(features["name"], features["side"])(crops)
+    scores = fake_scores(bundle.model, matrix)
+    measured = measure(
+        crops,
+        np.array([result.box for result in results]),
+        np.array([result.index for result in results]),
+        np.array([result.time_s for result in results]),
+    )
+    return {
+        "person": number,
+        **person_verdict(scores, bundle.card),
+        "measured": measured,
+        "warnings": outside(measured, bundle.ranges),
+        "faces": [
+            {
+                "index": result.index,
+                "time_s": round(result.time_s, 3),
+                "box": result.box,
+                "confidence": round(result.confidence or 0.0, DIGITS),
+                "score": round(float(score), DIGITS),
+            }
+            for result, score in zip(results, scores, strict=True)
+        ],
+        "evidence": _evidence(matrix, crops.shape[1], bundle),
+    }
+
+
+def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
+    """What moved the score, by group of columns, beside what moves that of real videos. None for a
+    model that is no forest."""
+    found = contributions(bundle.model, matrix)
+    if found is None:
+        return None
+    bias, moves = found
+    features = bundle.card["features"]
+    groups = column_groups(features["name"], features["side"] or size)
+    typical = bundle.typical_real["moves"]
+    return {
+        "bias": bias,
+        "moves": [
+            {"name": name, "move": move, "typical_real": typical.get(name)}
+            for name, move in group_moves(moves, groups).items()
+        ],
+    }
+
+
+def _answer(people: list[dict[str, Any]], sampled: SampledVideo, bundle: Bundle) -> dict[str, Any]:
+    """The video's own verdict, and what has to be said with it."""
+    points = bundle.card["operating_points"]
+    worst = most_suspicious(people)
+    if worst is None:
+        return {
+            "verdict": Verdict.UNDETERMINED,
+            "probability": None,
+            "score": None,
+            "person": None,
+            "reason": sampled.detail if sampled.status in FAILURES else NO_FACES,
+            "how_often_wrong": operating_words(Verdict.UNDETERMINED, points),
+            "warnings": _warnings([], bundle),
+        }
+    return {
+        **{key: worst[key] for key in ("verdict", "probability", "score", "person", "reason")},
+        "how_often_wrong": operating_words(worst["verdict"], points),
+        "warnings": _warnings(people, bundle) + worst["warnings"],
+    }
+
+
+def _warnings(people: list[dict[str, Any]], bundle: Bundle) -> list[str]:
+    said = []
+    judged = sum(person["score"] is not None for person in people)
+    if judged > 1:
+        said.append(
+            f"{judged} people were judged, and the verdict is the most suspicious one's: with each "
+            "further person a real video is more often called fake."
+        )
+    if bundle.evaluation["leak"] != "no":
+        said.append(
+            f"The model was evaluated under the protocol {bundle.evaluation['protocol']}, where "
+            "the same people may stand in training and test: its figures are too good."
+        )
+    return said
+
+
+def _sha256(video: Path) -> str | None:
+    """Ties the verdict to one file; None where it can't be read."""
+    try:
+        if not video.is_file():
+            return None
+        with video.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

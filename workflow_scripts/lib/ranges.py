@@ -1,0 +1,85 @@
+"""What the training videos were like, and whether a video lies outside.
+
+A model knows nothing of faces that are far smaller, or far more compressed, than those that it was
+trained on. Three plain measures of a video tell that: the size of the face in the frame, the frame
+rate, and the sharpness of the crop (compression and blur lower it, noise raises it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+__all__ = ["measure", "outside", "training_ranges"]
+
+SHARE = 0.01  # of the training videos that lie beyond each end of a range
+MEASURES = {  # what people call it, and its unit
+    "face_size": ("The face", "pixels across"),
+    "frame_rate": ("The frame rate", "frames per second"),
+    "sharpness": ("The sharpness of the face (compression and blur lower it)", "grey levels"),
+}
+
+
+def measure(
+    crops: np.ndarray, boxes: np.ndarray, frames: np.ndarray, times: np.ndarray
+) -> dict[str, float | None]:
+    """Measure one person in one video.
+
+    Parameters
+    ----------
+    crops : (n, size, size, 3) uint8 RGB
+    boxes : (n, 4) int
+        x, y, width and height in pixels.
+    frames : (n,) int
+        Index in the video.
+    times : (n,) float
+        Seconds.
+
+    Returns
+    -------
+    dict
+        By the names of `MEASURES`; None where it can't be told.
+    """
+    passed = float(times[-1] - times[0])
+    return {
+        "face_size": round(float(boxes[:, 2:].max(axis=1).mean()), 1),
+        "frame_rate": round(float(frames[-1] - frames[0]) / passed, 2) if passed > 0 else None,
+        "sharpness": round(float(np.mean([_sharpness(crop) for crop in crops])), 2),
+    }
+
+
+def _sharpness(crop: np.ndarray) -> float:
+    """Standard deviation of the Laplacian of the luma."""
+    return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+
+
+def training_ranges(measured: Sequence[dict[str, float | None]]) -> dict[str, dict[str, float]]:
+    """The range of each measure over the training videos, all but `SHARE` at each end."""
+    ranges = {}
+    for name in MEASURES:
+        values = [value for video in measured if (value := video[name]) is not None]
+        if values:
+            low, high = np.quantile(values, [SHARE, 1 - SHARE])
+            ranges[name] = {
+                "low": round(float(low), 2),
+                "high": round(float(high), 2),
+                "videos": len(values),
+            }
+    return ranges
+
+
+def outside(measured: dict[str, float | None], ranges: dict[str, dict[str, float]]) -> list[str]:
+    """A sentence for each measure that lies outside of the training videos' range."""
+    said = []
+    for name, limits in ranges.items():
+        shown, unit = MEASURES[name]
+        value, low, high = measured[name], limits["low"], limits["high"]
+        # rounding must not put a training video outside
+        if value is not None and not low * 0.99 <= value <= high * 1.01:
+            said.append(
+                f"{shown}: {value:g} {unit}, and the training videos have {low:g} to {high:g}. "
+                "The model has not seen its like."
+            )
+    return said

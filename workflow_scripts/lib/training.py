@@ -1,0 +1,143 @@
+"""Training of an experiment on rows of the store, and the card that says what came of it."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.lib.experiments import count_columns, stored_features
+from workflow_scripts.lib.features import find_feature_set, recipe
+from workflow_scripts.lib.manifest import Label
+from workflow_scripts.lib.models import MODELS, fit_model, make_model, memory_need
+from workflow_scripts.lib.run import UserError, available_memory
+from workflow_scripts.lib.store import load_matrix, made_with, read_features
+from workflow_scripts.lib.tables import label_numbers
+
+__all__ = ["check_memory", "load_experiment", "model_card", "train"]
+
+
+def train(
+    store: Path,
+    table: pd.DataFrame,
+    name: str,
+    experiment: dict[str, Any],
+    seed: int,
+    threads: int,
+    **settings: Any,
+) -> Any:
+    """Fit an experiment's model on the rows of a split table.
+
+    `settings` go to the model's `fit`, for example `trees`.
+
+    Raises
+    ------
+    UserError
+        The rows hold one label only, a parameter is wrong, or memory is short.
+    """
+    labels = label_numbers(table)
+    if len(np.unique(labels)) < 2:
+        shown = table["label"].iloc[0] if len(table) else "no"
+        raise UserError(
+            f"experiments.{name}: what is to be trained on holds only {shown} videos, and a model "
+            "needs both. Add videos of other people, or change splits.test_share or training.folds."
+        )
+    rows, units, kind = table["row"].to_numpy(), table["unit"].to_numpy(), experiment["model"]
+    columns = count_columns(experiment, made_with(store)["faces"]["size"])
+    check_memory(name, kind, len(rows), columns)
+    model = make_model(kind, experiment["params"], seed, threads)
+    if MODELS[kind].only_bytes:
+        from workflow_scripts.lib.forest import load_columns
+
+        # column by column, as trees want it: no second copy
+        matrix = load_columns(store, rows, recipe(experiment["features"], experiment["side"])).T
+    else:
+        matrix = load_experiment(store, rows, experiment)
+    logging.info("Training on a matrix of %d rows and %d columns", *matrix.shape)
+    fit_model(kind, model, matrix, labels, units, **settings)
+    return model
+
+
+def load_experiment(store: Path, rows: np.ndarray, experiment: dict[str, Any]) -> np.ndarray:
+    """The matrix of chosen rows of the store, (k, features) uint8 or float32.
+
+    `rows` (k,) is ascending.
+    """
+    side = experiment["side"]
+    parts = [
+        load_matrix(store, rows, recipe("pixels", side))
+        for name in experiment["features"].split("+")
+        if name == "pixels"
+    ]
+    parts += [read_features(store, name)[rows] for name in stored_features(experiment)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def check_memory(name: str, model: str, rows: int, columns: int) -> None:
+    """Refuse to train what there is no memory for, before anything is loaded.
+
+    Raises
+    ------
+    UserError
+        The model needs more than this process may take.
+    """
+    need, available = memory_need(model, rows, columns), available_memory()
+    if available is not None and need > available:
+        raise UserError(
+            f"experiments.{name}: {model} needs about {need / 1000:.1f} GB for {rows} rows and "
+            f"{columns} columns, and {available / 1000:.1f} GB are free here. Set a smaller "
+            "`side`, take another model, or train on a larger machine."
+        )
+
+
+def model_card(
+    store: Path,
+    table: pd.DataFrame,
+    protocol: str,
+    name: str,
+    experiment: dict[str, Any],
+    choice: dict[str, Any],
+    seed: int,
+    cost: dict[str, float],
+) -> dict[str, Any]:
+    """What a model is and what it was trained on, for `model.json`.
+
+    `table` are the training rows of the split, `choice` is what `choose_model` wrote.
+    """
+    feature_set = find_feature_set(experiment["features"])
+    crops = made_with(store)
+    return {
+        "experiment": name,
+        "protocol": protocol,
+        "classes": [label.word for label in Label],
+        "features": {
+            "name": experiment["features"],
+            "version": feature_set.version,
+            "side": experiment["side"],
+            "columns": count_columns(experiment, crops["faces"]["size"]),
+        },
+        "crops": crops,
+        "model": experiment["model"],
+        "params": choice["params"],
+        "seed": seed,
+        **{key: choice[key] for key in ("threshold", "calibration", "operating_points")},
+        "validation": choice["validation"],
+        "training": {
+            "rows": len(table),
+            "videos": table["video"].nunique(),
+            "groups": sorted(table["group"].unique()),
+            "datasets": sorted(table["dataset"].dropna().unique()),
+            "methods": sorted(table["method"].dropna().unique()),
+            "compressions": sorted(table["compression"].dropna().unique()),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numba", "numpy", "scikit-learn", "skops", "zarr")},
+        },
+        "cost": {**cost, "tuning_cpu_s": choice["cost"]["cpu_s"]},
+    }

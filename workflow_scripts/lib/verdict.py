@@ -1,0 +1,133 @@
+"""The answer for one video, from its people's scores: `fake`, `real` or `undetermined`, in words.
+
+A person's score is the mean of the scores of the frames. It is `fake` at or above the model's upper
+operating point, `real` below the lower one, and undetermined between them or with too few faces.
+The video's verdict is that of its most suspicious person.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.lib.calibration import apply_calibration
+
+__all__ = ["CAUTION", "DEMO", "MIN_FACES", "Verdict", "about_model", "decide", "most_suspicious"]
+__all__ += ["is_demo", "operating_words", "person_verdict"]
+
+MIN_FACES = 3  # of one person; a score of fewer sways too much
+DEMO = "demo"  # the data set of the workflow's own made-up videos
+CAUTION = (
+    "This is a statistical hint and no proof. It says how much the video resembles the fakes that "
+    "the model was trained on; other methods of forging, strong compression and editing mislead it."
+)
+
+
+class Verdict(StrEnum):
+    """What a video, or a person in it, is called."""
+
+    FAKE = "fake"
+    REAL = "real"
+    UNDETERMINED = "undetermined"
+
+
+def decide(score: float, points: dict[str, Any]) -> Verdict:
+    """The verdict of a score by a card's `operating_points`."""
+    if score >= points["high"]:
+        return Verdict.FAKE
+    if score < points["low"]:
+        return Verdict.REAL
+    return Verdict.UNDETERMINED
+
+
+def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
+    """The verdict on one person: `verdict`, `probability`, `score` and `reason`.
+
+    Parameters
+    ----------
+    scores : (n,) float
+        Of the frames that show the person.
+    card : dict
+        The model's.
+    """
+    least = min(MIN_FACES, card["crops"]["sampling"]["frames"])
+    if len(scores) < least:
+        return {
+            "verdict": Verdict.UNDETERMINED,
+            "probability": None,
+            "score": None,
+            "reason": f"Too few usable faces: {len(scores)}, and {least} are needed.",
+        }
+    points = card["operating_points"]
+    score = round(float(np.mean(np.round(scores, 6))), 6)
+    probability = float(apply_calibration(card["calibration"], np.array([score]))[0])
+    verdict = decide(score, points)
+    low, high = f"{points['low']:.2f}", f"{points['high']:.2f}"
+    why = {
+        Verdict.FAKE: f"is at or above {high}, from where on a video is called fake",
+        Verdict.REAL: f"is below {low}, up to where a video is called real",
+        Verdict.UNDETERMINED: f"lies between the two thresholds, {low} and {high}",
+    }[verdict]
+    return {
+        "verdict": verdict,
+        "probability": round(probability, 6),
+        "score": score,
+        "reason": f"The score {score:.2f} {why}.",
+    }
+
+
+def most_suspicious(people: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Of the people's verdicts, the one with the highest score; of none with a score, the first."""
+    judged = [person for person in people if person["score"] is not None]
+    if judged:
+        return max(judged, key=lambda person: person["score"])
+    return people[0] if people else None
+
+
+def operating_words(verdict: Verdict, points: dict[str, Any]) -> str:
+    """How often such a verdict is wrong, as people count."""
+    fake = _of_100("real videos", "fake", points["real_called_fake"])
+    real = _of_100("fakes", "real", points["fake_called_real"])
+    return {
+        Verdict.FAKE: fake,
+        Verdict.REAL: real,
+        Verdict.UNDETERMINED: f"{fake} {real} What lies between is left undetermined.",
+    }[verdict]
+
+
+def _of_100(what: str, called: str, rate: dict[str, float]) -> str:
+    seen, expected = rate["share"] * 100, rate["expected"] * 100
+    return (
+        f"Of 100 {what} of unseen people, about {expected:.0f} would be called {called} at this "
+        f"threshold (in the validation it was {seen:.0f} of 100, and with its few people anything "
+        f"from {rate['low'] * 100:.0f} to {rate['high'] * 100:.0f} is in keeping with that)."
+    )
+
+
+def is_demo(card: dict[str, Any]) -> bool:
+    """Whether a model was trained on the workflow's own made-up videos."""
+    return card["training"]["datasets"] == [DEMO]
+
+
+def about_model(
+    card: dict[str, Any], evaluation: dict[str, Any], version: str, date: str
+) -> dict[str, Any]:
+    """What a verdict says about the model behind it. `date` (ISO) is that of its file."""
+    training = card["training"]
+    return {
+        "version": version,
+        "date": date,
+        "experiment": card["experiment"],
+        "features": f"{card['features']['name']} (version {card['features']['version']})",
+        "kind": card["model"],
+        "training": {
+            "videos": training["videos"],
+            "groups": len(training["groups"]),
+            **{key: training[key] for key in ("datasets", "methods", "compressions")},
+        },
+        "evaluation": evaluation,
+        "operating_points": card["operating_points"],
+        "demo": is_demo(card),
+    }

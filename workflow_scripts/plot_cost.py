@@ -1,0 +1,18 @@
+"""Show what each experiment is worth against what it cost."""
+
+from pathlib import Path
+
+from workflow_scripts.lib.figures import draw_cost, save_figure
+from workflow_scripts.lib.tables import read_table
+
+
+def main(leaderboard: Path, output: Path) -> None:
+    """Draw the rows of `leaderboard.tsv`."""
+    save_figure(output, draw_cost(read_table(leaderboard)))
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(Path(snakemake.input.leaderboard), Path(snakemake.output[0]))

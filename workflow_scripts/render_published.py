@@ -1,0 +1,48 @@
+"""Show published figures beside the run's own, and the honest ones beside both."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.lib.pages import records, render
+from workflow_scripts.lib.tables import read_table
+
+
+def main(published: Path, leaderboard: Path, test_share: float, output: Path) -> None:
+    """Write the page: the rows of `published` for this share of test data."""
+    table, board = read_table(published), read_table(leaderboard)
+    table = table[np.isclose(table["test_share"], test_share)]
+    render(
+        "published.html.j2",
+        output,
+        title="Published figures",
+        share=f"{test_share:.0%}",
+        rows=[
+            {
+                **row,
+                **{
+                    protocol: _own(board, row["experiment"], protocol)
+                    for protocol in ("frame", "identity")
+                },
+            }
+            for row in records(table)
+        ],
+    )
+
+
+def _own(board: pd.DataFrame, experiment: str, protocol: str) -> dict | None:
+    found = board[(board["experiment"] == experiment) & (board["protocol"] == protocol)]
+    return records(found)[0] if len(found) else None
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(
+            published=Path(snakemake.input.published),
+            leaderboard=Path(snakemake.input.leaderboard),
+            output=Path(snakemake.output[0]),
+            **snakemake.params,
+        )
