@@ -1,6 +1,6 @@
 """The pixel forest against scikit-learn's, on made rows of the study's size.
 
-    python -m tests.benchmarks.bench_forest [--rows 13984] [--columns 307200] [--trees 100]
+    python -m tests.benchmarks.bench_forest [--rows 13984] [--columns 307200] [--trees 500]
 
 Rows are smooth random pictures with noise and a weak signal, seven of one label to a group and
 seven of the other; of ten groups eight are for training. Each way is a process of its own that
@@ -164,7 +164,7 @@ def main(command_line: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=13_984)
     parser.add_argument("--columns", type=int, default=307_200)
-    parser.add_argument("--trees", type=int, default=100)
+    parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--peer-trees", type=int, default=PEER_TREES)
     parser.add_argument("--folder", type=Path, help="where the made rows are, or go")
     parser.add_argument(
