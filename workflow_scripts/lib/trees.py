@@ -8,9 +8,10 @@ in order, for every node of every tree that wants it, whether it comes from memo
 memory-mapped file. Threads take turns at blocks of columns.
 
 Within a column, a node's rows are counted in a histogram of all 256 values, so that splits are
-exact; the few rows of a small node are sorted instead. (A sibling's histogram can't be had by
-subtraction: siblings draw other columns.) When a node's best split is found, the side to which it
-sends each of the node's rows is kept, so that nothing needs a second look at the matrix.
+exact; the few rows of a small node are sorted instead. A coarser histogram bounds what a column
+can gain, and dismisses most before that. (A sibling's histogram can't be had by subtraction:
+siblings draw other columns.) When a node's best split is found, the side to which it sends each of
+the node's rows is kept, so that nothing needs a second look at the matrix.
 
 What a node draws depends on the seed, its tree and its number in the tree. Equal gains are decided
 by which column was drawn first. So a tree depends on nothing but the data, the seed and its number.
@@ -52,6 +53,8 @@ ONE_ROW = np.uint64(1 << 42)
 
 SORTED = 20  # nodes of up to so many rows are sorted; measured
 LISTED = 200  # of nodes of up to so many rows the taken bins are listed; measured
+FEW, MANY = 8, 160  # nodes of more rows and up to so many are first judged by coarse bins
+COARSE_BINS = 32
 NO_GAIN = -1.0
 LINE = 64  # bytes that come into the cache together
 COLUMNS_AT_ONCE = 1024
@@ -134,6 +137,7 @@ class _Work(NamedTuple):
     """Scratch space of one thread."""
 
     bins: np.ndarray
+    coarse_bins: np.ndarray
     taken: np.ndarray
     keys: np.ndarray
     values: np.ndarray
@@ -151,7 +155,10 @@ class _Bag(NamedTuple):
     out_sides: np.ndarray
 
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
+# Counting the references to arrays costs a tenth, so what makes no arrays goes without.
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+allocating: Any = njit(**OPTIONS)
+compiled: Any = njit(**OPTIONS | {"_nrt": False})
 
 
 @intrinsic
@@ -166,7 +173,7 @@ def _trailing_zeros(_: Any, number: Any = None) -> Any:
 def _prefetch(_: Any, array: Any = None, index: Any = None) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        place = builder.gep(data, [args[1]])
+        place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
         number = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
         fetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
@@ -193,7 +200,7 @@ def _below(key, counter, bound):
     return np.int64(((_mix(key, counter) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
 
 
-@compiled
+@allocating
 def _draw_units(key, n_units):
     """How often each unit is drawn in n_units draws with replacement."""
     times = np.zeros(n_units, np.int64)
@@ -334,21 +341,42 @@ def _rate(sums, m, n, all0, all1, factors, rules, gains):
 
 
 @compiled
-def _may_reach(sums, m, all0, all1, factors, enough):
-    """Tell whether `_rate` could find a gain of `enough`, without its divisions.
+def _may_reach(column, entries, start, stop, all0, all1, enough, factors, work):
+    """Tell whether some cut of a column could gain `enough`, from a histogram of 32 bins.
 
-    Most columns can't, once a node has seen a few.
+    The gain is convex in what lies left of the cut. So it is nowhere higher, as the cut goes
+    through a bin, than at the corners: none, one class or all of the bin's rows left of it. Most
+    columns are dismissed by that, once a node has seen a few.
     """
+    bins, sums = work.coarse_bins, work.sums
+    for i in range(start, stop):
+        entry = entries[i]
+        bins[i & 3, column[entry & ROW_MASK] >> np.uint8(3)] += _packed(entry)
+    total = np.uint64(0)
+    sums[0] = total
+    for i in range(COARSE_BINS):
+        total += bins[0, i] + bins[1, i] + bins[2, i] + bins[3, i]
+        sums[i + 1] = total
+    bins[:] = 0
     factor0, factor1 = factors[0], factors[1]
-    enough *= 1 - 1e-12  # room for rounding
+    enough *= 1 - 1e-9  # room for rounding
     reached = 0
-    for i in range(m):
-        left0, left1 = sums[i] & FIELD_MASK, (sums[i] >> FIELD) & FIELD_MASK
-        right0, right1 = factor0 * np.float64(all0 - left0), factor1 * np.float64(all1 - left1)
-        left0, left1 = factor0 * np.float64(left0), factor1 * np.float64(left1)
-        difference = left1 * right0 - left0 * right1
-        reached += difference * difference > enough * ((left0 + left1) * (right0 + right1))
+    for i in range(COARSE_BINS):
+        low0 = factor0 * np.float64(sums[i] & FIELD_MASK)
+        low1 = factor1 * np.float64((sums[i] >> FIELD) & FIELD_MASK)
+        high0 = factor0 * np.float64(sums[i + 1] & FIELD_MASK)
+        high1 = factor1 * np.float64((sums[i + 1] >> FIELD) & FIELD_MASK)
+        reached += _reaches(low0, high1, all0, all1, enough)
+        reached += _reaches(high0, low1, all0, all1, enough)
+        reached += _reaches(high0, high1, all0, all1, enough)
     return reached > 0
+
+
+@compiled
+def _reaches(left0, left1, all0, all1, enough):
+    right0, right1 = all0 - left0, all1 - left1
+    difference = left1 * right0 - left0 * right1
+    return difference * difference > enough * ((left0 + left1) * (right0 + right1))
 
 
 @compiled
@@ -397,6 +425,11 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
     """Best cut for two classes and rows that were drawn whole times."""
     start, stop = node.start, node.stop
     n = stop - start
+    if not (rules.entropy or rules.random_cuts) and enough > 0 and FEW < n <= MANY:
+        all0, all1 = factors[0] * totals[0], factors[1] * totals[1]
+        enough = min(enough, all0 * all1 * (1 - 1e-9))  # what the best possible cut gains
+        if not _may_reach(column, entries, start, stop, all0, all1, enough, factors, work):
+            return True, NO_GAIN, 0
     if n <= SORTED:
         m = _sort(column, entries, start, stop, work)
     elif n <= LISTED or rules.random_cuts:
@@ -417,12 +450,10 @@ def _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
     if rules.entropy:
         _rate_entropy(sums[first:], last - first, n, all0, all1, factors, rules, gains)
     else:
-        if enough > 0 and not _may_reach(sums[first:], last - first, all0, all1, factors, enough):
-            return True, NO_GAIN, 0
         _rate(sums[first:], last - first, n, all0, all1, factors, rules, gains)
     place = _highest(gains, last - first)
     gain, i = gains[place], first + place
-    if gain < max(enough, 0.0):
+    if gain < 0:
         return True, NO_GAIN, 0
     left0, left1 = sums[i] & FIELD_MASK, (sums[i] >> FIELD) & FIELD_MASK
     if (left0 == 0 and left1 == all1) or (left1 == 0 and left0 == all0):
@@ -500,7 +531,10 @@ def _judge_many(column, entries, node, key, codes, weights, totals, factors, rul
 
 @compiled
 def _judge(column, entries, node, rank, enough, codes, weights, totals, factors, rules, work):
-    """Tell whether a column varies in a node, the best cut's gain, if at least `enough`, and it."""
+    """Tell whether a column varies in a node, the best cut's gain, and it.
+
+    Cuts that gain less than `enough` may be passed over.
+    """
     key = _mix(node.key, (1 << 40) + rank)
     if len(weights) == 0:
         return _judge_two(column, entries, node, key, enough, totals, factors, rules, work)
@@ -521,7 +555,7 @@ def _keep(best, i, column, rank, feature, gain, threshold, node, bag, thread):
         bag.out_sides[thread, p] = column[bag.out[p]] > threshold
 
 
-@compiled
+@allocating
 def _draw(nodes, chosen, count, n_columns, order):
     """Draw columns for the chosen nodes; return where each column's draws begin, and the draws.
 
@@ -547,6 +581,19 @@ def _draw(nodes, chosen, count, n_columns, order):
             draws[p, 0] = chosen[c]
             draws[p, 1] = rank
     return begins[:-1], draws
+
+
+@compiled
+def _warm(draws, p, nodes, totals, entries, best):
+    """Ask for what the draws after the p-th will need."""
+    if p + 8 >= len(draws):
+        return
+    far, near = draws[p + 8, 0], nodes[draws[p + 3, 0]]
+    _prefetch(nodes, far)
+    _prefetch(best, far)
+    _prefetch(totals, far * totals.shape[1])
+    for q in range(near.start, min(near.stop, near.start + 128), LINE // 4):
+        _prefetch(entries, q)
 
 
 @compiled
@@ -576,13 +623,13 @@ def _search(
         if begins[feature] < begins[feature + 1]:
             _ahead(columns, feature + 1, last, begins, draws, nodes)
         for p in range(begins[feature], begins[feature + 1]):
+            _warm(draws, p, nodes, totals, bag.entries, best)
             i, rank = draws[p, 0], draws[p, 1]
             if best[i].gain == np.inf and rank > best[i].rank:
                 continue
             node = nodes[i]
-            enough = best[i].gain if best[i].gain < np.inf else 0.0
             varies, gain, threshold = _judge(
-                column, bag.entries, node, rank, enough, codes, weights, totals[i], factors,
+                column, bag.entries, node, rank, best[i].gain, codes, weights, totals[i], factors,
                 rules, work,
             )  # fmt: skip
             if not varies:
@@ -661,7 +708,7 @@ def _add_up(entries, start, stop, codes, weights, totals):
         totals[codes[row]] += weight * (entries[p] >> np.uint32(TIMES_SHIFT))
 
 
-@compiled
+@allocating
 def _split(nodes, best, bag, codes, weights, sizes, keys, left, oob_leaves, n_classes):
     """Divide the nodes that have a split; return their children, and the children's totals."""
     n_children = 2 * np.sum(best.feature >= 0)
@@ -814,6 +861,7 @@ def _plant(
 def _make_work(n_classes: int) -> _Work:
     return _Work(
         bins=np.zeros(256, np.uint64),
+        coarse_bins=np.zeros((4, COARSE_BINS), np.uint64),
         taken=np.zeros(256, np.uint8),
         keys=np.empty(SORTED, np.uint64),
         values=np.empty(256, np.uint8),
@@ -861,7 +909,7 @@ def _in_order(
     )
 
 
-@compiled
+@allocating
 def walk(matrix, offsets, feature, threshold, left, values, counts):
     """Add up what the first trees say of each row, for several numbers of trees.
 
@@ -886,7 +934,7 @@ def walk(matrix, offsets, feature, threshold, left, values, counts):
     return sums
 
 
-@compiled
+@allocating
 def explain(matrix, offsets, feature, threshold, left, values):
     """Add up by how much each column moves each row's value on its way down all trees.
 
