@@ -147,6 +147,7 @@ def _without_cost(path: Path) -> bytes:
     if path.name in ("model.json", "choice.json"):
         card = json.loads(path.read_text())
         del card["cost"]
+        card.pop("made", None)
         return json.dumps(card).encode()
     if path.name == "leaderboard.tsv":
         rows = [line.split("\t") for line in path.read_text().splitlines()]

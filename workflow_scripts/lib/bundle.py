@@ -1,18 +1,21 @@
 """A model bundle: one file that holds all that judging a video needs.
 
-`bundle.zip` holds the model, its card, the face detector's networks, and `bundle.json`:
+`bundle.zip` holds the model (a forest as plain arrays, see `lib/plain_forest.py`; any other model
+as `lib/models.py` keeps it), its card, the face detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
+- `made`, the day on which the model was trained (UTC)
 - `evaluation`: what the test part says of the model
 - `ranges`: what the training videos were like, to tell what lies outside (`lib/ranges.py`)
 - `typical_real`: what moves the scores of real videos, by group of columns (`lib/explain.py`)
-- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says
+- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
+  `made`: the same model of another day is the same version
 
 There are no pictures in it: nobody who was trained on is handed on.
 
 The archive is not compressed, so that its size is what reading it takes; its members' names are
-known, so that nothing else can be written; the model is read as `lib/models.py` reads any. A
-checksum tells damage, not who made the file. Equal content gives equal bytes.
+known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
+content gives equal bytes, but for `made`; what training cost is left out of the card.
 """
 
 from __future__ import annotations
@@ -21,20 +24,23 @@ import hashlib
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.models import MODELS, load_model
+from workflow_scripts.lib.plain_forest import plain_forest, read_forest
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["Bundle", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "read_bundle", "read_card", "write_bundle"]
 
-FORMAT = 1  # of the file
+FORMAT = 2  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
-ABOUT, MODEL, CARD = "bundle.json", "model.zip", "model.json"
-FILES = (MODEL, CARD, *(f"{network}.onnx" for network in NETWORKS))
+ABOUT, CARD = "bundle.json", "model.json"
+FOREST, MODEL = "forest.npz", "model.zip"  # a bundle holds one of them
+FILES = (CARD, *(f"{network}.onnx" for network in NETWORKS))
 MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
 
 
@@ -44,15 +50,17 @@ class Bundle:
 
     Attributes
     ----------
-    model : estimator
+    model : PlainForest or estimator
     card : dict
-        `model.json`, see `training.model_card`.
+        `model.json`, see `training.model_card`, without `made` and `cost`.
     evaluation, ranges, typical_real : dict
         See the module.
     networks : Path
         Folder of the detector's networks.
     version : str
-        Names this bundle and no other.
+        Names this content and no other.
+    made : str
+        Day on which the model was trained, ISO 8601.
     """
 
     model: Any
@@ -62,20 +70,26 @@ class Bundle:
     typical_real: dict[str, Any]
     networks: Path
     version: str
+    made: str
 
 
 def write_bundle(
     path: Path,
     model: Path,
-    card: Path,
+    card: dict[str, Any],
     networks: Path,
     evaluation: dict[str, Any],
     ranges: dict[str, Any],
     typical_real: dict[str, Any],
 ) -> None:
-    """Write a bundle of a model, its card, and the networks in a folder."""
-    files = {MODEL: model.read_bytes(), CARD: card.read_bytes()}
-    files |= {name: (networks / name).read_bytes() for name in FILES if name not in files}
+    """Write a bundle of a model's file, its card, and the networks in a folder."""
+    kept = {key: value for key, value in card.items() if key not in ("made", "cost")}
+    if MODELS[card["model"]].made_of_trees:
+        files = {FOREST: plain_forest(load_model(model, card["model"])).to_bytes()}
+    else:
+        files = {MODEL: model.read_bytes()}
+    files[CARD] = json.dumps(kept, indent=1, allow_nan=False).encode()
+    files |= {name: (networks / name).read_bytes() for name in FILES if name != CARD}
     about: dict[str, Any] = {
         "format": FORMAT,
         "recipe": RECIPE,
@@ -84,7 +98,7 @@ def write_bundle(
         "typical_real": typical_real,
         "files": {name: _checksum(content) for name, content in files.items()},
     }
-    about["digest"] = _digest(about)
+    about |= {"digest": _digest(about), "made": card["made"]}
     text = json.dumps(about, indent=1, allow_nan=False).encode()
     with written_aside(path) as aside, zipfile.ZipFile(aside, "w") as archive:
         for name, content in {ABOUT: text, **files}.items():
@@ -109,7 +123,8 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         about = json.loads(files.pop(ABOUT))
         if about.pop("format") != FORMAT:
             raise _OtherVersionError("another format")
-        stated = about.pop("digest")
+        stated, made = about.pop("digest"), about.pop("made")
+        date.fromisoformat(made)
         if stated != _digest({"format": FORMAT, **about}):
             raise ValueError(f"the checksum of {ABOUT} does not fit")
         for name, content in files.items():
@@ -118,12 +133,9 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         card = json.loads(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
-        for name in FILES:
-            (folder / name).write_bytes(files[name])
-        _check_size(folder / MODEL)
-        model = load_model(folder / MODEL, card["model"])
-        if list(model.classes_) != [0, 1] or model.n_features_in_ != card["features"]["columns"]:
-            raise ValueError("the model does not fit its card")
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        model = _model(folder, card)
     except _OtherVersionError as error:
         raise UserError(
             f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
@@ -153,7 +165,14 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         typical_real=about["typical_real"],
         networks=folder,
         version=stated[:12],
+        made=made,
     )
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a bundle that was made here and is known to be sound."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(CARD))
 
 
 class _OtherVersionError(Exception):
@@ -163,7 +182,8 @@ class _OtherVersionError(Exception):
 def _unpacked(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if sorted(member.filename for member in members) != sorted((ABOUT, *FILES)):
+        names = {member.filename for member in members}
+        if len(names) < len(members) or names - {FOREST, MODEL} != {ABOUT, *FILES}:
             raise ValueError("it does not hold the files of a bundle")
         if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
             raise ValueError("it is compressed or encrypted, which no bundle is")
@@ -219,6 +239,21 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
         _ = card["training"][key]
     for key in ("protocol", "leak", "roc_auc", "interval", "videos", "groups"):
         _ = about["evaluation"][key]
+
+
+def _model(folder: Path, card: dict[str, Any]) -> Any:
+    """Read the model, if it is the one that its card describes."""
+    columns = card["features"]["columns"]
+    if MODELS[card["model"]].made_of_trees:
+        forest = read_forest(folder / FOREST)
+        if forest.columns != columns:
+            raise ValueError("the model does not fit its card")
+        return forest
+    _check_size(folder / MODEL)
+    model = load_model(folder / MODEL, card["model"])
+    if list(model.classes_) != [0, 1] or model.n_features_in_ != columns:
+        raise ValueError("the model does not fit its card")
+    return model
 
 
 def _check_size(model: Path) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 
 __all__ = ["measure", "outside", "training_ranges"]
 
-SHARE = 0.01  # of the training videos that lie beyond each end of a range
+COVERAGE = 0.98  # of one measure's range
+LEAST = 0.01  # of a value whose logarithm is taken
 MEASURES = {  # what people call it, and its unit
     "face_size": ("The face", "pixels across"),
     "frame_rate": ("The frame rate", "frames per second"),
@@ -55,31 +56,41 @@ def _sharpness(crop: np.ndarray) -> float:
     return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
 
 
-def training_ranges(measured: Sequence[dict[str, float | None]]) -> dict[str, dict[str, float]]:
-    """The range of each measure over the training videos, all but `SHARE` at each end."""
+def training_ranges(
+    measured: Sequence[dict[str, float | None]], groups: int
+) -> dict[str, dict[str, float]]:
+    """The range of each measure in which the next video of the training videos' kind would lie with
+    probability `COVERAGE`.
+
+    It is the normal prediction interval of one more observation, of the measures' logarithms: mean
+    +- t s sqrt(1 + 1/n). `groups` are the training videos' groups of people: videos of the same
+    people resemble each other, so n is their number, and with few of them the range is wide. There
+    is no range where n is less than 2.
+    """
+    from scipy.stats import t
+
     ranges = {}
     for name in MEASURES:
         values = [value for video in measured if (value := video[name]) is not None]
-        if values:
-            low, high = np.quantile(values, [SHARE, 1 - SHARE])
-            ranges[name] = {
-                "low": round(float(low), 2),
-                "high": round(float(high), 2),
-                "videos": len(values),
-            }
+        n = min(groups, len(values))
+        if n >= 2:
+            logs = np.log(np.maximum(values, LEAST))
+            half = t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / n)
+            low, high = np.exp(np.clip([logs.mean() - half, logs.mean() + half], -99, 99))
+            ranges[name] = {"low": float(f"{low:.4g}"), "high": float(f"{high:.4g}"), "groups": n}
     return ranges
 
 
 def outside(measured: dict[str, float | None], ranges: dict[str, dict[str, float]]) -> list[str]:
-    """A sentence for each measure that lies outside of the training videos' range."""
+    """A sentence for each measure that lies outside of its range."""
     said = []
     for name, limits in ranges.items():
         shown, unit = MEASURES[name]
         value, low, high = measured[name], limits["low"], limits["high"]
-        # rounding must not put a training video outside
+        # a constant must not differ by how it was rounded
         if value is not None and not low * 0.99 <= value <= high * 1.01:
             said.append(
-                f"{shown}: {value:g} {unit}, and the training videos have {low:g} to {high:g}. "
-                "The model has not seen its like."
+                f"{shown}: {value:g} {unit}, and with videos like those of the training it is "
+                f"{low:.3g} to {high:.3g}. The model has not seen its like."
             )
     return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -139,5 +140,6 @@ def model_card(
             "python": platform.python_version(),
             **{name: version(name) for name in ("numba", "numpy", "scikit-learn", "skops", "zarr")},
         },
+        "made": datetime.now(UTC).date().isoformat(),
         "cost": {**cost, "tuning_cpu_s": choice["cost"]["cpu_s"]},
     }

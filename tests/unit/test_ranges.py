@@ -1,0 +1,53 @@
+"""The ranges of the training: how wide they are, and what lies outside."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.ranges import COVERAGE, MEASURES, measure, outside, training_ranges
+
+
+def of_people(rng, groups, videos=2):
+    """Face sizes of videos, with a size of each person and a little of each video."""
+    sizes = np.repeat(rng.lognormal(5, 0.3, groups), videos) * rng.lognormal(
+        0, 0.05, groups * videos
+    )
+    return [dict.fromkeys(MEASURES, size) for size in sizes]
+
+
+@pytest.mark.parametrize("groups", [3, 5, 10, 40])
+def test_of_new_videos_no_more_than_promised_lie_outside_however_few_were_trained_on(groups):
+    rng = np.random.default_rng(groups)
+    missed = []
+    for _ in range(1500):
+        *training, new, _ = of_people(rng, groups + 1)
+        limits = training_ranges(training, groups)["face_size"]
+        missed.append(not limits["low"] <= new["face_size"] <= limits["high"])
+    assert np.mean(missed) < 1.6 * (1 - COVERAGE)
+    assert np.mean(missed) > 0.2 * (1 - COVERAGE)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=9), st.floats(0.01, 100))
+@settings(max_examples=50, deadline=None)
+def test_ranges_hold_their_middle_and_follow_the_unit(values, factor):
+    measured = [dict.fromkeys(MEASURES, value) for value in values]
+    limits = training_ranges(measured, len(values))["face_size"]
+    middle = float(np.exp(np.mean(np.log(np.maximum(values, 0.01)))))
+    assert limits["low"] <= middle * 1.001
+    assert limits["high"] >= middle * 0.999
+    assert outside({**dict.fromkeys(MEASURES), "face_size": middle}, {"face_size": limits}) == []
+
+
+def test_more_people_make_a_narrower_range():
+    measured = of_people(np.random.default_rng(0), 20)
+    few, many = (training_ranges(measured, groups)["face_size"] for groups in (3, 20))
+    assert few["low"] < many["low"] < many["high"] < few["high"]
+    assert training_ranges(measured, 1) == {}
+    assert training_ranges([dict.fromkeys(MEASURES)] * 5, 5) == {}
+
+
+def test_of_one_frame_no_rate_is_told():
+    crops = np.zeros((1, 32, 32, 3), np.uint8)
+    found = measure(crops, np.ones((1, 4), int), np.array([0]), np.array([0.0]))
+    assert found["frame_rate"] is None
