@@ -9,7 +9,7 @@ from workflow_scripts.lib.bundle import read_card
 from workflow_scripts.lib.judged import find_videos
 from workflow_scripts.lib.manifest import pair_with_files
 from workflow_scripts.lib.pages import render
-from workflow_scripts.lib.ranking import COLUMNS, as_cells, ranked, worth
+from workflow_scripts.lib.ranking import COLUMNS, as_cells, ranked, shortened, worth
 from workflow_scripts.lib.run import written_aside
 
 
@@ -32,12 +32,14 @@ def main(
     with written_aside(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerows([COLUMNS, *map(as_cells, rows)])
+    place, names = shortened([row["path"] for row in rows])
     measured = worth(rows, bootstrap, interval, seed)
     render(
         "verdicts.html.j2",
         page,
         title=f"Verdicts on {len(rows)} videos",
-        rows=rows,
+        rows=[{**row, "name": name} for row, name in zip(rows, names, strict=True)],
+        place=place,
         folder=files[0].parent.name,
         model=verdicts[0]["model"],
         caution=verdicts[0]["caution"],

@@ -1,10 +1,12 @@
 """The ranges of the training: how wide they are, and what lies outside."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.clips import face_frame
 from workflow_scripts.lib.ranges import COVERAGE, MEASURES, measure, outside, training_ranges
 
 
@@ -51,3 +53,57 @@ def test_of_one_frame_no_rate_is_told():
     crops = np.zeros((1, 32, 32, 3), np.uint8)
     found = measure(crops, np.ones((1, 4), int), np.array([0]), np.array([0.0]))
     assert found["frame_rate"] is None
+
+
+def filmed(rng, every=30, change=lambda picture: picture, shrunk=1):
+    """Measures of a face as some camera would film it, from frames to which `change` was done."""
+    side = int(rng.uniform(150, 300))
+    face = cv2.resize(face_frame(320, 320, 300, (160, 160)), (side, side))
+    noisy = [face + rng.normal(0, rng.uniform(3, 4.5), face.shape) for _ in range(3)]
+    frames = [change(np.clip(frame, 0, 255).astype(np.uint8)) for frame in noisy]
+    small = side // shrunk
+    frames = [cv2.resize(frame, (small, small), interpolation=cv2.INTER_AREA) for frame in frames]
+    crops = np.stack([cv2.resize(frame, (320, 320)) for frame in frames])
+    boxes = np.tile([0, 0, small, small], (3, 1))
+    return measure(crops, boxes, np.arange(3) * every, np.arange(3.0))
+
+
+def compressed(picture):
+    """Through a JPEG of the lowest quality that still shows a face."""
+    _, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 8])
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+
+
+UNLIKE = {
+    "blurred": {"change": lambda picture: cv2.GaussianBlur(picture, (0, 0), 4)},
+    "compressed": {"change": compressed},
+    "tiny": {"shrunk": 6},
+    "another frame rate": {"every": 15},
+}
+
+
+@pytest.fixture(scope="module")
+def limits():
+    rng = np.random.default_rng(5)
+    return training_ranges([filmed(rng) for _ in range(20)], 20)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("blurred", "finest detail"),
+        ("compressed", "finest detail"),
+        ("tiny", "The face: "),
+        ("another frame rate", "frame rate"),
+    ],
+)
+def test_what_is_unlike_the_training_is_told(limits, kind, told):
+    rng = np.random.default_rng(6)
+    said = [outside(filmed(rng, **UNLIKE[kind]), limits) for _ in range(10)]
+    assert all(told in " ".join(warnings) for warnings in said)
+
+
+def test_what_is_like_the_training_is_seldom_warned_about(limits):
+    rng = np.random.default_rng(7)
+    warned = [bool(outside(filmed(rng), limits)) for _ in range(60)]
+    assert np.mean(warned) <= 3 * (1 - COVERAGE)

@@ -17,7 +17,7 @@ from tests.clips import background, write_clip, write_face_clip
 from workflow_scripts import judge_video, verdicts
 from workflow_scripts.lib.judged import find_videos, shown, stamp
 from workflow_scripts.lib.manifest import Video, write_manifest
-from workflow_scripts.lib.ranking import as_cells, ranked, worth
+from workflow_scripts.lib.ranking import as_cells, ranked, shortened, worth
 from workflow_scripts.lib.run import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,19 @@ def test_cells_hold_no_formula_and_no_line():
     assert cells[1].startswith("'=1+1")
     assert not set("\t\n") & set("".join(cells))
     assert as_cells({**row, "score": -0.5})[6] == "-0.5"
+
+
+@pytest.mark.parametrize(
+    ("paths", "place", "names"),
+    [
+        (["/a/b/c.mp4", "/a/d.mp4"], "/a", ["b/c.mp4", "d.mp4"]),
+        (["a/b.mp4"], "a", ["b.mp4"]),
+        (["b.mp4", "c.mp4"], "", ["b.mp4", "c.mp4"]),
+        (["/a/b.mp4", "c.mp4"], "", ["/a/b.mp4", "c.mp4"]),
+    ],
+)
+def test_names_leave_out_the_folder_that_all_have_in_common(paths, place, names):
+    assert shortened(paths) == (place, names)
 
 
 def test_what_verdicts_are_worth_counts_only_people_that_the_model_has_not_seen():

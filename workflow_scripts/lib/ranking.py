@@ -3,7 +3,9 @@ known."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from workflow_scripts.lib.manifest import Label, Video, assign_groups
 from workflow_scripts.lib.metrics import evaluate
 from workflow_scripts.lib.verdict import Verdict
 
-__all__ = ["COLUMNS", "as_cells", "ranked", "worth"]
+__all__ = ["COLUMNS", "as_cells", "ranked", "shortened", "worth"]
 
 COLUMNS = (
     *("video", "path", "label", "seen", "verdict", "probability", "score", "person", "people"),
@@ -65,6 +67,15 @@ def as_cells(row: dict[str, Any]) -> list[str]:
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
     return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+
+
+def shortened(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """The folder that all paths have in common, and what each is in it; "" where there is none."""
+    try:
+        place = os.path.commonpath([PurePath(path).parent for path in paths])
+    except ValueError:  # some start at the root, others don't
+        return "", list(paths)
+    return place, [str(PurePath(path).relative_to(place)) for path in paths]
 
 
 def worth(
