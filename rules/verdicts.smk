@@ -4,6 +4,7 @@ import sys
 
 rule bundle_model:
     input:
+        manifest=config["manifest"],
         store="<results>/store.zarr/zarr.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",

@@ -13,6 +13,7 @@ from workflow_scripts.lib.calibration import calibrate
 from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.experiments import stored_features
 from workflow_scripts.lib.features import recipe
+from workflow_scripts.lib.manifest import Video, write_manifest
 from workflow_scripts.lib.metrics import evaluate
 from workflow_scripts.lib.models import save_model
 from workflow_scripts.lib.store import VideoCrops, load_matrix, write_features, write_store
@@ -65,7 +66,12 @@ def write_small_bundle(
     evaluation = {"protocol": "identity", "leak": {"word": "no"}, "interval": 0.95}
     (folder / "evaluation.json").write_text(json.dumps({**evaluation, "video": measured}))
     export_models(folder)
+    write_manifest(
+        folder / "manifest.tsv",
+        [Video(f"v{n}", f"v{n}.mp4", ("real", "fake")[n % 2], f"g{n // 2}") for n in range(VIDEOS)],
+    )
     bundle_model.main(
+        folder / "manifest.tsv",
         store,
         folder / "split.tsv",
         folder / "model.zip",

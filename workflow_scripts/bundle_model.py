@@ -9,10 +9,10 @@ import numpy as np
 
 from workflow_scripts.lib.bundle import write_bundle
 from workflow_scripts.lib.explain import column_groups, group_moves
-from workflow_scripts.lib.manifest import Label
+from workflow_scripts.lib.manifest import Label, read_manifest
 from workflow_scripts.lib.models import MODELS, load_model
 from workflow_scripts.lib.plain_forest import plain_forest
-from workflow_scripts.lib.ranges import measure, training_ranges
+from workflow_scripts.lib.ranges import measure, people_shown, training_ranges
 from workflow_scripts.lib.splits import TRAIN
 from workflow_scripts.lib.store import StoredVideos
 from workflow_scripts.lib.tables import read_table
@@ -22,6 +22,7 @@ ROWS_AT_ONCE = 64  # 160 MB of moves for the study's crops
 
 
 def main(
+    manifest: Path,
     store: Path,
     split: Path,
     model_path: Path,
@@ -34,9 +35,11 @@ def main(
     card = json.loads(card_path.read_text(encoding="utf-8"))
     table = read_table(split)
     training = table[table["part"] == TRAIN]
+    rows = read_manifest(manifest)
     stored = StoredVideos(store)
+    videos = training["video"].unique()
     measured = []
-    for video in training["video"].unique():
+    for video in videos:
         seen = stored.read(video, "")
         columns = seen.columns
         measured.append(measure(seen.crops, columns["box"], columns["frame"], columns["time"]))
@@ -47,7 +50,7 @@ def main(
         card,
         networks,
         evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
-        ranges=training_ranges(measured, training["group"].nunique()),
+        ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
         typical_real=_typical(store, real["row"].to_numpy(), model_path, card),
     )
     logging.info(
@@ -100,6 +103,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
+            manifest=Path(snakemake.input.manifest),
             store=Path(snakemake.input.store).parent,
             split=Path(snakemake.input.split),
             model_path=Path(snakemake.input.model),

@@ -25,7 +25,7 @@ from workflow_scripts.lib.detector import FaceDetector, make_detector
 from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.faces import find_faces
 from workflow_scripts.lib.manifest import Label, Video, assign_groups, read_manifest
-from workflow_scripts.lib.ranges import MEASURES, measure, outside, training_ranges
+from workflow_scripts.lib.ranges import MEASURES, measure, outside, people_shown, training_ranges
 from workflow_scripts.lib.video import sample_frames
 
 FRAMES = 181
@@ -93,6 +93,10 @@ def _measured(path: Path, detector: FaceDetector) -> Measured:
     )
 
 
+def _limits(videos: list[Video], found: dict[str, Measured]) -> dict[str, dict[str, float]]:
+    return training_ranges([found[v.video_id] for v in videos], len(people_shown(videos)))
+
+
 def _report(kind: str, videos: list[Video], found: dict[str, Measured], limits: dict) -> None:
     groups = assign_groups(videos)
     warned = {
@@ -118,10 +122,7 @@ def main(manifest: Path) -> None:
         detector = make_detector("onnxruntime", folder, 20, 1)
         found = {video.video_id: _measured(Path(video.path), detector) for video in videos}
         limits = {
-            left_out: training_ranges(
-                [found[v.video_id] for v in videos if groups[v.video_id] != left_out],
-                len(set(groups.values())) - 1,
-            )
+            left_out: _limits([v for v in videos if groups[v.video_id] != left_out], found)
             for left_out in groups.values()
         }
         reals = [video for video in videos if video.label == Label.REAL.word]

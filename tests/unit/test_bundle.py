@@ -58,7 +58,7 @@ def test_round_trip(made, tmp_path):
     assert read.model.columns == card["features"]["columns"]
     assert read.evaluation["roc_auc"]["value"] == 1.0
     assert read.evaluation["leak"] == "no"
-    assert read.ranges["frame_rate"] == {"low": 25.0, "high": 25.0, "groups": 4}
+    assert read.ranges["frame_rate"] == {"low": 25.0, "high": 25.0, "people": 4}
     assert 80 < read.ranges["face_size"]["low"] < 90 < 97 < read.ranges["face_size"]["high"] < 110
     assert read.typical_real["rows"] == 4 * 3  # frames of the training part's real videos
     for name in NETWORKS:

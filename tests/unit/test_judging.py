@@ -81,7 +81,7 @@ def test_words_count_as_people_do():
 
 
 def test_what_lies_outside_of_the_training_is_told():
-    ranges = {"face_size": {"low": 100.0, "high": 200.0, "groups": 9}}
+    ranges = {"face_size": {"low": 100.0, "high": 200.0, "people": 9}}
     assert outside({"face_size": 150.0}, ranges) == []
     assert outside({"face_size": None}, ranges) == []
     assert (

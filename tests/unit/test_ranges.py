@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clips import face_frame
-from workflow_scripts.lib.ranges import COVERAGE, MEASURES, measure, outside, training_ranges
+from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.ranges import (
+    COVERAGE,
+    MEASURES,
+    measure,
+    outside,
+    people_shown,
+    training_ranges,
+)
 
 
 def of_people(rng, groups, videos=2):
@@ -47,6 +55,16 @@ def test_more_people_make_a_narrower_range():
     assert few["low"] < many["low"] < many["high"] < few["high"]
     assert training_ranges(measured, 1) == {}
     assert training_ranges([dict.fromkeys(MEASURES)] * 5, 5) == {}
+
+
+def test_a_fake_shows_the_person_whose_recording_was_changed():
+    named = [Video("r", "r", "real", target="1"), Video("f", "f", "fake", target="1", source="2")]
+    assert len(people_shown(named)) == 1
+    other = Video("o", "o", "fake", target="2", source="1")
+    assert len(people_shown([*named, other])) == 2
+    assert len(people_shown([Video("a", "a", "real"), Video("b", "b", "real")])) == 2
+    grouped = [Video(name, name, "real", group="g") for name in "ab"]
+    assert len(people_shown(grouped)) == 1
 
 
 def test_of_one_frame_no_rate_is_told():

@@ -8,12 +8,14 @@ it).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 
-__all__ = ["measure", "outside", "training_ranges"]
+from workflow_scripts.lib.manifest import Video, assign_groups
+
+__all__ = ["measure", "outside", "people_shown", "training_ranges"]
 
 COVERAGE = 0.98  # of one measure's range
 LEAST = 0.01  # of a value whose logarithm is taken
@@ -64,28 +66,37 @@ def _fine_detail(crop: np.ndarray) -> float:
     return float(np.abs(differences).mean() * np.sqrt(np.pi / 2) / 6)
 
 
+def people_shown(videos: Iterable[Video]) -> set[str]:
+    """Who is seen in some videos, as far as the manifest tells: of a fake, the person whose
+    recording was changed. Where nobody is named, videos of one group count as one person's."""
+    groups = assign_groups(videos := list(videos))
+    return {
+        f"{video.dataset}:{video.target}" if video.target else groups[video.video_id]
+        for video in videos
+    }
+
+
 def training_ranges(
-    measured: Sequence[dict[str, float | None]], groups: int
+    measured: Sequence[dict[str, float | None]], people: int
 ) -> dict[str, dict[str, float]]:
     """The range of each measure in which the next video of the training videos' kind would lie with
     probability `COVERAGE`.
 
     It is the normal prediction interval of one more observation, of the measures' logarithms: mean
-    +- t s sqrt(1 + 1/n). `groups` are the training videos' groups of people: videos of the same
-    people resemble each other, so n is their number, and with few of them the range is wide. There
-    is no range where n is less than 2.
+    +- t s sqrt(1 + 1/n). Here n is `people`, how many the training videos show: videos of the same
+    person resemble each other. With few people the range is wide, and with one there is none.
     """
     from scipy.stats import t
 
     ranges = {}
     for name in MEASURES:
         values = [value for video in measured if (value := video[name]) is not None]
-        n = min(groups, len(values))
+        n = min(people, len(values))
         if n >= 2:
             logs = np.log(np.maximum(values, LEAST))
             half = t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / n)
             low, high = np.exp(np.clip([logs.mean() - half, logs.mean() + half], -99, 99))
-            ranges[name] = {"low": float(f"{low:.4g}"), "high": float(f"{high:.4g}"), "groups": n}
+            ranges[name] = {"low": float(f"{low:.4g}"), "high": float(f"{high:.4g}"), "people": n}
     return ranges
 
 
