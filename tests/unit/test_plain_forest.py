@@ -1,7 +1,10 @@
 """The plain form of a forest: the same scores bit for bit, and moves that add up to them."""
 
+import io
+import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -61,10 +64,9 @@ def test_only_the_column_that_decides_moves_the_score():
 
 
 @pytest.mark.parametrize("name", FORESTS)
-def test_the_file_gives_the_same_forest_and_the_same_bytes(name, tmp_path):
+def test_the_file_gives_the_same_forest_and_the_same_bytes(name):
     plain = plain_forest(fitted(name)[0])
-    (tmp_path / "f.npz").write_bytes(plain.to_bytes())
-    read = read_forest(tmp_path / "f.npz")
+    read = read_forest(plain.to_bytes())
     assert read.columns == plain.columns
     assert all((getattr(read, name) == getattr(plain, name)).all() for name in KINDS)
     assert read.to_bytes() == plain.to_bytes()
@@ -85,27 +87,36 @@ def test_the_file_gives_the_same_forest_and_the_same_bytes(name, tmp_path):
         ("share", 0, 2.0),
     ],
 )
-def test_trees_that_lead_nowhere_are_refused(name, place, value, tmp_path):
+def test_trees_that_lead_nowhere_are_refused(name, place, value):
     plain = plain_forest(fitted("random_forest")[0])
     arrays = {name: getattr(plain, name).copy() for name in KINDS}
     arrays[name][place] = value
-    (tmp_path / "f.npz").write_bytes(PlainForest(plain.columns, **arrays).to_bytes())
     with pytest.raises(ValueError, match=r"tree|node"):
-        read_forest(tmp_path / "f.npz")
+        read_forest(PlainForest(plain.columns, **arrays).to_bytes())
 
 
-def test_arrays_of_another_kind_or_number_are_refused(tmp_path):
+def test_arrays_of_another_kind_or_number_are_refused():
     plain = plain_forest(fitted("random_forest")[0])
     arrays = {name: getattr(plain, name) for name in KINDS}
     for name in KINDS:
         for wrong in (arrays[name].astype("complex128"), arrays[name][:, None], arrays[name][:0]):
             changed = PlainForest(plain.columns, **{**arrays, name: wrong})
-            (tmp_path / "f.npz").write_bytes(changed.to_bytes())
             with pytest.raises(ValueError, match=rf"{name}|of one row|cover"):
-                read_forest(tmp_path / "f.npz")
-    np.savez(tmp_path / "f.npz", columns=np.array(12), **{**arrays, "more": np.array(1)})
+                read_forest(changed.to_bytes())
+    out = io.BytesIO()
+    np.savez(out, columns=np.array(12), **{**arrays, "more": np.array(1)})
     with pytest.raises(ValueError, match="does not hold the arrays"):
-        read_forest(tmp_path / "f.npz")
+        read_forest(out.getvalue())
+
+
+def test_an_array_that_claims_to_be_huge_is_refused():
+    content = plain_forest(fitted("random_forest")[0]).to_bytes()
+    shape = re.search(rb"'shape': \(\d+,\), }( +)", content)
+    claimed = b"'shape': (999999999999,), }"
+    huge = content.replace(shape[0], claimed.ljust(len(shape[0])), 1)
+    assert len(huge) == len(content)
+    with pytest.raises((ValueError, EOFError, MemoryError, zipfile.BadZipFile)):
+        read_forest(huge)
 
 
 def test_nothing_heavy_is_imported_to_judge():

@@ -106,7 +106,7 @@ def write_bundle(
 
 
 def read_bundle(path: Path, folder: Path) -> Bundle:
-    """Read a bundle; its model and networks are unpacked into `folder`, which must stay.
+    """Read a bundle; the detector's networks are unpacked into `folder`, which must stay.
 
     Raises
     ------
@@ -133,9 +133,9 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         card = json.loads(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        model = _model(folder, card)
+        for name in files.keys() - {FOREST, CARD}:
+            (folder / name).write_bytes(files[name])
+        model = _model(folder, files, card)
     except _OtherVersionError as error:
         raise UserError(
             f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
@@ -146,6 +146,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         AttributeError,
         EOFError,
         KeyError,
+        MemoryError,
         NotImplementedError,
         OSError,
         RecursionError,
@@ -241,11 +242,11 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
         _ = about["evaluation"][key]
 
 
-def _model(folder: Path, card: dict[str, Any]) -> Any:
+def _model(folder: Path, files: dict[str, bytes], card: dict[str, Any]) -> Any:
     """Read the model, if it is the one that its card describes."""
     columns = card["features"]["columns"]
     if MODELS[card["model"]].made_of_trees:
-        forest = read_forest(folder / FOREST)
+        forest = read_forest(files[FOREST])
         if forest.columns != columns:
             raise ValueError("the model does not fit its card")
         return forest

@@ -15,7 +15,6 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,20 +159,20 @@ def _make(columns: int, **arrays: np.ndarray) -> PlainForest:
     return PlainForest(columns, **{name: arrays[name].astype(KINDS[name]) for name in KINDS})
 
 
-def read_forest(path: Path) -> PlainForest:
+def read_forest(content: bytes) -> PlainForest:
     """Read what `to_bytes` gave.
 
     Raises
     ------
-    ValueError, KeyError, OSError, zipfile.BadZipFile
-        The file is something else, or its trees lead nowhere.
+    ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile
+        It is something else, or its trees lead nowhere.
     """
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sorted(archive.namelist()) != sorted(f"{f.name}.npy" for f in fields(PlainForest)):
             raise ValueError("it does not hold the arrays of a forest")
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("its arrays are compressed")
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         forest = PlainForest(int(arrays["columns"]), **{name: arrays[name] for name in KINDS})
     _check(forest)
     return forest
