@@ -140,6 +140,14 @@ def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
         read_bundle(path, tmp_path)
 
 
+@pytest.mark.parametrize("limits", [{}, {"low": 1.0}, {"low": 1.0, "high": None}, 7])
+@pytest.mark.parametrize("name", ["frame_rate", "charm"])
+def test_ranges_that_do_not_fit_are_refused(made, tmp_path, name, limits):
+    path = rewritten(tmp_path / "other.zip", signed(members(made), ranges={name: limits}))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bundle(path, tmp_path)
+
+
 def test_no_member_can_lead_out_of_the_folder(made, tmp_path):
     contents = members(made)
     contents["../outside"] = b"here"

@@ -32,6 +32,7 @@ from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.models import MODELS, load_model
 from workflow_scripts.lib.plain_forest import plain_forest, read_forest
+from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = ["Bundle", "read_bundle", "read_card", "write_bundle"]
@@ -226,12 +227,14 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
             for way in ("real_called_fake", "fake_called_real")
             for key in points[way]
         ),
-        *(value for limits in about["ranges"].values() for value in limits.values()),
+        *(limits[end] for limits in about["ranges"].values() for end in ("low", "high")),
         *about["typical_real"]["moves"].values(),
         size if side is None else side,
     ]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError("its card holds something else where a number belongs")
+    if not about["ranges"].keys() <= MEASURES.keys():
+        raise ValueError("it has the range of something that is not measured")
     if not (12 <= size <= 1024 and (side is None or 1 <= side <= size)):
         raise ValueError("its crops have a size that is not possible")
     if len(find_feature_set(features["name"]).columns(side or size)) != features["columns"]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from workflow_scripts.lib.manifest import Video, assign_groups
 
-__all__ = ["measure", "outside", "people_shown", "training_ranges"]
+__all__ = ["MEASURES", "measure", "outside", "people_shown", "training_ranges"]
 
 COVERAGE = 0.98  # of one measure's range
 LEAST = 0.01  # of a value whose logarithm is taken
