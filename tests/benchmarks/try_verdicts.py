@@ -51,7 +51,7 @@ def _judge(project: Project, name: str, videos: list[Video], **options: object) 
     with (project.root / f"results/{name}/verdicts.tsv").open(
         newline="", encoding="utf-8"
     ) as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+        rows = list(csv.DictReader(lines, delimiter="\t"))
     assert all(row["seen"] == "no" for row in rows)
     return [{**row, "group": videos[0].group} for row in rows]
 

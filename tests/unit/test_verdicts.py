@@ -150,7 +150,7 @@ def judge_all(source, bundle, folder):
         source, files, bundle, 50, 0.95, 1, folder / "verdicts.tsv", folder / "verdicts.html"
     )
     with (folder / "verdicts.tsv").open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+        return list(csv.DictReader(lines, delimiter="\t"))
 
 
 @pytest.fixture(scope="module")
