@@ -81,7 +81,7 @@ def _alter(path: Path, kind: str, output: Path) -> None:
 def _measured(path: Path, detector: FaceDetector) -> Measured:
     config = complete_config({"run": "try", "manifest": "none"})
     sampled = sample_frames(path, config["sampling"]["frames"], config["sampling"]["every"])
-    crops, _ = find_faces(sampled.frames, detector, **config["faces"])
+    _, crops = find_faces(sampled.frames, detector, **config["faces"])
     if not crops:
         return dict.fromkeys(MEASURES)
     results = [crop.result for crop in crops]
