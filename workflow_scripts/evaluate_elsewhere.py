@@ -5,11 +5,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.lib.elsewhere import check_versions
 from workflow_scripts.lib.evaluation import measure, predict, write_predictions
 from workflow_scripts.lib.experiments import stored_features
-from workflow_scripts.lib.run import UserError, write_json
+from workflow_scripts.lib.run import write_json
 from workflow_scripts.lib.splits import Leak
-from workflow_scripts.lib.store import features_version
 from workflow_scripts.lib.tables import read_table
 
 
@@ -36,7 +36,7 @@ def main(
     """
     card = json.loads(card_path.read_text(encoding="utf-8"))
     selected = json.loads(selection.read_text(encoding="utf-8"))
-    _check_versions(card, features, experiment)
+    check_versions(card["features"], features, stored_features(experiment))
     predictions = predict(model_path, card, store, read_table(table_path), experiment, features)
     leak = Leak(**selected["leak"])
     result = measure(*predictions, card, other, leak, bootstrap, interval, seed)
@@ -52,18 +52,6 @@ def main(
         result["video"]["accuracy"],
         result["video"]["roc_auc"],
     )
-
-
-def _check_versions(card: dict[str, Any], features: Path, experiment: dict[str, Any]) -> None:
-    about = card["features"]
-    wanted = dict(zip(about["name"].split("+"), about["version"].split("+"), strict=True))
-    for name in stored_features(experiment):
-        found, needed = features_version(features, name), wanted[name.partition("-")[0]]
-        if found != needed:
-            raise UserError(
-                f"The model was trained on version {needed} of {name}, and {features} has version "
-                f"{found}. Train it again: snakemake --forcerun train_model"
-            )
 
 
 if __name__ == "__main__":

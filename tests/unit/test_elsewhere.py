@@ -3,13 +3,18 @@
 from dataclasses import replace
 
 import networkx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.elsewhere import check_left, check_settings, select_videos
+from tests.unit.test_store import SIZE, files_of, make_videos
+from workflow_scripts import extract_elsewhere
+from workflow_scripts.lib.elsewhere import check_left, check_settings, check_versions, select_videos
+from workflow_scripts.lib.features import FEATURE_SETS
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.store import features_version, read_features, write_features, write_store
 
 NAME = st.sampled_from(["", "a", "b", "c", "d", "e"])
 VIDEO = st.builds(
@@ -125,6 +130,32 @@ def test_nothing_left_is_told(tmp_path):
         check_left(selection, others, "identity", tmp_path)
     selection = select_videos([person("d")], others, {}, {})
     check_left(selection, others, "identity", tmp_path)
+
+
+def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
+    store, output = tmp_path / "store.zarr", tmp_path / "mine"
+    videos = make_videos([3, 2])
+    write_store(store, videos, {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
+    before = files_of(store)
+    extract_elsewhere.main(store, "spectrum", output)
+    assert files_of(store) == before
+    computed = read_features(output, "spectrum")
+    version = features_version(output, "spectrum")
+    assert version == FEATURE_SETS["spectrum"].version
+    marked = np.ones((5, 2), np.float32)
+    write_features(store, "spectrum", marked, version)
+    extract_elsewhere.main(store, "spectrum", output)
+    assert (read_features(output, "spectrum") == marked).all()
+    write_features(store, "spectrum", marked, f"not {version}")
+    extract_elsewhere.main(store, "spectrum", output)
+    assert (read_features(output, "spectrum") == computed).all()
+
+
+def test_a_model_of_another_version_of_its_features_is_refused(tmp_path):
+    write_features(tmp_path, "dct-64", np.ones((5, 2), np.float32), "2")
+    check_versions({"name": "pixels+dct", "version": "1+2"}, tmp_path, ["dct-64"])
+    with pytest.raises(UserError, match=r"trained on version 1 of dct-64, and .* has version 2"):
+        check_versions({"name": "pixels+dct", "version": "2+1"}, tmp_path, ["dct-64"])
 
 
 def test_crops_that_were_cut_in_another_way_are_refused(tmp_path):

@@ -92,7 +92,7 @@ def sizes(gain, low, high):
     ("last", "said"),
     [
         ((0.08, 0.02, 0.15), "More people are likely to help: from 4 to 8 groups of people"),
-        ((0.08, 0.02, 0.15), "changed by +0.08 (95% interval +0.02 to +0.15)"),
+        ((0.08, 0.02, 0.15), "changed by +0.080 (95% interval +0.020 to +0.150)"),
         ((0.001, -0.01, 0.015), "would hardly help"),
         ((-0.05, -0.09, -0.01), "would hardly help"),
         ((0.03, -0.02, 0.09), "is open"),

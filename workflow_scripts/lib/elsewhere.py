@@ -19,9 +19,16 @@ import numpy as np
 from workflow_scripts.lib.manifest import Label, Video, assign_groups
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.splits import TEST, TRAIN, Leak, find_leak
-from workflow_scripts.lib.store import StoredVideos
+from workflow_scripts.lib.store import StoredVideos, features_version
 
-__all__ = ["Selection", "check_left", "check_settings", "crop_hashes", "select_videos"]
+__all__ = [
+    "Selection",
+    "check_left",
+    "check_settings",
+    "check_versions",
+    "crop_hashes",
+    "select_videos",
+]
 
 SHAPING = ("detector", "faces")  # sections of the config that a crop follows from
 
@@ -111,6 +118,28 @@ def check_settings(own: Mapping[str, Any], other: Mapping[str, Any], where: Path
                     f"this run's with {here}. A model can't be tested on crops that were cut in "
                     "another way: run one of the two again with the other's setting."
                 )
+
+
+def check_versions(trained_on: Mapping[str, str], features: Path, names: Iterable[str]) -> None:
+    """Check that a model is given the feature sets that it was trained on.
+
+    `trained_on` is the entry `features` of the model's card; `names` are those of the sets in the
+    folder `features`.
+
+    Raises
+    ------
+    UserError
+        A set has another version.
+    """
+    parts = (trained_on[key].split("+") for key in ("name", "version"))
+    wanted = dict(zip(*parts, strict=True))
+    for name in names:
+        found, needed = features_version(features, name), wanted[name.partition("-")[0]]
+        if found != needed:
+            raise UserError(
+                f"The model was trained on version {needed} of {name}, and {features} has version "
+                f"{found}. Train it again: snakemake --forcerun split_videos"
+            )
 
 
 def check_left(selection: Selection, others: Sequence[Video], protocol: str, where: Path) -> None:

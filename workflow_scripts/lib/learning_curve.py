@@ -80,7 +80,7 @@ def advice(sizes: Sequence[Mapping[Any, Any]], interval: float) -> str:
             f"({last['test_groups']} groups) for an interval, or its answers never change."
         )
     said = (
-        f"{step} the AUC changed by {gain:+.2f} ({interval:.0%} interval {low:+.2f} to {high:+.2f})"
+        f"{step} the AUC changed by {gain:+.3f} ({interval:.0%} interval {low:+.3f} to {high:+.3f})"
     )
     if low > 0:
         return f"More people are likely to help: {said}."
