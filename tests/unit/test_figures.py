@@ -154,6 +154,17 @@ def test_reliability_puts_shares_over_probabilities(leak, caution):
     assert ends == [(bin["low"], bin["high"]) for bin in found]
 
 
+def test_the_lowest_panel_of_each_column_names_its_ticks():
+    found = reliability(LABELS, SCORES, PEOPLE)
+    figure = figures.draw_reliability("identity", "no", {f"e{n}": found for n in range(5)})
+    figure.canvas.draw()
+    named = [
+        any(tick.label1.get_visible() for tick in axes.xaxis.get_major_ticks())
+        for axes in figure.axes[:5]
+    ]
+    assert named == [False, True, True, True, True]
+
+
 def test_the_leakiest_protocol_comes_first_and_is_called_so():
     results = [
         measured(experiment=name, protocol=protocol, leak=leak, scores=scores)

@@ -21,7 +21,7 @@ __all__ = ["measure", "predict", "score_rows", "write_predictions"]
 
 KINDS = ("method", "compression", "dataset")
 COLUMNS = ["video", "group", "label", *KINDS, "score", "probability", "predicted"]
-ROWS_AT_ONCE = 2000  # bound the memory: another run may be of any size
+ROWS_AT_ONCE = 1000  # bound the memory: another run may be of any size
 
 
 def score_rows(

@@ -212,7 +212,7 @@ def draw_reliability(
             for key in ("probability", "share", "low", "high", "n")
         )
         axes.vlines(x, low, high, color=CYCLE[0], lw=1)
-        axes.scatter(x, share, s=10 + 60 * n / n.max(), color=CYCLE[0], zorder=2)
+        axes.scatter(x, share, s=10 + 60 * n / n.max(), color=CYCLE[0], zorder=2, clip_on=False)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
         axes.set_title(name, fontsize=8)
         for axis in (axes.xaxis, axes.yaxis):
@@ -220,6 +220,8 @@ def draw_reliability(
             axis.set_major_locator(FixedLocator([0, 0.5, 1]))
     for axes in panels.flat[len(bins) :]:
         axes.set_axis_off()
+    for axes in panels.flat[max(0, len(bins) - columns) : len(bins)]:
+        axes.tick_params(labelbottom=True)  # the lowest of its column, whatever the row
     figure.supxlabel("calibrated probability of fake", fontsize=9)
     figure.supylabel("videos that are fake", fontsize=9)
     figure.suptitle(_title("Calibration", protocol, leak), fontsize=10)
