@@ -17,6 +17,7 @@ from workflow_scripts.lib.experiments import (
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.run import UserError, hold
+from workflow_scripts.lib.splits import APART
 
 try:
     config = complete_config(config)
@@ -29,6 +30,7 @@ PROTOCOLS = config["splits"]["protocols"]
 EXPERIMENTS = config["experiments"]
 PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
 OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
+OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
 VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
@@ -111,6 +113,51 @@ def features_of_experiment(wildcards):
     return expand("<results>/store.zarr/features/{features}/zarr.json", features=names)
 
 
+def in_other_run(file):
+    """An input function that gives a file of the run that a job's model is tested on."""
+    return lambda wildcards: f"{OTHER_RUNS[wildcards.other]}/{file}"
+
+
+def features_elsewhere(wildcards):
+    """The feature sets that an experiment takes of another run."""
+    names = stored_features(EXPERIMENTS[wildcards.experiment])
+    pattern = "<results>/elsewhere/{{other}}/features/{features}/zarr.json"
+    return expand(pattern, features=names)
+
+
+def of_all_elsewhere(pattern):
+    """`pattern` for each experiment, honest protocol and other run."""
+    return expand(
+        pattern,
+        other=OTHER_RUNS,
+        protocol=[name for name in PROTOCOLS if name in APART],
+        experiment=EXPERIMENTS,
+    )
+
+
+def of_all_curves(pattern):
+    """`pattern` for each experiment that a learning curve is drawn for."""
+    return expand(pattern, experiment=config["learning_curve"]["experiments"])
+
+
+def of_all_subsets(pattern):
+    """`pattern` for each fit of the learning curves: by experiment, by number of people, all
+    repeats."""
+    curve = config["learning_curve"]
+    return expand(
+        pattern,
+        experiment=curve["experiments"],
+        halvings=range(1, curve["halvings"] + 1),
+        repeat=range(curve["repeats"]),
+    )
+
+
+def learning_curve_figure(wildcards):
+    """The picture of the learning curves, where the run draws some."""
+    drawn = config["learning_curve"]["experiments"]
+    return ["<results>/figures/learning_curve.png"] if drawn else []
+
+
 def feature_parts(wildcards):
     """The parts in which a feature set is computed."""
     parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
@@ -138,6 +185,7 @@ def report_figures(wildcards):
         *(["<results>/figures/published.html"] if config["report"]["published"] else []),
         *(["<results>/figures/comparisons.html"] if len(EXPERIMENTS) > 1 else []),
         *(["<results>/figures/leak_gap.png"] if len(PROTOCOLS) > 1 else []),
+        *learning_curve_figure(wildcards),
         *expand(
             "<results>/figures/{protocol}/{picture}.png",
             protocol=PROTOCOLS,
@@ -229,5 +277,9 @@ COUNTED_LOGS = {
         shard=range(config["training"]["forest_shards"]),
     ),
     "evaluate_model": of_all_experiments("<logs>/evaluate_model/{protocol}/{experiment}.log"),
+    "evaluate_elsewhere": of_all_elsewhere(
+        "<logs>/evaluate_elsewhere/{other}/{protocol}/{experiment}.log"
+    ),
+    "fit_subset": of_all_subsets("<logs>/fit_subset/{experiment}/{halvings}/{repeat}.log"),
 }
 COUNTED_LOGS = {rule: logs for rule, logs in COUNTED_LOGS.items() if logs}

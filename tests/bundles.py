@@ -43,7 +43,8 @@ def write_small_bundle(
     experiment = {"features": features, "side": side, "model": model, "params": trees}
     if features != "pixels":
         rows = np.arange(VIDEOS * FRAMES)
-        write_features(store, features, load_matrix(store, rows, recipe(features, side)))
+        matrix = load_matrix(store, rows, recipe(features, side))
+        write_features(store, features, matrix, "1")
     training = table[table["part"] == "train"]
     save_model(folder / "model.zip", model, train(store, training, "small", experiment, 1, 1))
     fake = np.arange(VIDEOS) % 2

@@ -8,10 +8,16 @@ import pandas as pd
 import pytest
 
 from tests.unit.test_store import SIZE, make_videos
+from workflow_scripts import join_features
 from workflow_scripts.lib import training
 from workflow_scripts.lib.experiments import count_columns, fits, settings_id, stored_features
 from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.store import read_features, write_features, write_store
+from workflow_scripts.lib.store import (
+    features_version,
+    read_features,
+    write_features,
+    write_store,
+)
 from workflow_scripts.lib.training import check_memory, load_experiment, train
 
 
@@ -60,7 +66,7 @@ def store(tmp_path):
 
 def test_a_matrix_is_made_of_stored_features_and_crops(store):
     stored = np.arange(10, dtype=np.float32).reshape(5, 2) / 3
-    write_features(store, "spectrum", stored)
+    write_features(store, "spectrum", stored, "1")
     assert (read_features(store, "spectrum") == stored).all()
     rows = np.array([0, 3, 4])
     assert (load_experiment(store, rows, experiment(features="spectrum")) == stored[rows]).all()
@@ -72,13 +78,16 @@ def test_a_matrix_is_made_of_stored_features_and_crops(store):
 
 
 def test_features_of_another_number_of_rows_are_refused(store):
+    np.save(store.parent / "0.npy", np.zeros((4, 2), np.float32))
     with pytest.raises(ValueError, match="4 rows of features came for a store of 5"):
-        write_features(store, "spectrum", np.zeros((4, 2), np.float32))
+        join_features.main(store, [store.parent / "0.npy"], "spectrum")
 
 
 def test_features_are_replaced_whole(store):
-    write_features(store, "dct", np.ones((5, 2), np.float32))
-    write_features(store, "dct", np.zeros((5, 3), np.float32))
+    assert features_version(store, "dct") is None
+    write_features(store, "dct", np.ones((5, 2), np.float32), "1")
+    write_features(store, "dct", np.zeros((5, 3), np.float32), "2")
+    assert features_version(store, "dct") == "2"
     assert read_features(store, "dct").shape == (5, 3)
     assert [path.name for path in (store / "features").iterdir()] == ["dct"]
 

@@ -118,6 +118,7 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         evaluation={"bootstrap": 50},
         training={"folds": 2, "forest_shards": 2},
         experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES},
+        learning_curve={"experiments": ["spectrum"], "halvings": 1, "repeats": 2},
     )
     return project
 

@@ -7,7 +7,8 @@ Layout (Zarr v3, one row per crop, rows in the manifest's order)
 - `label` uint8, `frame` int32, `time` float64 (s), `confidence` float32, `box` (n, 4) int32,
   `keypoints` (n, 5, 2) float32
 - `video`, `group` strings
-- `features/{name}` (n, features), a feature set that was computed from the crops
+- `features/{name}` (n, features), a feature set that was computed from the crops; its attribute
+  `version` tells by which recipe
 
 The group's attribute `digest` stands for all of that, so that a rebuilt store with other content is
 seen as changed by what depends on its root. The attribute `made_with` holds the settings that the
@@ -34,6 +35,7 @@ __all__ = [
     "Rows",
     "StoredVideos",
     "VideoCrops",
+    "features_version",
     "iter_crops",
     "load_matrix",
     "load_video_crops",
@@ -263,11 +265,9 @@ def load_matrix(
     return matrix
 
 
-def write_features(path: Path, name: str, matrix: np.ndarray) -> None:
-    """Add a feature set, a row for each of the store's, or replace one that is there."""
-    rows = len(read_rows(path).video)
-    if len(matrix) != rows:
-        raise ValueError(f"{len(matrix)} rows of features came for a store of {rows}")
+def write_features(path: Path, name: str, matrix: np.ndarray, version: str) -> None:
+    """Write `features/{name}` below `path`, the store or a folder that stands in for one; replaces
+    what is there. `version` is the recipe's."""
     final = path / "features" / name
     aside = final.with_name(f".{name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
@@ -280,11 +280,21 @@ def write_features(path: Path, name: str, matrix: np.ndarray) -> None:
         dimension_names=("row", "feature"),
     )
     array[...] = matrix
-    array.attrs["digest"] = hashlib.blake2b(matrix.tobytes(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(matrix.tobytes(), digest_size=16).hexdigest()
+    array.attrs.update({"digest": digest, "version": version})
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
 
 
 def read_features(path: Path, name: str) -> np.ndarray:
-    """Read a feature set of the store at `path`, (n, features)."""
+    """Read the feature set `features/{name}` below `path`, (n, features)."""
     return np.asarray(zarr.open_array(path / "features" / name, mode="r")[...])
+
+
+def features_version(path: Path, name: str) -> str | None:
+    """The recipe's version of the feature set `features/{name}` below `path`, if it is there."""
+    try:
+        version = zarr.open_array(path / "features" / name, mode="r").attrs.get("version")
+    except FileNotFoundError:
+        return None
+    return None if version is None else str(version)

@@ -93,10 +93,13 @@ def _load_columns(
         yield load_columns(store, rows, extract, Path(folder, "columns"), memory)
 
 
-def load_experiment(store: Path, rows: np.ndarray, experiment: dict[str, Any]) -> np.ndarray:
+def load_experiment(
+    store: Path, rows: np.ndarray, experiment: dict[str, Any], features: Path | None = None
+) -> np.ndarray:
     """The matrix of chosen rows of the store, (k, features) uint8 or float32.
 
-    `rows` (k,) is ascending.
+    `rows` (k,) is ascending; `features` is the folder with the feature sets of a store that has
+    them elsewhere.
     """
     side = experiment["side"]
     parts = [
@@ -104,7 +107,7 @@ def load_experiment(store: Path, rows: np.ndarray, experiment: dict[str, Any]) -
         for name in experiment["features"].split("+")
         if name == "pixels"
     ]
-    parts += [read_features(store, name)[rows] for name in stored_features(experiment)]
+    parts += [read_features(features or store, name)[rows] for name in stored_features(experiment)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1, dtype=np.float32)
 
 
