@@ -43,6 +43,7 @@ include: "rules/training.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/verdicts.smk"
+include: "rules/provenance.smk"
 
 
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
@@ -57,6 +58,7 @@ rule all:
         "<results>/leaderboard.tsv",
         "<results>/quality.tsv",
         report_figures,
+        "<results>/run.json",
 
 
 rule bundles:
