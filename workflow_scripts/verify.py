@@ -40,10 +40,10 @@ def main(results: Path, config: dict[str, Any], manifest: Path, against: Path | 
         raise UserError(
             f"{results} is not as it was recorded ({len(told)} found):\n"
             + "\n".join(f"- {line}" for line in told)
-            + "\nDelete the files that are named here (for anything in the store: "
-            f"{results}/store.zarr/zarr.json) and run snakemake again: it makes anew what is "
-            "missing and what depends on it. What you changed on purpose is recorded when you "
-            f"delete {results / RECORD} and run snakemake."
+            + "\nTo mend it: delete the files that are named here (for anything in the store "
+            f"{results}/store.zarr/zarr.json), move {results / RECORD} to another place, and run "
+            "snakemake again, which makes anew what is missing and what depends on it. "
+            "`snakemake verify --config verify_against=THAT_PLACE` then compares with what was."
         )
     logging.info("All of them are whole.")
     if against:

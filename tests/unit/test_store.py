@@ -173,7 +173,7 @@ def test_the_rows_of_a_flipped_bit_are_named(tmp_path):
 def test_a_damaged_description_is_told(tmp_path):
     write(tmp_path / "s", [3] * 4)
     (tmp_path / "s/label/zarr.json").write_text("{")
-    assert [damage.content for damage in find_damage(tmp_path / "s")] == ["label"]
+    assert [damage.content for damage in find_damage(tmp_path / "s")] == ["label/zarr.json"]
 
 
 def test_a_killed_writer_leaves_the_old_store(tmp_path):

@@ -319,7 +319,7 @@ def find_damage(path: Path) -> Iterator[Damage]:
         try:
             node = zarr.open(described.parent, mode="r")
         except UNREADABLE as error:
-            yield Damage(described, name, str(error))
+            yield Damage(described, f"{name}/zarr.json", str(error))
             continue
         if isinstance(node, zarr.Array):
             yield from _damaged_chunks(path, name, node)
