@@ -19,6 +19,7 @@ from workflow_scripts.lib.store import (
     find_damage,
     iter_crops,
     load_matrix,
+    load_video_crops,
     read_features,
     read_rows,
     write_features,
@@ -168,6 +169,26 @@ def test_the_rows_of_a_flipped_bit_are_named(tmp_path):
     with pytest.raises(UserError, match=r"crops, rows 6 to 8 \(crops/c/1/0/0/0: .*checksum"):
         list(iter_crops(tmp_path / "s", np.arange(12)))
     assert len(list(iter_crops(tmp_path / "s", np.arange(6)))) == 1  # the other shard is whole
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damaged_faces_never_get_into_a_store(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("faces") / "v0.npz"
+    (video,) = make_videos([3])
+    np.savez(path, crops=video.crops, **video.columns)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        got = load_video_crops(path, "v0", "g0", 0)
+    except UserError as error:
+        assert str(path) in str(error)
+    else:  # what was flipped says nothing of the content: a time, for example
+        assert (got.crops == video.crops).all()
+        for name, values in video.columns.items():
+            assert got.columns[name].dtype == values.dtype
+            assert (got.columns[name] == values).all()
 
 
 def test_a_damaged_description_is_told(tmp_path):

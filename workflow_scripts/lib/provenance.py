@@ -214,7 +214,7 @@ def reproducible_digest(results: Path, name: str) -> str | None:
     if name in ALL_MEASURED:
         return None
     if name == RECORD:
-        content = json.dumps(json.loads(path.read_text())["reproducible"]).encode()
+        content = json.dumps(json.loads(path.read_text(encoding="utf-8"))["reproducible"]).encode()
     elif path.name in ("model.json", "choice.json"):
         card = json.loads(path.read_text(encoding="utf-8"))
         del card["cost"]

@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,10 +99,25 @@ class Rows:
 
 
 def load_video_crops(path: Path, video: str, group: str, label: int) -> VideoCrops:
-    """Read one video's `faces/{video}.npz` (see `faces.save_faces`)."""
-    with np.load(path, allow_pickle=False) as saved:
-        columns = {name: saved[name] for name in PER_CROP if name != "label"}
-        return VideoCrops(video, group, label, saved["crops"], columns)
+    """Read one video's `faces/{video}.npz` (see `faces.save_faces`).
+
+    Raises
+    ------
+    UserError
+        The file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # before anything is believed: numpy may stop reading where no checksum is compared
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"the checksum of {damaged} does not fit")
+        with np.load(path, allow_pickle=False) as saved:
+            columns = {name: saved[name] for name in PER_CROP if name != "label"}
+            return VideoCrops(video, group, label, saved["crops"], columns)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, *UNREADABLE) as error:
+        raise UserError(
+            f"The faces {path} are damaged ({error}). Delete the file and run snakemake again."
+        ) from error
 
 
 def write_store(
