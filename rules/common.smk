@@ -31,6 +31,7 @@ EXPERIMENTS = config["experiments"]
 PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
 OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
 OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
+STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
@@ -200,6 +201,69 @@ def report_figures(wildcards):
     ]
 
 
+def promised(wildcards):
+    """Every file that the run promises, by the rule that makes it, in the workflow's order."""
+    models = "<results>/models/{protocol}/{experiment}"
+    trained = [f"{models}/model.zip", f"{models}/model.json"]
+    tested = [".json", ".frames.tsv", ".videos.tsv"]
+    quality = [f"<results>/{table}.tsv" for table in ("quality", "capture_rates", "manifest")]
+    store = "<results>/store.zarr/zarr.json"
+    of_store = (
+        {"join_stores": [*quality, store]}
+        if config["parts"]
+        else {
+            "crop_faces": expand(
+                "<results>/faces/{video}{suffix}", video=VIDEOS, suffix=[".npz", ".json", ".jpg"]
+            ),
+            "quality_table": quality,
+            "build_store": [store],
+        }
+    )
+    steps = {
+        **of_store,
+        "join_features": expand("<results>/store.zarr/features/{name}/zarr.json", name=STORED_SETS),
+        "split_videos": expand("<results>/splits/{protocol}.tsv", protocol=PROTOCOLS),
+        "fit_fold": [
+            file
+            for protocol in PROTOCOLS
+            for experiment in EXPERIMENTS
+            for file in fit_files(
+                "<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
+                protocol,
+                experiment,
+            )
+        ],
+        "choose_model": of_all_experiments([f"{models}/choice.json", f"{models}/validation.tsv"]),
+        "train_model": expand(trained, protocol=PROTOCOLS, experiment=OTHER_MODELS),
+        "merge_forest": expand(trained, protocol=PROTOCOLS, experiment=PIXEL_FORESTS),
+        "evaluate_model": of_all_experiments(
+            [f"<results>/evaluation/{{protocol}}/{{experiment}}{suffix}" for suffix in tested]
+        ),
+        "evaluate_elsewhere": of_all_elsewhere(
+            [
+                f"<results>/elsewhere/{{other}}/{{protocol}}/{{experiment}}{suffix}"
+                for suffix in tested
+            ]
+        ),
+        "fit_subset": of_all_subsets(
+            "<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"
+        ),
+        "learning_curve": (
+            ["<results>/learning_curve.tsv"] if learning_curve_figure(wildcards) else []
+        ),
+        "leaderboard": ["<results>/leaderboard.tsv"],
+        "compare_experiments": ["<results>/comparisons.tsv"] if len(EXPERIMENTS) > 1 else [],
+        "report": report_figures(wildcards),
+    }
+    return {rule: files for rule, files in steps.items() if files}
+
+
+def what_results_follow_from(config):
+    """The config without what changes no result: where videos and faces come from."""
+    left_out = ("download", "face_cache", "verify_against")
+    return {key: value for key, value in config.items() if key not in left_out}
+
+
 def receipts_of_downloads(wildcards):
     """A receipt for each video of the manifest that is to lie in the download's folder."""
     folder = config["download"]["folder"]
@@ -211,9 +275,10 @@ def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
         hold(Path("results/.lock"), wait=False)
-        if "download" in (workflow.dag_settings.targets or ()):
+        targets = workflow.dag_settings.targets or ()
+        if "download" in targets:
             given_server(config)
-        elif not config["parts"]:
+        elif "verify" not in targets and not config["parts"]:
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
@@ -256,6 +321,11 @@ STORE_LOGS = (
 )
 COUNTED_LOGS = {
     **STORE_LOGS,
+    "extract_features": [
+        f"<logs>/extract_features/{name}/{part}.log"
+        for name in STORED_SETS
+        for part in range(-(-len(VIDEOS) // VIDEOS_PER_PART))
+    ],
     "split_videos": expand("<logs>/split_videos/{protocol}.log", protocol=PROTOCOLS),
     "fit_fold": [
         log

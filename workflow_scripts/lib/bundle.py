@@ -29,13 +29,25 @@ from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.models import MODELS, load_model
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["Bundle", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "check_bundle", "read_bundle", "write_bundle"]
 
 FORMAT = 1  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, MODEL, CARD = "bundle.json", "model.zip", "model.json"
 FILES = (MODEL, CARD, *(f"{network}.onnx" for network in NETWORKS))
 MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
+BROKEN = (  # what reading a file can raise that is no whole bundle
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -105,16 +117,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
             "the path."
         )
     try:
-        files = _unpacked(path)
-        about = json.loads(files.pop(ABOUT))
-        if about.pop("format") != FORMAT:
-            raise _OtherVersionError("another format")
-        stated = about.pop("digest")
-        if stated != _digest({"format": FORMAT, **about}):
-            raise ValueError(f"the checksum of {ABOUT} does not fit")
-        for name, content in files.items():
-            if about["files"][name] != _checksum(content):
-                raise ValueError(f"the checksum of {name} does not fit")
+        about, stated, files = _checked(path)
         card = json.loads(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
@@ -129,18 +132,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
             f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
             "Make it again with this version (`snakemake`), or judge with the version that made it."
         ) from error
-    except (
-        zipfile.BadZipFile,
-        AttributeError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except BROKEN as error:
         raise UserError(
             f"The model bundle {path} cannot be read ({error}). Fetch it again, or delete it and "
             "make it again with snakemake."
@@ -156,8 +148,39 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     )
 
 
+def check_bundle(path: Path, model: Path) -> None:
+    """Check that a bundle is whole, and that it holds the model in the file `model`.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    try:
+        _, _, files = _checked(path)
+    except (_OtherVersionError, *BROKEN) as error:
+        raise UserError(f"it is no whole bundle ({error})") from error
+    if model.is_file() and files[MODEL] != model.read_bytes():
+        raise UserError(f"it holds another model than {model.name} beside it")
+
+
 class _OtherVersionError(Exception):
     """Made by another version. Its text says what is other."""
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], str, dict[str, bytes]]:
+    """What `bundle.json` says, its digest, and the other files; every checksum fits."""
+    files = _unpacked(path)
+    about = json.loads(files.pop(ABOUT))
+    if about.pop("format") != FORMAT:
+        raise _OtherVersionError("another format")
+    stated = about.pop("digest")
+    if stated != _digest({"format": FORMAT, **about}):
+        raise ValueError(f"the checksum of {ABOUT} does not fit")
+    for name, content in files.items():
+        if about["files"][name] != _checksum(content):
+            raise ValueError(f"the checksum of {name} does not fit")
+    return about, stated, files
 
 
 def _unpacked(path: Path) -> dict[str, bytes]:
