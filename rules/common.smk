@@ -14,6 +14,7 @@ from workflow_scripts.lib.experiments import (
     settings_id,
     stored_features,
 )
+from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.run import UserError, hold
@@ -259,9 +260,10 @@ def promised(wildcards):
 
 
 def what_results_follow_from(config):
-    """The config without what changes no result: where videos and faces come from."""
-    left_out = ("download", "face_cache", "verify_against")
-    return {key: value for key, value in config.items() if key not in left_out}
+    """The config without what changes no result: where videos and faces come from, and what is
+    done with a finished run."""
+    left_out = ("download", "face_cache", "verify_against", "videos_to_judge", "judge_")
+    return {key: value for key, value in config.items() if not key.startswith(left_out)}
 
 
 def receipts_of_downloads(wildcards):
@@ -278,11 +280,49 @@ def start_run():
         targets = workflow.dag_settings.targets or ()
         if "download" in targets:
             given_server(config)
-        elif "verify" not in targets and not config["parts"]:
+        elif "verify" not in targets and not config["parts"] and not only_judges():
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
         raise WorkflowError(str(error))
+
+
+@cache
+def judged_videos():
+    """The videos of `videos_to_judge`, by the ids that their files get."""
+    try:
+        if config["videos_to_judge"] is None:
+            raise UserError(
+                "videos_to_judge is not set. Name a folder or a table of videos: "
+                "`snakemake verdicts --config videos_to_judge=FOLDER`."
+            )
+        return find_videos(Path(config["videos_to_judge"]))
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+def of_all_judged(pattern):
+    """An input function that gives `pattern` for each video that is judged."""
+    return lambda wildcards: [pattern.format(video=video) for video in judged_videos()]
+
+
+def judged_manifest(wildcards):
+    """The table of videos that are judged, where it is no folder."""
+    return [] if os.path.isdir(config["videos_to_judge"]) else config["videos_to_judge"]
+
+
+def judging_bundle(wildcards):
+    """The bundle that judges."""
+    own = f"<results>/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
+    return config["judge_with"] or own
+
+
+def only_judges():
+    """Whether nothing but verdicts is wanted, by a model that this run does not make."""
+    own = config["judge_with"] is None or Path(config["judge_with"]).is_relative_to(
+        f"results/{config['run']}"
+    )
+    return set(workflow.dag_settings.targets or ()) == {"verdicts"} and not own
 
 
 def is_demo_video(video):

@@ -69,7 +69,7 @@ def problems_of_bundles(results: Path) -> list[Problem]:
     problems = []
     for bundle in sorted(results.glob("models/*/*/bundle.zip")):
         try:
-            check_bundle(bundle, bundle.with_name("model.zip"))
+            check_bundle(bundle, bundle.with_name("model.json"))
         except UserError as error:
             problems.append(
                 Problem(str(bundle.relative_to(results)), "bundle_model", str(error).rstrip("."))

@@ -60,7 +60,7 @@ class Video:
     split: str = ""
 
 
-def read_manifest(path: Path) -> dict[str, Video]:
+def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
     """Read a tab-separated manifest.
 
     Parameters
@@ -68,6 +68,8 @@ def read_manifest(path: Path) -> dict[str, Video]:
     path : Path
         The table, UTF-8, with a header; its columns are described in
         `config/schemas/manifest.schema.yaml`.
+    labelled : bool
+        Whether each video must have a label; where it need not, one that has none gets "".
 
     Returns
     -------
@@ -94,10 +96,10 @@ def read_manifest(path: Path) -> dict[str, Video]:
             f"The manifest {path} cannot be read ({error}). Save it as UTF-8, tab separated."
         ) from error
 
-    _check_rows(path, header, rows)
+    _check_rows(path, header, rows, labelled)
     if not rows:
         raise UserError(f"The manifest {path} has no videos. Add one row per video.")
-    videos = (Video(**_named(header, cells)) for _, cells in rows)
+    videos = (Video(**{"label": "", **_named(header, cells)}) for _, cells in rows)
     return {video.video_id: video for video in videos}
 
 
@@ -196,8 +198,12 @@ def _nodes(video: Video) -> list[str]:
     return nodes or [f"{UNKNOWN}{video.video_id}"]
 
 
-def _check_rows(path: Path, header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+def _check_rows(
+    path: Path, header: list[str], rows: list[tuple[int, list[str]]], labelled: bool = True
+) -> None:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    if not labelled:
+        schema["required"].remove("label")
     _check_header(path, header, schema)
     problems = list(_row_problems(header, rows, schema))
     if problems:
@@ -216,11 +222,12 @@ def _check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None
             )
         if header.count(column) > 1:
             raise UserError(f"The manifest {path} has the column {column!r} twice. Keep one.")
+    *others, last = schema["required"]
     for column in schema["required"]:
         if column not in header:
             raise UserError(
                 f"The manifest {path} lacks the column {column!r}. Its first line must name the "
-                "columns, separated by tabs; video_id, path and label are needed."
+                f"columns, separated by tabs; {', '.join(others)} and {last} are needed."
             )
 
 

@@ -46,10 +46,11 @@ __all__ = [
 RECORD = "run.json"
 FORMAT = 1
 ROOT = Path(__file__).parents[2]
-COST_KEY = "its key `cost` holds CPU time and memory"
+MEASURED_KEYS = ("cost", "made")  # of a model's card
+CARD = "its keys `cost` and `made` hold CPU time, memory and the day of the training"
 NOT_REPRODUCIBLE = {  # by a pattern of names
-    "models/*/*/model.json": COST_KEY,
-    "models/*/*/choice.json": COST_KEY,
+    "models/*/*/model.json": CARD,
+    "models/*/*/choice.json": CARD,
     "leaderboard.tsv": "its columns `train_...` hold CPU time and memory",
     "figures/leaderboard.html": "it shows CPU time and memory",
     "figures/published.html": "it shows CPU time and memory",
@@ -217,8 +218,8 @@ def reproducible_digest(results: Path, name: str) -> str | None:
         content = json.dumps(json.loads(path.read_text(encoding="utf-8"))["reproducible"]).encode()
     elif path.name in ("model.json", "choice.json"):
         card = json.loads(path.read_text(encoding="utf-8"))
-        del card["cost"]
-        content = json.dumps(card).encode()
+        lasting = {key: value for key, value in card.items() if key not in MEASURED_KEYS}
+        content = json.dumps(lasting).encode()
     elif name == "leaderboard.tsv":
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
         kept = [i for i, column in enumerate(rows[0]) if not column.startswith("train_")]

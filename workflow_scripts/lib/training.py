@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -172,5 +173,6 @@ def model_card(
             "python": platform.python_version(),
             **{name: version(name) for name in ("numba", "numpy", "scikit-learn", "skops", "zarr")},
         },
+        "made": datetime.now(UTC).date().isoformat(),
         "cost": {**cost, "tuning_cpu_s": choice["cost"]["cpu_s"]},
     }
