@@ -22,12 +22,15 @@ wildcard_constraints:
     video="[A-Za-z0-9][A-Za-z0-9_-]*",
     experiment="[A-Za-z0-9][A-Za-z0-9_-]*",
     protocol="identity|video|frame|official",
+    other="[A-Za-z0-9][A-Za-z0-9_-]*",
     label="real|fake",
     features=r"[a-z]+(-\d+)?",
     settings="[0-9a-f]{10}",
     fold=r"\d+|oob",
     part=r"\d+",
     shard=r"\d+",
+    halvings=r"\d+",
+    repeat=r"\d+",
 
 
 report: "report/workflow.rst"
@@ -41,8 +44,11 @@ include: "rules/join.smk" if config["parts"] else "rules/store.smk"
 include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
+include: "rules/elsewhere.smk"
+include: "rules/curves.smk"
 include: "rules/report.smk"
 include: "rules/verdicts.smk"
+include: "rules/provenance.smk"
 
 
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
@@ -57,6 +63,7 @@ rule all:
         "<results>/leaderboard.tsv",
         "<results>/quality.tsv",
         report_figures,
+        "<results>/run.json",
 
 
 rule bundles:

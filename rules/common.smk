@@ -18,6 +18,7 @@ from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.run import UserError, hold
+from workflow_scripts.lib.splits import APART
 
 try:
     config = complete_config(config)
@@ -30,6 +31,8 @@ PROTOCOLS = config["splits"]["protocols"]
 EXPERIMENTS = config["experiments"]
 PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
 OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
+OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
+STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
@@ -112,6 +115,51 @@ def features_of_experiment(wildcards):
     return expand("<results>/store.zarr/features/{features}/zarr.json", features=names)
 
 
+def in_other_run(file):
+    """An input function that gives a file of the run that a job's model is tested on."""
+    return lambda wildcards: f"{OTHER_RUNS[wildcards.other]}/{file}"
+
+
+def features_elsewhere(wildcards):
+    """The feature sets that an experiment takes of another run."""
+    names = stored_features(EXPERIMENTS[wildcards.experiment])
+    pattern = "<results>/elsewhere/{{other}}/features/{features}/zarr.json"
+    return expand(pattern, features=names)
+
+
+def of_all_elsewhere(pattern):
+    """`pattern` for each experiment, honest protocol and other run."""
+    return expand(
+        pattern,
+        other=OTHER_RUNS,
+        protocol=[name for name in PROTOCOLS if name in APART],
+        experiment=EXPERIMENTS,
+    )
+
+
+def of_all_curves(pattern):
+    """`pattern` for each experiment that a learning curve is drawn for."""
+    return expand(pattern, experiment=config["learning_curve"]["experiments"])
+
+
+def of_all_subsets(pattern):
+    """`pattern` for each fit of the learning curves: by experiment, by number of people, all
+    repeats."""
+    curve = config["learning_curve"]
+    return expand(
+        pattern,
+        experiment=curve["experiments"],
+        halvings=range(1, curve["halvings"] + 1),
+        repeat=range(curve["repeats"]),
+    )
+
+
+def learning_curve_figure(wildcards):
+    """The picture of the learning curves, where the run draws some."""
+    drawn = config["learning_curve"]["experiments"]
+    return ["<results>/figures/learning_curve.png"] if drawn else []
+
+
 def feature_parts(wildcards):
     """The parts in which a feature set is computed."""
     parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
@@ -139,6 +187,7 @@ def report_figures(wildcards):
         *(["<results>/figures/published.html"] if config["report"]["published"] else []),
         *(["<results>/figures/comparisons.html"] if len(EXPERIMENTS) > 1 else []),
         *(["<results>/figures/leak_gap.png"] if len(PROTOCOLS) > 1 else []),
+        *learning_curve_figure(wildcards),
         *expand(
             "<results>/figures/{protocol}/{picture}.png",
             protocol=PROTOCOLS,
@@ -153,6 +202,70 @@ def report_figures(wildcards):
     ]
 
 
+def promised(wildcards):
+    """Every file that the run promises, by the rule that makes it, in the workflow's order."""
+    models = "<results>/models/{protocol}/{experiment}"
+    trained = [f"{models}/model.zip", f"{models}/model.json"]
+    tested = [".json", ".frames.tsv", ".videos.tsv"]
+    quality = [f"<results>/{table}.tsv" for table in ("quality", "capture_rates", "manifest")]
+    store = "<results>/store.zarr/zarr.json"
+    of_store = (
+        {"join_stores": [*quality, store]}
+        if config["parts"]
+        else {
+            "crop_faces": expand(
+                "<results>/faces/{video}{suffix}", video=VIDEOS, suffix=[".npz", ".json", ".jpg"]
+            ),
+            "quality_table": quality,
+            "build_store": [store],
+        }
+    )
+    steps = {
+        **of_store,
+        "join_features": expand("<results>/store.zarr/features/{name}/zarr.json", name=STORED_SETS),
+        "split_videos": expand("<results>/splits/{protocol}.tsv", protocol=PROTOCOLS),
+        "fit_fold": [
+            file
+            for protocol in PROTOCOLS
+            for experiment in EXPERIMENTS
+            for file in fit_files(
+                "<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
+                protocol,
+                experiment,
+            )
+        ],
+        "choose_model": of_all_experiments([f"{models}/choice.json", f"{models}/validation.tsv"]),
+        "train_model": expand(trained, protocol=PROTOCOLS, experiment=OTHER_MODELS),
+        "merge_forest": expand(trained, protocol=PROTOCOLS, experiment=PIXEL_FORESTS),
+        "evaluate_model": of_all_experiments(
+            [f"<results>/evaluation/{{protocol}}/{{experiment}}{suffix}" for suffix in tested]
+        ),
+        "evaluate_elsewhere": of_all_elsewhere(
+            [
+                f"<results>/elsewhere/{{other}}/{{protocol}}/{{experiment}}{suffix}"
+                for suffix in tested
+            ]
+        ),
+        "fit_subset": of_all_subsets(
+            "<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"
+        ),
+        "learning_curve": (
+            ["<results>/learning_curve.tsv"] if learning_curve_figure(wildcards) else []
+        ),
+        "leaderboard": ["<results>/leaderboard.tsv"],
+        "compare_experiments": ["<results>/comparisons.tsv"] if len(EXPERIMENTS) > 1 else [],
+        "report": report_figures(wildcards),
+    }
+    return {rule: files for rule, files in steps.items() if files}
+
+
+def what_results_follow_from(config):
+    """The config without what changes no result: where videos and faces come from, and what is
+    done with a finished run."""
+    left_out = ("download", "face_cache", "verify_against", "videos_to_judge", "judge_")
+    return {key: value for key, value in config.items() if not key.startswith(left_out)}
+
+
 def receipts_of_downloads(wildcards):
     """A receipt for each video of the manifest that is to lie in the download's folder."""
     folder = config["download"]["folder"]
@@ -164,9 +277,10 @@ def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
         hold(Path("results/.lock"), wait=False)
-        if "download" in (workflow.dag_settings.targets or ()):
+        targets = workflow.dag_settings.targets or ()
+        if "download" in targets:
             given_server(config)
-        elif not config["parts"] and not only_judges():
+        elif "verify" not in targets and not config["parts"] and not only_judges():
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
@@ -247,6 +361,11 @@ STORE_LOGS = (
 )
 COUNTED_LOGS = {
     **STORE_LOGS,
+    "extract_features": [
+        f"<logs>/extract_features/{name}/{part}.log"
+        for name in STORED_SETS
+        for part in range(-(-len(VIDEOS) // VIDEOS_PER_PART))
+    ],
     "split_videos": expand("<logs>/split_videos/{protocol}.log", protocol=PROTOCOLS),
     "fit_fold": [
         log
@@ -268,5 +387,9 @@ COUNTED_LOGS = {
         shard=range(config["training"]["forest_shards"]),
     ),
     "evaluate_model": of_all_experiments("<logs>/evaluate_model/{protocol}/{experiment}.log"),
+    "evaluate_elsewhere": of_all_elsewhere(
+        "<logs>/evaluate_elsewhere/{other}/{protocol}/{experiment}.log"
+    ),
+    "fit_subset": of_all_subsets("<logs>/fit_subset/{experiment}/{halvings}/{repeat}.log"),
 }
 COUNTED_LOGS = {rule: logs for rule, logs in COUNTED_LOGS.items() if logs}

@@ -33,7 +33,8 @@ rule evaluate_model:
 
 rule leaderboard:
     input:
-        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json")
+        + of_all_elsewhere("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
         cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
         modules=library_modules("leaderboard"),
     output:

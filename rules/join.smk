@@ -10,6 +10,7 @@ rule join_stores:
     output:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
+        kept="<results>/manifest.tsv",
         store="<results>/store.zarr/zarr.json",
     log:
         "<logs>/join_stores.log",

@@ -124,6 +124,7 @@ rule render_published:
     input:
         published=config["report"]["published"] or [],
         leaderboard="<results>/leaderboard.tsv",
+        curve=learning_curve_figure,
         templates=templates("published"),
         modules=library_modules("render_published"),
     output:
@@ -170,6 +171,36 @@ rule plot_leak_gap:
         "Drawing what leaks are worth"
     script:
         "../workflow_scripts/plot_leak_gap.py"
+
+
+rule plot_learning_curve:
+    input:
+        curve="<results>/learning_curve.tsv",
+        modules=library_modules("plot_learning_curve"),
+    output:
+        report(
+            "<results>/figures/learning_curve.png",
+            caption="../report/learning_curve.rst",
+            category="2. Results",
+            labels={
+                "picture": "learning curve",
+                "protocol": "identity",
+                "experiment": "all",
+            },
+        ),
+    log:
+        "<logs>/plot_learning_curve.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(10),
+    params:
+        interval=config["evaluation"]["interval"],
+    message:
+        "Drawing the learning curve"
+    script:
+        "../workflow_scripts/plot_learning_curve.py"
 
 
 rule plot_curves:

@@ -9,6 +9,7 @@ rule quality_table:
     output:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
+        kept="<results>/manifest.tsv",
     log:
         "<logs>/quality_table.log",
     conda:

@@ -49,7 +49,7 @@ def write_small_bundle(
     experiment = {"features": features, "side": side, "model": model, "params": params}
     rows = np.arange(VIDEOS * frames)
     for name in stored_features(experiment):
-        write_features(store, name, load_matrix(store, rows, recipe(name, side)))
+        write_features(store, name, load_matrix(store, rows, recipe(name, side)), "1")
     training = table[table["part"] == "train"]
     save_model(folder / "model.zip", model, train(store, training, "small", experiment, 1, 1))
     fake = np.arange(VIDEOS) % 2

@@ -1,6 +1,7 @@
 """Join the stores of finished runs over different videos into one, for training."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,14 +21,17 @@ def main(
     max_rejected_fraction: float,
     quality: Path,
     rates: Path,
+    kept: Path,
     store: Path,
 ) -> None:
-    """Write the store of all of the manifest's videos, and the tables on what was captured.
+    """Write the store of all of the manifest's videos, and the tables on what was captured; keep
+    the manifest beside them.
 
     `parts` are the folders of finished runs; each video of the manifest is in one of them. Groups
     are found anew, over the whole manifest: a person may stand in several parts.
     """
     hold(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
+    shutil.copyfile(manifest, kept)
     videos = list(read_manifest(manifest).values())
     table = join_tables(videos, parts)
     table.drop(columns="part").to_csv(quality, sep="\t", index=False)
@@ -108,6 +112,7 @@ if __name__ == "__main__":
             parts=[Path(store).parents[1] for store in snakemake.input.stores],
             quality=Path(snakemake.output.quality),
             rates=Path(snakemake.output.rates),
+            kept=Path(snakemake.output.kept),
             store=Path(snakemake.output.store).parent,
             **snakemake.params,
         )

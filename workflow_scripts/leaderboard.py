@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.lib.splits import leak_name
+from workflow_scripts.lib.tables import OWN
 
 FRAME_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
 METRICS = {
@@ -25,17 +26,24 @@ ORDER = {leak_name(word): place for place, word in enumerate(("no", "unknown", "
 
 
 def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
-    """Write a table with a line per experiment and protocol, the honest protocols first."""
-    rows = [
-        _row(*(json.loads(path.read_text(encoding="utf-8")) for path in pair))
-        for pair in zip(evaluations, cards, strict=True)
-    ]
-    table = pd.DataFrame(rows)
-    table = (
-        table.assign(order=table["leak"].map(ORDER))
-        .sort_values(["order", "video_roc_auc"], ascending=[True, False], kind="stable")
-        .drop(columns="order")
+    """Write a table with a line per experiment, protocol and place of the test: the honest ones
+    first, and of these the run's own test part before other runs."""
+    results, models = (
+        [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        for paths in (evaluations, cards)
     )
+    card_of = {(card["protocol"], card["experiment"]): card for card in models}
+    table = pd.DataFrame(
+        [_row(result, card_of[result["protocol"], result["experiment"]]) for result in results]
+    )
+    order = pd.DataFrame(
+        {
+            "leak": table["leak"].map(ORDER),
+            "place": table["tested_on"].replace(OWN, ""),
+            "auc": -table["video_roc_auc"].astype(float),
+        }
+    )
+    table = table.loc[order.sort_values(["leak", "place", "auc"], kind="stable").index]
     table.to_csv(output, sep="\t", index=False)
     logging.info("%s", table.iloc[:, :10].to_string(index=False))
 
@@ -43,6 +51,7 @@ def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
 def _row(evaluation: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
     row = {
         "protocol": evaluation["protocol"],
+        "tested_on": evaluation["tested_on"],
         "leak": leak_name(evaluation["leak"]["word"]),
         "experiment": evaluation["experiment"],
         "model": card["model"],

@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in LAYOUTS:
         options[name].add_argument(
             "--videos",
-            type=int,
+            type=_count,
             metavar="N",
             help="take about N videos, spread evenly over those of each label (default: all)",
         )
@@ -71,6 +71,18 @@ def _parser() -> argparse.ArgumentParser:
         help="what the table calls real and fake, for example real=0 fake=1",
     )  # fmt: skip
     return parser
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of videos. Give a whole number of at least 1, or leave it out."
+        )
+    return number
 
 
 def _pair(text: str) -> tuple[str, str]:

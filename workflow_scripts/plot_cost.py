@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from workflow_scripts.lib.figures import draw_cost, save_figure
-from workflow_scripts.lib.tables import read_table
+from workflow_scripts.lib.tables import own_rows, read_table
 
 
 def main(leaderboard: Path, output: Path) -> None:
-    """Draw the rows of `leaderboard.tsv`."""
-    save_figure(output, draw_cost(read_table(leaderboard)))
+    """Draw the rows of `leaderboard.tsv` that were tested on the run's own test part."""
+    save_figure(output, draw_cost(own_rows(read_table(leaderboard))))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from workflow_scripts.lib.metrics import MIN_GROUPS
 from workflow_scripts.lib.pages import records, render
-from workflow_scripts.lib.tables import read_table
+from workflow_scripts.lib.tables import own_rows, read_table
 
 DEMO_CAUTION = (
     "These are the demo's made-up videos: their accuracy says nothing about real deepfakes."
@@ -13,6 +13,7 @@ DEMO_CAUTION = (
 
 def main(leaderboard: Path, interval: float, demo: bool, output: Path) -> None:
     """Write the page of `leaderboard.tsv`; `demo` adds the caution about made-up videos."""
+    board = read_table(leaderboard)
     render(
         "leaderboard.html.j2",
         output,
@@ -20,7 +21,8 @@ def main(leaderboard: Path, interval: float, demo: bool, output: Path) -> None:
         interval=f"{interval:.0%}",
         min_groups=MIN_GROUPS,
         caution=DEMO_CAUTION if demo else "",
-        rows=records(read_table(leaderboard)),
+        elsewhere=len(own_rows(board)) < len(board),
+        rows=records(board),
     )
 
 

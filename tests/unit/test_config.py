@@ -99,6 +99,24 @@ def experiment(**changes):
             ["detector.min_face_size", "40", "onnxruntime"],
         ),
         (experiment(side=640), ["experiments.e.side", "640", "faces.size"]),
+        ({"evaluate_on": ["results/r"]}, ["evaluate_on", "'results/r'", "Rename"]),
+        ({"evaluate_on": ["a/x", "b/x/"]}, ["evaluate_on", "'b/x/'", "another one of the list"]),
+        ({"evaluate_on": ["results/.."]}, ["evaluate_on", "'results/..'", "no folder of a run"]),
+        (
+            {"evaluate_on": ["a/x"], "splits": {"protocols": ["frame"]}},
+            ["evaluate_on", "identity or official", "splits.protocols"],
+        ),
+        (
+            {"learning_curve": {"experiments": ["none"]}},
+            ["learning_curve.experiments", "'none'", "pixels64_forest"],
+        ),
+        (
+            {
+                "learning_curve": {"experiments": ["pixels64_forest"]},
+                "splits": {"protocols": ["frame"]},
+            },
+            ["learning_curve.experiments", "identity", "splits.protocols"],
+        ),
     ],
 )
 def test_mistakes_name_key_value_and_remedy(change, parts):

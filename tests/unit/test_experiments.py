@@ -1,13 +1,24 @@
 """Experiments: what a grid asks for, and what training refuses beforehand."""
 
+import shutil
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.unit.test_store import SIZE, make_videos
+from workflow_scripts import join_features
+from workflow_scripts.lib import training
 from workflow_scripts.lib.experiments import count_columns, fits, settings_id, stored_features
 from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.store import read_features, write_features, write_store
-from workflow_scripts.lib.training import check_memory, load_experiment
+from workflow_scripts.lib.store import (
+    features_version,
+    read_features,
+    write_features,
+    write_store,
+)
+from workflow_scripts.lib.training import check_memory, load_experiment, train
 
 
 def experiment(**changes):
@@ -55,7 +66,7 @@ def store(tmp_path):
 
 def test_a_matrix_is_made_of_stored_features_and_crops(store):
     stored = np.arange(10, dtype=np.float32).reshape(5, 2) / 3
-    write_features(store, "spectrum", stored)
+    write_features(store, "spectrum", stored, "1")
     assert (read_features(store, "spectrum") == stored).all()
     rows = np.array([0, 3, 4])
     assert (load_experiment(store, rows, experiment(features="spectrum")) == stored[rows]).all()
@@ -67,19 +78,60 @@ def test_a_matrix_is_made_of_stored_features_and_crops(store):
 
 
 def test_features_of_another_number_of_rows_are_refused(store):
+    np.save(store.parent / "0.npy", np.zeros((4, 2), np.float32))
     with pytest.raises(ValueError, match="4 rows of features came for a store of 5"):
-        write_features(store, "spectrum", np.zeros((4, 2), np.float32))
+        join_features.main(store, [store.parent / "0.npy"], "spectrum")
 
 
 def test_features_are_replaced_whole(store):
-    write_features(store, "dct", np.ones((5, 2), np.float32))
-    write_features(store, "dct", np.zeros((5, 3), np.float32))
+    assert features_version(store, "dct") is None
+    write_features(store, "dct", np.ones((5, 2), np.float32), "1")
+    write_features(store, "dct", np.zeros((5, 3), np.float32), "2")
+    assert features_version(store, "dct") == "2"
     assert read_features(store, "dct").shape == (5, 3)
     assert [path.name for path in (store / "features").iterdir()] == ["dct"]
 
 
 def test_what_memory_does_not_hold_is_refused_beforehand(monkeypatch):
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "2000")
-    check_memory("a", "pixel_forest", 1000, 300_000)
+    check_memory("a", "dummy", 1000, 300_000)
     with pytest.raises(UserError, match=r"experiments.a: linear_svm needs about 5.4 GB .* 2.0 GB"):
         check_memory("a", "linear_svm", 1000, 300_000)
+
+
+@pytest.fixture
+def table():
+    """Training rows of the store."""
+    labels = ["real"] * 3 + ["fake"] * 2
+    return pd.DataFrame({"row": range(5), "label": labels, "unit": [0, 0, 1, 2, 3]})
+
+
+def grow(store, table, side=None):
+    chosen = experiment(model="pixel_forest", side=side, params={"n_estimators": 5})
+    return train(store, table, "a", chosen, seed=0, threads=2)
+
+
+@pytest.mark.parametrize("side", [None, 4])
+def test_a_forest_is_the_same_where_memory_is_short(
+    store, table, monkeypatch, tmp_path, caplog, side
+):
+    wanted = grow(store, table, side)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
+    with caplog.at_level("INFO"):
+        got = grow(store, table, side)
+    assert "it goes to a file in " + str(tmp_path) in caplog.text
+    assert not list(tmp_path.glob("columns-*"))
+    crops = np.random.default_rng(0).integers(
+        0, 256, (20, count_columns(experiment(side=side), SIZE))
+    )
+    crops = crops.astype(np.uint8)
+    assert (got.predict_proba(crops) == wanted.predict_proba(crops)).all()
+    assert (got.feature_importances_ == wanted.feature_importances_).all()
+
+
+def test_no_room_for_the_matrix_anywhere_is_told_beforehand(store, table, monkeypatch):
+    monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match="Set TMPDIR to a larger folder"):
+        grow(store, table)

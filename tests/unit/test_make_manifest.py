@@ -53,6 +53,15 @@ def faceforensics(tmp_path):
     return root
 
 
+@pytest.mark.parametrize("number", ["0", "-3", "some"])
+def test_no_number_of_videos_is_told(tmp_path, faceforensics, number):
+    output = tmp_path / "videos.tsv"
+    ended = command("faceforensics", faceforensics, "--output", output, "--videos", number)
+    assert ended.returncode == 2
+    assert f"argument --videos: '{number}' is no number of videos. Give a whole" in ended.stderr
+    assert not output.exists()
+
+
 def test_faceforensics(tmp_path, faceforensics):
     output = tmp_path / "videos.tsv"
     ended = command("faceforensics", faceforensics, "--output", output)

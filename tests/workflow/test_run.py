@@ -17,9 +17,11 @@ def read_table(path):
 
 def test_everything_that_is_promised_is_there(finished):
     for name in (
+        "manifest.tsv",
         "quality.tsv",
         "capture_rates.tsv",
         "leaderboard.tsv",
+        "run.json",
         "store.zarr/zarr.json",
         "store.zarr/features/spectrum/zarr.json",
         "splits/identity.tsv",
@@ -35,6 +37,8 @@ def test_everything_that_is_promised_is_there(finished):
         "faces/real0.npz",
         "faces/real0.json",
         "faces/real0.jpg",
+        "learning_curve.tsv",
+        "figures/learning_curve.png",
         "figures/run_times.png",
         "figures/contact_sheet_fake.jpg",
     ):
@@ -87,6 +91,17 @@ def test_predictions_and_metrics_agree(finished):
         assert not test_groups & set(card["training"]["groups"])
 
 
+def test_the_learning_curve_ends_at_the_final_model(finished):
+    rows = read_table(finished.results / "learning_curve.tsv")
+    assert [(row["experiment"], row["train_groups"], row["fits"]) for row in rows] == [
+        ("spectrum", "1", "2"),
+        ("spectrum", "2", "1"),
+    ]
+    result = json.loads((finished.results / "evaluation/identity/spectrum.json").read_text())
+    assert float(rows[-1]["roc_auc"]) == result["video"]["roc_auc"]["value"]
+    assert {row["test_videos"] for row in rows} == {str(result["video"]["n"])}
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     ended = finished.snakemake()
     assert "Nothing to be done" in ended.stdout + ended.stderr
@@ -101,6 +116,7 @@ def test_report_holds_every_picture(finished, tmp_path):
         "reliability",
         "kinds",
         "leak_gap",
+        "learning_curve",
         "confusion",
         "importance",
         "mistakes",

@@ -35,7 +35,7 @@ from workflow_scripts.lib.plain_forest import plain_forest, read_forest
 from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["Bundle", "read_bundle", "read_card", "write_bundle"]
+__all__ = ["Bundle", "check_bundle", "read_bundle", "read_card", "write_bundle"]
 
 FORMAT = 2  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
@@ -43,6 +43,19 @@ ABOUT, CARD = "bundle.json", "model.json"
 FOREST, MODEL = "forest.npz", "model.zip"  # a bundle holds one of them
 FILES = (CARD, *(f"{network}.onnx" for network in NETWORKS))
 MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
+BROKEN = (  # what reading a file can raise that is no whole bundle
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -84,12 +97,11 @@ def write_bundle(
     typical_real: dict[str, Any],
 ) -> None:
     """Write a bundle of a model's file, its card, and the networks in a folder."""
-    kept = {key: value for key, value in card.items() if key not in ("made", "cost")}
     if MODELS[card["model"]].made_of_trees:
         files = {FOREST: plain_forest(load_model(model, card["model"])).to_bytes()}
     else:
         files = {MODEL: model.read_bytes()}
-    files[CARD] = json.dumps(kept, indent=1, allow_nan=False).encode()
+    files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()
     files |= {name: (networks / name).read_bytes() for name in FILES if name != CARD}
     about: dict[str, Any] = {
         "format": FORMAT,
@@ -120,17 +132,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
             "the path."
         )
     try:
-        files = _unpacked(path)
-        about = json.loads(files.pop(ABOUT))
-        if about.pop("format") != FORMAT:
-            raise _OtherVersionError("another format")
-        stated, made = about.pop("digest"), about.pop("made")
-        date.fromisoformat(made)
-        if stated != _digest({"format": FORMAT, **about}):
-            raise ValueError(f"the checksum of {ABOUT} does not fit")
-        for name, content in files.items():
-            if about["files"][name] != _checksum(content):
-                raise ValueError(f"the checksum of {name} does not fit")
+        about, stated, made, files = _checked(path)
         card = json.loads(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
@@ -142,19 +144,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
             f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
             "Make it again with this version (`snakemake`), or judge with the version that made it."
         ) from error
-    except (
-        zipfile.BadZipFile,
-        AttributeError,
-        EOFError,
-        KeyError,
-        MemoryError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except BROKEN as error:
         raise UserError(
             f"The model bundle {path} cannot be read ({error}). Fetch it again, or delete it and "
             "make it again with snakemake."
@@ -177,8 +167,45 @@ def read_card(path: Path) -> dict[str, Any]:
         return json.loads(archive.read(CARD))
 
 
+def check_bundle(path: Path, card: Path) -> None:
+    """Check that a bundle is whole, and that it holds the model of `card`, the `model.json` beside.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    try:
+        *_, files = _checked(path)
+    except (_OtherVersionError, *BROKEN) as error:
+        raise UserError(f"it is no whole bundle ({error})") from error
+    if card.is_file() and json.loads(files[CARD]) != _lasting(json.loads(card.read_text())):
+        raise UserError(f"it holds another model than {card.name} beside it tells of")
+
+
+def _lasting(card: dict[str, Any]) -> dict[str, Any]:
+    """A card without what another training of the same model would say otherwise."""
+    return {key: value for key, value in card.items() if key not in ("made", "cost")}
+
+
 class _OtherVersionError(Exception):
     """Made by another version. Its text says what is other."""
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], str, str, dict[str, bytes]]:
+    """What `bundle.json` says, its digest, its date, and the other files; every checksum fits."""
+    files = _unpacked(path)
+    about = json.loads(files.pop(ABOUT))
+    if about.pop("format") != FORMAT:
+        raise _OtherVersionError("another format")
+    stated, made = about.pop("digest"), about.pop("made")
+    date.fromisoformat(made)
+    if stated != _digest({"format": FORMAT, **about}):
+        raise ValueError(f"the checksum of {ABOUT} does not fit")
+    for name, content in files.items():
+        if about["files"][name] != _checksum(content):
+            raise ValueError(f"the checksum of {name} does not fit")
+    return about, stated, made, files
 
 
 def _unpacked(path: Path) -> dict[str, bytes]:

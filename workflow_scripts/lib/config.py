@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
 from workflow_scripts.lib.manifest import Label, Video
 from workflow_scripts.lib.models import MODELS, N_ESTIMATORS
 from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.splits import APART
 
 __all__ = ["check_videos", "complete_config", "given_server"]
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def complete_config(config: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +155,8 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             f"face_cache: {config['face_cache']!r} holds faces of the backend onnxruntime only. "
             "Leave it out, or take that backend."
         )
+    yield from _other_run_problems(config)
+    yield from _learning_curve_problems(config)
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
         side = experiment["side"]
@@ -196,6 +201,40 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
                 f"{where}.side: {side} is larger than faces.size ({config['faces']['size']}), and "
                 "crops are only ever shrunk. Lower it, or raise faces.size."
             )
+
+
+def _other_run_problems(config: dict[str, Any]) -> Iterator[str]:
+    names = [config["run"]]
+    for folder in config["evaluate_on"]:
+        name = Path(folder).name
+        if not RUN_NAME.fullmatch(name):
+            yield f"evaluate_on: {folder!r} is no folder of a run, such as results/other."
+        elif name in names:
+            yield (
+                f"evaluate_on: {folder!r} has the name of this run or of another one of the list, "
+                "and results tell runs apart by their names. Rename the folder."
+            )
+        names.append(name)
+    if config["evaluate_on"] and not set(APART) & set(config["splits"]["protocols"]):
+        yield (
+            "evaluate_on: needs the protocol identity or official; models of other protocols have "
+            "seen everybody. Add one to splits.protocols."
+        )
+
+
+def _learning_curve_problems(config: dict[str, Any]) -> Iterator[str]:
+    names = config["learning_curve"]["experiments"]
+    for name in names:
+        if name not in config["experiments"]:
+            yield (
+                f"learning_curve.experiments: {name!r} is no experiment of this run. "
+                f"Take some of {', '.join(config['experiments'])}."
+            )
+    if names and "identity" not in config["splits"]["protocols"]:
+        yield (
+            "learning_curve.experiments: needs the protocol identity, for only people that no "
+            "model has seen can tell. Add it to splits.protocols."
+        )
 
 
 def _pixel_forest_problems(

@@ -24,6 +24,7 @@ from matplotlib.ticker import (
 
 from workflow_scripts.lib.features.spectrum import frequencies
 from workflow_scripts.lib.run import written_aside
+from workflow_scripts.lib.splits import leak_name
 
 __all__ = [
     "draw_capture_rates",
@@ -35,6 +36,7 @@ __all__ = [
     "draw_importance",
     "draw_kinds",
     "draw_leak_gap",
+    "draw_learning_curve",
     "draw_mistakes",
     "draw_reliability",
     "draw_run_times",
@@ -210,7 +212,7 @@ def draw_reliability(
             for key in ("probability", "share", "low", "high", "n")
         )
         axes.vlines(x, low, high, color=CYCLE[0], lw=1)
-        axes.scatter(x, share, s=10 + 60 * n / n.max(), color=CYCLE[0], zorder=2)
+        axes.scatter(x, share, s=10 + 60 * n / n.max(), color=CYCLE[0], zorder=2, clip_on=False)
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
         axes.set_title(name, fontsize=8)
         for axis in (axes.xaxis, axes.yaxis):
@@ -218,6 +220,8 @@ def draw_reliability(
             axis.set_major_locator(FixedLocator([0, 0.5, 1]))
     for axes in panels.flat[len(bins) :]:
         axes.set_axis_off()
+    for axes in panels.flat[max(0, len(bins) - columns) : len(bins)]:
+        axes.tick_params(labelbottom=True)  # the lowest of its column, whatever the row
     figure.supxlabel("calibrated probability of fake", fontsize=9)
     figure.supylabel("videos that are fake", fontsize=9)
     figure.suptitle(_title("Calibration", protocol, leak), fontsize=10)
@@ -262,6 +266,43 @@ def draw_leak_gap(evaluations: Sequence[Mapping]) -> Figure:
         )
         axes.yaxis.set_major_formatter(PercentFormatter(1))
     figure.legend(*both[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    return figure
+
+
+def draw_learning_curve(table: pd.DataFrame, said: Mapping[str, str]) -> Figure:
+    """AUC per video against the number of groups that were learnt from, a line per experiment.
+
+    `table` is `learning_curve.tsv`; `said` is what follows for each experiment, and stands below.
+    """
+    lines = [textwrap.fill(f"{name}: {text}", 105) for name, text in said.items()]
+    below = "\n".join(lines)
+    height = 0.3 + 0.17 * (below.count("\n") + 1)
+    figure, (axes, words) = plt.subplots(
+        2, 1, figsize=(7.2, 3.8 + height), height_ratios=(3.8, height)
+    )
+    styles = _styles(list(said))
+    for name, style in styles.items():
+        rows = table[table["experiment"] == name]
+        x, colour = rows["train_groups"], style["color"]
+        axes.plot(x, rows["roc_auc"], label=name, **style)
+        axes.fill_between(
+            x, rows["roc_auc_low"].astype(float), rows["roc_auc_high"].astype(float),
+            color=colour, alpha=0.14, lw=0,
+        )  # fmt: skip
+        for end in ("lowest", "highest"):
+            axes.plot(x, rows[end], ".", color=colour, ms=3)
+    axes.axhline(0.5, color=PALE, linestyle=":")
+    axes.set_xscale("log", base=2)
+    sizes = sorted(set(table["train_groups"]))
+    axes.xaxis.set_major_locator(FixedLocator(sizes))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(FixedLocator([]))
+    axes.set(xlabel="groups of people in the training", ylabel="AUC per video", ylim=(0, 1.03))
+    axes.legend(fontsize=8, loc="lower right")
+    words.set_axis_off()
+    words.text(0, 1, below, ha="left", va="top", fontsize=8)
+    leak = {leak_name(word): word for word in SAID}[table["leak"].iloc[0]]
+    figure.suptitle(_title("Learning curve", table["protocol"].iloc[0], leak), fontsize=10)
     return figure
 
 

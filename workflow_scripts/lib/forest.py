@@ -525,7 +525,7 @@ def load_columns(
         for first in range(0, n_columns, at_once):
             part = np.empty((min(at_once, n_columns - first), len(rows)), np.uint8)
             _fill(part, first, store, rows, extract)
-            part.tofile(file)
+            file.write(part.data)
     return map_columns(scratch, len(rows))
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "check_present",
     "pair_with_files",
     "read_manifest",
+    "remove_rows",
     "write_manifest",
 ]
 
@@ -114,6 +115,17 @@ def write_manifest(path: Path, videos: Iterable[Video]) -> None:
         out.write("\t".join(used) + "\n")
         for row in rows:
             out.write("\t".join(row[name] for name in used) + "\n")
+
+
+def remove_rows(path: Path, video_ids: Iterable[str]) -> None:
+    """Take videos out of a manifest; every other byte of it stays."""
+    gone = set(video_ids)
+    with path.open(encoding="utf-8", newline="") as lines:
+        header, *rows = lines
+    column = [cell.strip() for cell in header.lstrip("\ufeff").split("\t")].index("video_id")
+    kept = (row for row in rows if not row.strip() or row.split("\t")[column].strip() not in gone)
+    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
+        out.writelines([header, *kept])
 
 
 def assign_groups(videos: Iterable[Video]) -> dict[str, str]:

@@ -20,7 +20,7 @@ matrix product, or a pass over the list, per resample.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -28,7 +28,7 @@ import numpy as np
 
 from workflow_scripts.lib.calibration import wilson_interval
 
-__all__ = ["breakdown", "compare", "curves", "evaluate", "reliability", "video_scores"]
+__all__ = ["breakdown", "compare", "curves", "evaluate", "growth", "reliability", "video_scores"]
 
 COUNTED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 RANKED = ("roc_auc", "eer", "average_precision", "tpr_at_1pct_fpr", "tpr_at_5pct_fpr")
@@ -215,6 +215,67 @@ def compare(
             for name in parts
         },
     }
+
+
+def growth(
+    labels: np.ndarray,
+    scores: Sequence[Sequence[np.ndarray]],
+    groups: np.ndarray,
+    resamples: int,
+    coverage: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """How the AUC grows with the training part, on the same rows.
+
+    Parameters
+    ----------
+    labels : (n,) int
+    scores : for each size of the training part its fits, (n,) float each
+        Smallest first. Fit i of each size belongs to repeat i; a size may have one fit only, where
+        all repeats would be the same.
+    groups : (n,) str
+    resamples, coverage, seed
+        As for `evaluate`; a resample draws groups, and repeats too.
+
+    Returns
+    -------
+    list of dict
+        For each size `roc_auc`, the mean of its fits, `{"value", "low", "high"}`; `lowest` and
+        `highest` of the fits; and `gain`, what the mean is above that of the size before, on the
+        same draws, in the same form.
+    """
+    names, group_of = np.unique(groups, return_inverse=True)
+    fake = labels == 1
+    everybody, draws = np.ones((1, len(names))), _draws(len(names), resamples, seed)
+    repeats = max(map(len, scores))
+    # another stream than the groups'
+    chosen = np.random.default_rng([seed, 1]).integers(repeats, size=(repeats, len(draws)))
+
+    def areas(fits: Sequence[np.ndarray], draws: np.ndarray) -> np.ndarray:
+        return np.array([_ranked(fake, fit, group_of, draws)["roc_auc"] for fit in fits])
+
+    found: list[dict[str, Any]] = []
+    before: tuple[float, np.ndarray] | None = None
+    for fits in scores:
+        values, spread = areas(fits, everybody)[:, 0], areas(fits, draws)
+        if len(fits) > 1:
+            spread = np.take_along_axis(spread, chosen, axis=0)
+        now = float(values.mean()), spread.mean(axis=0)
+        gain = (math.nan, np.empty(0))
+        if before is not None:
+            gain = (now[0] - before[0], now[1] - before[1])
+        found.append(
+            {
+                **{
+                    name: {"value": _number(value), **_interval(resampled, coverage)}
+                    for name, (value, resampled) in (("roc_auc", now), ("gain", gain))
+                },
+                "lowest": _number(values.min()),
+                "highest": _number(values.max()),
+            }
+        )
+        before = now
+    return found
 
 
 def curves(

@@ -14,9 +14,10 @@ import numpy as np
 from workflow_scripts.lib.manifest import UNKNOWN
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak", "leak_name"]
+__all__ = ["APART", "TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak", "leak_name"]
 
 TRAIN, TEST = "train", "test"  # the manifest's third part, "validation", is used by neither
+APART = ("identity", "official")  # the protocols whose models have not seen everybody
 
 
 @dataclass(frozen=True)
