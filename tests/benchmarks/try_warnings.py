@@ -59,6 +59,7 @@ def _blurred(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
 ALTERED = {  # what is done to each frame, the encoder's quality, and every how manieth is kept
     "strongly compressed (CRF 40)": (_as_it_is, 40, 1),
     "very strongly compressed (CRF 48)": (_as_it_is, 48, 1),
+    "half the size, and strongly compressed (CRF 40)": (_shrunk(2), 40, 1),
     "blurred (sigma 4 pixels)": (_blurred(4), 18, 1),
     "shrunk to a half": (_shrunk(2), 18, 1),
     "shrunk to a sixth": (_shrunk(6), 18, 1),
