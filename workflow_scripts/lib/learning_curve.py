@@ -26,7 +26,8 @@ def choose_groups(
 
     Groups of real videos only, of fakes only, and of both are each gone through in a random order,
     at the pace of their number, so that every choice has about the shares of the whole. It has at
-    least so many groups that both labels are there, where they are in the whole.
+    least two groups, as a forest that draws bags of people needs, and both labels, where the whole
+    has them.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def choose_groups(
         rank[rng.permutation(of_kind)] = np.arange(len(of_kind)) / len(of_kind)
     order = np.lexsort((kind, rank))
     needed = 1 + int(np.argmax(np.logical_or.accumulate(has[order]).all(axis=1)))
-    return names[order[: max(needed, math.ceil(len(names) / 2**halvings))]]
+    return names[order[: max(2, needed, math.ceil(len(names) / 2**halvings))]]
 
 
 def advise(table: pd.DataFrame, interval: float) -> dict[str, str]:
