@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.lib.metrics import MIN_GROUPS
+
 __all__ = ["WORTH", "advice", "advise", "choose_groups"]
 
 WORTH = 0.02  # a gain in AUC for which it is worth looking for more videos
@@ -75,10 +77,15 @@ def advice(sizes: Sequence[Mapping[Any, Any]], interval: float) -> str:
     before, last = sizes[-2:]
     step = f"from {before['train_groups']} to {last['train_groups']} groups of people"
     gain, low, high = (last[name] for name in ("gain", "gain_low", "gain_high"))
+    if last["test_groups"] < MIN_GROUPS:
+        return (
+            "Whether more people would help cannot be told: the test part has "
+            f"{last['test_groups']} groups of people, and an interval needs {MIN_GROUPS}."
+        )
     if any(value is None or math.isnan(value) for value in (gain, low, high)):
         return (
-            "Whether more people would help cannot be told: the test part has too few people "
-            f"({last['test_groups']} groups) for an interval, or its answers never change."
+            f"Whether more people would help cannot be told: {step} the answers to the test part "
+            "hardly change, or no intervals were asked for."
         )
     said = (
         f"{step} the AUC changed by {gain:+.3f} ({interval:.0%} interval {low:+.3f} to {high:+.3f})"
