@@ -48,6 +48,7 @@ include: "rules/elsewhere.smk"
 include: "rules/curves.smk"
 include: "rules/report.smk"
 include: "rules/verdicts.smk"
+include: "rules/provenance.smk"
 
 
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
@@ -62,6 +63,7 @@ rule all:
         "<results>/leaderboard.tsv",
         "<results>/quality.tsv",
         report_figures,
+        "<results>/run.json",
 
 
 rule bundles:

@@ -14,6 +14,7 @@ from workflow_scripts.lib.experiments import (
     settings_id,
     stored_features,
 )
+from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.run import UserError, hold
@@ -31,6 +32,7 @@ EXPERIMENTS = config["experiments"]
 PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
 OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
 OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
+STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
@@ -200,6 +202,70 @@ def report_figures(wildcards):
     ]
 
 
+def promised(wildcards):
+    """Every file that the run promises, by the rule that makes it, in the workflow's order."""
+    models = "<results>/models/{protocol}/{experiment}"
+    trained = [f"{models}/model.zip", f"{models}/model.json"]
+    tested = [".json", ".frames.tsv", ".videos.tsv"]
+    quality = [f"<results>/{table}.tsv" for table in ("quality", "capture_rates", "manifest")]
+    store = "<results>/store.zarr/zarr.json"
+    of_store = (
+        {"join_stores": [*quality, store]}
+        if config["parts"]
+        else {
+            "crop_faces": expand(
+                "<results>/faces/{video}{suffix}", video=VIDEOS, suffix=[".npz", ".json", ".jpg"]
+            ),
+            "quality_table": quality,
+            "build_store": [store],
+        }
+    )
+    steps = {
+        **of_store,
+        "join_features": expand("<results>/store.zarr/features/{name}/zarr.json", name=STORED_SETS),
+        "split_videos": expand("<results>/splits/{protocol}.tsv", protocol=PROTOCOLS),
+        "fit_fold": [
+            file
+            for protocol in PROTOCOLS
+            for experiment in EXPERIMENTS
+            for file in fit_files(
+                "<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
+                protocol,
+                experiment,
+            )
+        ],
+        "choose_model": of_all_experiments([f"{models}/choice.json", f"{models}/validation.tsv"]),
+        "train_model": expand(trained, protocol=PROTOCOLS, experiment=OTHER_MODELS),
+        "merge_forest": expand(trained, protocol=PROTOCOLS, experiment=PIXEL_FORESTS),
+        "evaluate_model": of_all_experiments(
+            [f"<results>/evaluation/{{protocol}}/{{experiment}}{suffix}" for suffix in tested]
+        ),
+        "evaluate_elsewhere": of_all_elsewhere(
+            [
+                f"<results>/elsewhere/{{other}}/{{protocol}}/{{experiment}}{suffix}"
+                for suffix in tested
+            ]
+        ),
+        "fit_subset": of_all_subsets(
+            "<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"
+        ),
+        "learning_curve": (
+            ["<results>/learning_curve.tsv"] if learning_curve_figure(wildcards) else []
+        ),
+        "leaderboard": ["<results>/leaderboard.tsv"],
+        "compare_experiments": ["<results>/comparisons.tsv"] if len(EXPERIMENTS) > 1 else [],
+        "report": report_figures(wildcards),
+    }
+    return {rule: files for rule, files in steps.items() if files}
+
+
+def what_results_follow_from(config):
+    """The config without what changes no result: where videos and faces come from, and what is
+    done with a finished run."""
+    left_out = ("download", "face_cache", "verify_against", "videos_to_judge", "judge_")
+    return {key: value for key, value in config.items() if not key.startswith(left_out)}
+
+
 def receipts_of_downloads(wildcards):
     """A receipt for each video of the manifest that is to lie in the download's folder."""
     folder = config["download"]["folder"]
@@ -211,13 +277,52 @@ def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
         hold(Path("results/.lock"), wait=False)
-        if "download" in (workflow.dag_settings.targets or ()):
+        targets = workflow.dag_settings.targets or ()
+        if "download" in targets:
             given_server(config)
-        elif not config["parts"]:
+        elif "verify" not in targets and not config["parts"] and not only_judges():
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])
     except UserError as error:
         raise WorkflowError(str(error))
+
+
+@cache
+def judged_videos():
+    """The videos of `videos_to_judge`, by the ids that their files get."""
+    try:
+        if config["videos_to_judge"] is None:
+            raise UserError(
+                "videos_to_judge is not set. Name a folder or a table of videos: "
+                "`snakemake verdicts --config videos_to_judge=FOLDER`."
+            )
+        return find_videos(Path(config["videos_to_judge"]))
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+def of_all_judged(pattern):
+    """An input function that gives `pattern` for each video that is judged."""
+    return lambda wildcards: [pattern.format(video=video) for video in judged_videos()]
+
+
+def judged_manifest(wildcards):
+    """The table of videos that are judged, where it is no folder."""
+    return [] if os.path.isdir(config["videos_to_judge"]) else config["videos_to_judge"]
+
+
+def judging_bundle(wildcards):
+    """The bundle that judges."""
+    own = f"<results>/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
+    return config["judge_with"] or own
+
+
+def only_judges():
+    """Whether nothing but verdicts is wanted, by a model that this run does not make."""
+    own = config["judge_with"] is None or Path(config["judge_with"]).is_relative_to(
+        f"results/{config['run']}"
+    )
+    return set(workflow.dag_settings.targets or ()) == {"verdicts"} and not own
 
 
 def is_demo_video(video):
@@ -256,6 +361,11 @@ STORE_LOGS = (
 )
 COUNTED_LOGS = {
     **STORE_LOGS,
+    "extract_features": [
+        f"<logs>/extract_features/{name}/{part}.log"
+        for name in STORED_SETS
+        for part in range(-(-len(VIDEOS) // VIDEOS_PER_PART))
+    ],
     "split_videos": expand("<logs>/split_videos/{protocol}.log", protocol=PROTOCOLS),
     "fit_fold": [
         log

@@ -1,8 +1,10 @@
 # Judging videos of one's own. No default target asks for what these make.
+import sys
 
 
 rule bundle_model:
     input:
+        manifest=config["manifest"],
         store="<results>/store.zarr/zarr.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
@@ -24,3 +26,67 @@ rule bundle_model:
         "Bundling {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/bundle_model.py"
+
+
+# What is wrong with the videos is told before anything else, and without a traceback; Snakemake
+# itself knows its targets only later.
+if "verdicts" in sys.argv:
+    judged_videos()
+
+
+# Names of files are anybody's and may hold what means something to Snakemake, so a video is no
+# input. That its file was changed shows in the parameter `stamp`.
+rule judge_video:
+    input:
+        bundle=judging_bundle,
+        templates=templates("verdict"),
+        modules=library_modules("judge_video"),
+    output:
+        verdict="<results>/verdicts/{video}.json",
+        page="<results>/verdicts/{video}.html",
+        thumbnail="<results>/verdicts/{video}.jpg",
+    log:
+        "<logs>/judge_video/{video}.log",
+    conda:
+        "../envs/judging.yaml"
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(10),
+    params:
+        path=lambda wildcards: judged_videos()[wildcards.video].path,
+        stamp=lambda wildcards: stamp(judged_videos()[wildcards.video].path),
+        frames=config["judge_frames"],
+        every=config["judge_every"],
+    message:
+        "Judging {wildcards.video}"
+    script:
+        "../workflow_scripts/judge_video.py"
+
+
+rule verdicts:
+    input:
+        bundle=judging_bundle,
+        manifest=judged_manifest,
+        verdicts=of_all_judged("<results>/verdicts/{video}.json"),
+        thumbnails=of_all_judged("<results>/verdicts/{video}.jpg"),
+        templates=templates("verdicts"),
+        modules=library_modules("verdicts"),
+    output:
+        table="<results>/verdicts.tsv",
+        page="<results>/verdicts.html",
+    log:
+        "<logs>/verdicts.log",
+    conda:
+        "../envs/judging.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        source=config["videos_to_judge"],
+        bootstrap=config["evaluation"]["bootstrap"],
+        interval=config["evaluation"]["interval"],
+        seed=config["seed"],
+    message:
+        "Sorting the verdicts"
+    script:
+        "../workflow_scripts/verdicts.py"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,8 @@ from tests.workflow.conftest import PEOPLE, Project, forged, person, small_proje
 from workflow_scripts.lib.manifest import Video
 
 
-@pytest.fixture(scope="session")
-def videos(tmp_path_factory) -> list[Video]:
-    """A real and a fake clip of each person; the fakes pair neighbours."""
-    folder = tmp_path_factory.mktemp("videos")
+def small_videos(folder: Path) -> list[Video]:
+    """Write a real and a fake clip of each person; the fakes pair neighbours."""
     rows = []
     for number in range(PEOPLE):
         other = number ^ 1
@@ -29,6 +29,12 @@ def videos(tmp_path_factory) -> list[Video]:
             source = f"p{other}" if label == "fake" else ""
             rows.append(Video(f"{label}{number}", str(path), label, "", f"p{number}", source))
     return rows
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory) -> list[Video]:
+    """The clips of the small run."""
+    return small_videos(tmp_path_factory.mktemp("videos"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Try every kind of bad input that the tests know, and write docs/robustness.md.
 
     python -m tests.robustness
+    python -m tests.faults        # its last part
 
 The kinds are those of `tests/clips.py`, `tests/servers.py` and `tests/hostile.py`; the tests hold
 each against what must come of it. Here it is written down what came.
@@ -33,6 +34,7 @@ from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.video import sample_to_file
 
 PAGE = Path(__file__).parents[1] / "docs/robustness.md"
+FAULTS_MARK = "\n## Faults\n"  # below is what tests/faults.py writes
 ROWS = 1_000_000
 LARGE = """
 import sys
@@ -48,8 +50,9 @@ Rows = Iterable[tuple[str, ...]]
 def main() -> int:
     """Write the page."""
     logging.disable()
+    _, *faults = PAGE.read_text(encoding="utf-8").partition(FAULTS_MARK)
     with tempfile.TemporaryDirectory() as name:
-        PAGE.write_text(page(Path(name)), encoding="utf-8")
+        PAGE.write_text(page(Path(name)) + "".join(faults), encoding="utf-8")
     print(PAGE)
     return 0
 

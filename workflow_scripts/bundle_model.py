@@ -8,17 +8,21 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.lib.bundle import write_bundle
-from workflow_scripts.lib.explain import column_groups, contributions, group_moves
-from workflow_scripts.lib.manifest import Label
-from workflow_scripts.lib.models import load_model
-from workflow_scripts.lib.ranges import measure, training_ranges
-from workflow_scripts.lib.splits import TEST, TRAIN
+from workflow_scripts.lib.explain import column_groups, group_moves
+from workflow_scripts.lib.manifest import Label, read_manifest
+from workflow_scripts.lib.models import MODELS, load_model
+from workflow_scripts.lib.plain_forest import plain_forest
+from workflow_scripts.lib.ranges import measure, people_shown, training_ranges
+from workflow_scripts.lib.splits import TRAIN
 from workflow_scripts.lib.store import StoredVideos
 from workflow_scripts.lib.tables import read_table
 from workflow_scripts.lib.training import load_experiment
 
+ROWS_AT_ONCE = 64  # 160 MB of moves for the study's crops
+
 
 def main(
+    manifest: Path,
     store: Path,
     split: Path,
     model_path: Path,
@@ -30,21 +34,23 @@ def main(
     """Write the bundle; see `lib/bundle.py` for what is in it."""
     card = json.loads(card_path.read_text(encoding="utf-8"))
     table = read_table(split)
+    training = table[table["part"] == TRAIN]
+    rows = read_manifest(manifest)
     stored = StoredVideos(store)
+    videos = training["video"].unique()
     measured = []
-    for video in table.loc[table["part"] == TRAIN, "video"].unique():
+    for video in videos:
         seen = stored.read(video, "")
         columns = seen.columns
         measured.append(measure(seen.crops, columns["box"], columns["frame"], columns["time"]))
-    # real people that the model has not seen, as it has not seen who is judged
-    real = table[(table["part"] == TEST) & (table["label"] == Label.REAL.word)]
+    real = training[training["label"] == Label.REAL.word]
     write_bundle(
         output,
         model_path,
-        card_path,
+        card,
         networks,
         evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
-        ranges=training_ranges(measured),
+        ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
         typical_real=_typical(store, real["row"].to_numpy(), model_path, card),
     )
     logging.info(
@@ -71,18 +77,25 @@ def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
 def _typical(
     store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
 ) -> dict[str, Any]:
-    """What moves the scores of real videos; nothing where the model has no trees."""
-    features = card["features"]
-    if not len(rows):
+    """What moves the scores of the real videos that were trained on; nothing where the model has no
+    trees."""
+    if not MODELS[card["model"]].made_of_trees:
         return {"rows": 0, "moves": {}}
+    features = card["features"]
     experiment = {"features": features["name"], "side": features["side"]}
     matrix = load_experiment(store, rows, experiment)
-    found = contributions(load_model(model_path, card["model"]), matrix)
-    if found is None:
-        return {"rows": len(rows), "moves": {}}
+    forest = plain_forest(load_model(model_path, card["model"]))
     groups = column_groups(features["name"], features["side"] or card["crops"]["faces"]["size"])
-    moves = group_moves(found[1], groups)
-    return {"rows": len(rows), "moves": {name: round(move, 6) for name, move in moves.items()}}
+    sums = dict.fromkeys(groups, 0.0)
+    for first in range(0, len(matrix), ROWS_AT_ONCE):
+        block = matrix[first : first + ROWS_AT_ONCE]
+        _, moves = forest.contributions(block)
+        for name, move in group_moves(moves, groups).items():
+            sums[name] += move * len(block)
+    return {
+        "rows": len(rows),
+        "moves": {name: round(total / len(rows), 6) for name, total in sums.items()},
+    }
 
 
 if __name__ == "__main__":
@@ -90,6 +103,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
+            manifest=Path(snakemake.input.manifest),
             store=Path(snakemake.input.store).parent,
             split=Path(snakemake.input.split),
             model_path=Path(snakemake.input.model),

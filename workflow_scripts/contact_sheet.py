@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from workflow_scripts.lib.run import written_aside
+from workflow_scripts.lib.run import write_jpeg
 
 TITLE = 18  # pixels above each strip
 
@@ -21,8 +21,7 @@ def main(strips: list[Path], output: Path) -> None:
         draw.text((2, top + 3), path.stem, fill="black")
         sheet.paste(picture, (0, top + TITLE))
         top += picture.height + TITLE
-    with written_aside(output) as aside:
-        sheet.save(aside, format="JPEG", quality=88)
+    write_jpeg(output, sheet)
 
 
 def _read(path: Path) -> Image.Image:

@@ -10,7 +10,7 @@ from PIL import Image
 from workflow_scripts.lib.cache import add_entry, entry_path, is_entry, read_entry
 from workflow_scripts.lib.detector import make_detector
 from workflow_scripts.lib.faces import draw_strip, find_faces, save_faces, status_of
-from workflow_scripts.lib.run import write_json, written_aside
+from workflow_scripts.lib.run import write_jpeg, write_json, written_aside
 from workflow_scripts.lib.video import VideoStatus, load_cache_key, load_frames
 
 
@@ -44,9 +44,7 @@ def main(
         results, found = find_faces(sampled.frames, mtcnn, **faces)
         content = status_of(sampled, results)
         save_faces(crops, found, faces["size"])
-        with written_aside(strip) as aside:
-            picture = Image.fromarray(draw_strip(sampled.frames, results, found))
-            picture.save(aside, format="JPEG", quality=88)
+        write_jpeg(strip, Image.fromarray(draw_strip(sampled.frames, results, found)))
         # what is wrong with a video is told with its path, which another run's video doesn't have
         if cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
             made = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}

@@ -34,7 +34,9 @@ def main(
     )
     logging.info("%s: %d rows, %d features", name, *matrix.shape)
     with written_aside(output) as aside, aside.open("wb") as out:
-        np.save(out, matrix, allow_pickle=False)
+        # np.save itself would not notice a disk that is full at the end
+        np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(matrix))
+        out.write(np.ascontiguousarray(matrix).data)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from workflow_scripts.lib.run import UserError
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 FIGURES = ROOT / "results" / "demo" / "figures"
+VERDICTS = ROOT / "results" / "demo" / "verdicts.tsv"
 SHEET_HEIGHT = 628  # pixels; two videos
 
 
@@ -24,11 +25,16 @@ def main() -> int:
     try:
         IMAGES.mkdir(exist_ok=True)
         _draw_rules(IMAGES / "rulegraph.svg")
-        _show_page(FIGURES / "leaderboard.html", IMAGES / "leaderboard.png")
+        _show_page(FIGURES / "leaderboard.html", IMAGES / "leaderboard.png", 570)
         with Image.open(FIGURES / "contact_sheet_fake.jpg") as sheet:
             sheet.crop((0, 0, sheet.width, SHEET_HEIGHT)).save(IMAGES / "contact_sheet.jpg")
         importance = FIGURES / "identity/pixels64_forest/importance.png"
         shutil.copyfile(importance, IMAGES / "importance.png")
+        judged = [_program("snakemake"), "verdicts", "--config", "videos_to_judge=resources/demo"]
+        subprocess.run(judged, cwd=ROOT, check=True, capture_output=True)
+        _show_page(VERDICTS.with_suffix(".html"), IMAGES / "verdicts.png", 620)
+        first = VERDICTS.read_text(encoding="utf-8").splitlines()[1].partition("\t")[0]
+        _show_page(VERDICTS.with_suffix("") / f"{first}.html", IMAGES / "verdict.png", 1240)
     except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:
         print(f"make_pictures: {error}. Has `make demo` run?", file=sys.stderr)
         return 1
@@ -47,13 +53,13 @@ def _draw_rules(output: Path) -> None:
         subprocess.run(drawing, input=graph.stdout, stdout=out, check=True)
 
 
-def _show_page(page: Path, output: Path) -> None:
+def _show_page(page: Path, output: Path, height: int) -> None:
     if not page.exists():
         raise UserError(f"{page} is missing")
     command = [_program("chromium", "chromium-browser", "google-chrome"), "--headless"]
     if os.geteuid() == 0:
         command.append("--no-sandbox")  # Chromium refuses its sandbox to root
-    command += ["--disable-gpu", "--hide-scrollbars", "--window-size=1260,570"]
+    command += ["--disable-gpu", "--hide-scrollbars", f"--window-size=1260,{height}"]
     command += [f"--screenshot={output}", page.as_uri()]
     subprocess.run(command, check=True, capture_output=True)
 

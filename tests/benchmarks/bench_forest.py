@@ -9,6 +9,10 @@ that loads the compiled code, and after scikit-learn's matrix has been made one 
 row, as crops come, or column by column, which its trees like better. The last
 way reads the matrix from a mapped file while the system holds the process to 2 GB (a cgroup of
 version 1, which takes root; else that way is left out).
+
+The floor is what exact trees with these candidates can't do without: each column that some node
+drew comes from memory once a pass, and each drawn column's value is looked up, in the cache, for
+each of the node's rows.
 """
 
 from __future__ import annotations
@@ -20,14 +24,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numba import njit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
+from workflow_scripts.lib import trees
 from workflow_scripts.lib.forest import PixelForestClassifier, map_columns
 from workflow_scripts.lib.run import cost_so_far
 
@@ -35,7 +43,7 @@ PEER_TREES = 4
 LIMIT = 2 << 30
 CGROUP = Path("/sys/fs/cgroup/memory")
 STUDY_GRID_S = 45_012
-PER_GROUP, LARGEST, FOLDS = 14, 2000, 5
+PER_GROUP, SIZES, FOLDS = 14, (100, 500, 1000, 2000), 5
 
 
 def make(folder: Path, n_rows: int, n_columns: int) -> None:
@@ -104,6 +112,51 @@ def go(way: str, folder: Path, n_trees: int) -> dict[str, float]:
     return cost
 
 
+def count_work(folder: Path, n_trees: int) -> dict[str, float]:
+    """What trees read and look up, and what that costs here at least, without finding splits."""
+    labels = np.load(folder / "labels.npz")
+    matrix = read(folder, "train", labels)
+    n_rows = matrix.shape[1]
+    draw, counts = trees._draw, {"bytes": 0, "lookups": 0}
+
+    def counting(nodes: np.ndarray, *arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+        begins, draws = draw(nodes, *arguments)
+        rows = nodes["stop"] - nodes["start"]
+        counts["bytes"] += int((np.diff(begins) > 0).sum()) * n_rows
+        counts["lookups"] += int(rows[draws[:, 0]].sum())
+        return begins, draws
+
+    trees._draw = counting
+    PixelForestClassifier(n_trees, random_state=0, n_jobs=1).fit(matrix.T, labels["train"])
+    words = matrix.reshape(-1)[: matrix.size // 8 * 8].view(np.int64)
+    rows = np.sort(np.random.default_rng(0).choice(n_rows, n_rows // 2, replace=False))
+    look_up(matrix[:2], rows, 1)
+    seconds_a_byte = _cpu_s(words.sum) / words.nbytes
+    repeats = 10_000
+    seconds_a_lookup = _cpu_s(lambda: look_up(matrix[:2], rows, repeats)) / (repeats * len(rows))
+    cost = {name: count / n_trees for name, count in counts.items()}
+    cost["reading"] = cost["bytes"] * seconds_a_byte
+    cost["looking up"] = cost["lookups"] * seconds_a_lookup
+    return cost
+
+
+@njit
+def look_up(columns: np.ndarray, rows: np.ndarray, repeats: int) -> int:
+    """Add up values of some rows, again and again, from two columns in turn."""
+    total = 0
+    for repeat in range(repeats):
+        column = columns[repeat & 1]
+        for row in rows:
+            total += column[row]
+    return total
+
+
+def _cpu_s(work: Callable[[], Any]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
 def process(way: str, folder: Path, n_trees: int) -> dict[str, float]:
     """Go one way in a process of its own; a mapped one is held to the limit."""
     command = [sys.executable, "-m", "tests.benchmarks.bench_forest", "--way", way]
@@ -146,17 +199,27 @@ def compare(folder: Path, n_trees: int, peer_trees: int) -> None:
     for way, cost in costs.items():
         a_tree, wall = cost["fit"] / ways[way], cost["wall"] / ways[way]
         print(f"{way:<15} {ways[way]:5} {a_tree:16.3f} {wall:7.3f} {cost['memory']:8.0f}", end="")
-        print(f" {cost.get('predict', np.nan):15.2f} {cost.get('auc', np.nan):6.3f}")
+        print(f" {cost.get('predict', np.nan):15.3f} {cost.get('auc', np.nan):6.3f}")
     tree = costs["ours, all"]["fit"] / n_trees
-    grid = (FOLDS * 0.8 + 1) * LARGEST * tree  # a fold's trees see 80 % of the rows
+    work = process("work", folder, n_trees)
+    floor = work["reading"] + work["looking up"]
+    print(
+        f"a tree reads {work['bytes'] / 1e9:.2f} GB ({work['reading']:.3f} CPU s) and looks up "
+        f"{work['lookups'] / 1e6:.0f} million values ({work['looking up']:.3f} CPU s): "
+        f"{tree / floor:.1f}x the floor"
+    )
     for way in ("sklearn", "sklearn-columns"):
         ratio = costs[way]["fit"] / peer_trees / tree
         faster = costs[way]["predict"] / costs["ours"]["predict"]
         print(f"against {way}: {ratio:.0f}x less CPU a tree, {faster:.0f}x less to predict")
-    print(
-        f"the study's grid, {FOLDS} folds and a refit of {LARGEST} trees: {grid:.0f} CPU s,", end=""
-    )
-    print(f" 1/{STUDY_GRID_S / grid:.0f} of the study's {STUDY_GRID_S}")
+    largest = SIZES[-1] * tree
+    grid = (FOLDS * 0.8 + 1) * largest  # a fold's trees see 80 % of the rows
+    peer_grid = (FOLDS * 0.8 * sum(SIZES) + SIZES[-1]) * costs["sklearn"]["fit"] / peer_trees
+    print(f"the study's grid ({FOLDS} folds of {SIZES} trees, and a refit), CPU s, extrapolated:")
+    print(f"scikit-learn {peer_grid:.0f}; the study told {STUDY_GRID_S}")
+    for what, cost in (("ours by folds", grid), ("ours out of bag", largest)):
+        shares = f"1/{peer_grid / cost:.0f} of scikit-learn's, 1/{STUDY_GRID_S / cost:.0f}"
+        print(f"{what} {cost:.0f}: {shares} of the study's")
 
 
 def main(command_line: list[str] | None = None) -> None:
@@ -167,12 +230,12 @@ def main(command_line: list[str] | None = None) -> None:
     parser.add_argument("--trees", type=int, default=500)
     parser.add_argument("--peer-trees", type=int, default=PEER_TREES)
     parser.add_argument("--folder", type=Path, help="where the made rows are, or go")
-    parser.add_argument(
-        "--way", choices=("sklearn", "sklearn-columns", "ours", "mapped"), help=argparse.SUPPRESS
-    )
+    ways = ("sklearn", "sklearn-columns", "ours", "mapped", "work")
+    parser.add_argument("--way", choices=ways, help=argparse.SUPPRESS)
     arguments = parser.parse_args(command_line)
     if arguments.way:
-        print(json.dumps(go(arguments.way, arguments.folder, arguments.trees)))
+        work = count_work if arguments.way == "work" else partial(go, arguments.way)
+        print(json.dumps(work(arguments.folder, arguments.trees)))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)

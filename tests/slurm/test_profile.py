@@ -34,6 +34,16 @@ def test_ones_own_values_win(fresh):
     assert groups(fresh, "--profile", "slurm", "--group-components", "video=1000") == 1
 
 
+def test_videos_that_are_judged_are_grouped_by_twenty_too(fresh, tmp_path):
+    for number in range(45):
+        (tmp_path / f"{number}.mp4").touch()
+    (tmp_path / "bundle.zip").touch()
+    values = [f"videos_to_judge={tmp_path}", f"judge_with={tmp_path / 'bundle.zip'}"]
+    arguments = ["-n", "verdicts", "--profile", "slurm", "--config", *values]
+    ended = fresh.snakemake(*arguments, configfile="config/config.yaml")
+    assert ended.stdout.count("Group job verdict") == 3
+
+
 def test_a_laptop_groups_nothing(fresh):
     assert groups(fresh) == 0
 

@@ -1,14 +1,17 @@
 """The bundle: what goes in comes out, and nothing else is taken for one."""
 
+import io
 import json
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.bundles import write_small_bundle
 from workflow_scripts.lib import bundle as bundles
-from workflow_scripts.lib.bundle import read_bundle, write_bundle
+from workflow_scripts.lib.bundle import read_bundle, read_card, write_bundle
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.run import UserError
 
@@ -41,43 +44,45 @@ def signed(contents, card=None, **about):
         if name != "bundle.json"
     }
     del told["digest"]
-    told["digest"] = bundles._digest(told)
+    made = told.pop("made")
+    told |= {"digest": bundles._digest(told), "made": made}
     return {**contents, "bundle.json": json.dumps(told).encode()}
 
 
 def test_round_trip(made, tmp_path):
     read = read_bundle(made, tmp_path)
     card = json.loads((made.parent / "model.json").read_text())
-    assert read.card == card
-    assert read.model.n_features_in_ == card["features"]["columns"]
+    assert read.made == card.pop("made") == datetime.now(UTC).date().isoformat()
+    del card["cost"]
+    assert read.card == read_card(made) == card
+    assert read.model.columns == card["features"]["columns"]
     assert read.evaluation["roc_auc"]["value"] == 1.0
     assert read.evaluation["leak"] == "no"
-    assert read.ranges["frame_rate"] == {"low": 25.0, "high": 25.0, "videos": 8}
-    assert 90 <= read.ranges["face_size"]["low"] < read.ranges["face_size"]["high"] <= 97
-    assert read.typical_real["rows"] == 6
+    assert read.ranges["frame_rate"] == {"low": 25.0, "high": 25.0, "people": 4}
+    assert 80 < read.ranges["face_size"]["low"] < 90 < 97 < read.ranges["face_size"]["high"] < 110
+    assert read.typical_real["rows"] == 4 * 3  # frames of the training part's real videos
     for name in NETWORKS:
         network = f"{name}.onnx"
         assert (read.networks / network).read_bytes() == (made.parent / network).read_bytes()
 
 
-def test_equal_content_gives_equal_bytes(made, tmp_path):
+def test_equal_content_gives_equal_bytes_and_another_day_the_same_version(made, tmp_path):
     about = json.loads(members(made)["bundle.json"])
     folder = made.parent
-    write_bundle(
-        tmp_path / "again.zip",
-        folder / "model.zip",
-        folder / "model.json",
-        folder,
-        about["evaluation"],
-        about["ranges"],
-        about["typical_real"],
-    )
-    assert (tmp_path / "again.zip").read_bytes() == made.read_bytes()
+    card = json.loads((folder / "model.json").read_text())
+    parts = (folder, about["evaluation"], about["ranges"], about["typical_real"])
+    again, later = tmp_path / "again.zip", tmp_path / "later.zip"
+    write_bundle(again, folder / "model.zip", {**card, "cost": {"cpu_s": 99.0}}, *parts)
+    assert again.read_bytes() == made.read_bytes()
+    write_bundle(later, folder / "model.zip", {**card, "made": "2031-01-01"}, *parts)
+    assert later.read_bytes() != made.read_bytes()
+    assert read_bundle(later, tmp_path).made == "2031-01-01"
+    assert read_bundle(later, tmp_path).version == read_bundle(made, tmp_path).version
 
 
 def test_there_are_no_pictures_and_no_names_of_people_in_it(made):
     contents = members(made)
-    assert set(contents) == {"bundle.json", *bundles.FILES}
+    assert set(contents) == {"bundle.json", "forest.npz", *bundles.FILES}
     assert not any(content.startswith((b"\x89PNG", b"\xff\xd8")) for content in contents.values())
 
 
@@ -107,7 +112,7 @@ def test_another_recipe_is_refused_with_the_remedy(made, tmp_path, change):
         read_bundle(path, tmp_path)
 
 
-@pytest.mark.parametrize("about", [{"recipe": 0}, {"format": 0}])
+@pytest.mark.parametrize("about", [{"recipe": 0}, {"format": 0}, {"format": 1}])
 def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
     path = rewritten(tmp_path / "other.zip", signed(members(made), **about))
     with pytest.raises(UserError, match="Make it again with this version"):
@@ -135,6 +140,14 @@ def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
         read_bundle(path, tmp_path)
 
 
+@pytest.mark.parametrize("limits", [{}, {"low": 1.0}, {"low": 1.0, "high": None}, 7])
+@pytest.mark.parametrize("name", ["frame_rate", "charm"])
+def test_ranges_that_do_not_fit_are_refused(made, tmp_path, name, limits):
+    path = rewritten(tmp_path / "other.zip", signed(members(made), ranges={name: limits}))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bundle(path, tmp_path)
+
+
 def test_no_member_can_lead_out_of_the_folder(made, tmp_path):
     contents = members(made)
     contents["../outside"] = b"here"
@@ -147,16 +160,29 @@ def test_no_member_can_lead_out_of_the_folder(made, tmp_path):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(made, tmp_path):
-    contents = {**members(made), "model.zip": bytes(10_000_000)}
+    contents = {**members(made), "forest.npz": bytes(10_000_000)}
     path = rewritten(tmp_path / "bomb.zip", contents, zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="compressed"):
         read_bundle(path, tmp_path)
 
 
-def test_a_bomb_inside_the_model_is_refused(made, tmp_path, monkeypatch):
+def test_a_bomb_inside_the_forest_is_refused(made, tmp_path):
+    contents = members(made)
+    with np.load(io.BytesIO(contents["forest.npz"])) as arrays:
+        packed = io.BytesIO()
+        np.savez_compressed(packed, **arrays)
+    contents["forest.npz"] = packed.getvalue()
+    path = rewritten(tmp_path / "bomb.zip", signed(contents))
+    with pytest.raises(UserError, match="its arrays are compressed"):
+        read_bundle(path, tmp_path)
+
+
+def test_a_bomb_inside_another_model_is_refused(tmp_path, monkeypatch):
+    path = write_small_bundle(tmp_path, "logistic_regression")
+    assert read_bundle(path, tmp_path).model.n_features_in_ > 0
     monkeypatch.setattr(bundles, "MAX_BYTES", 1000)
     with pytest.raises(UserError, match="its model takes more"):
-        read_bundle(made, tmp_path)
+        read_bundle(path, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x05\x06" + bytes(18)])

@@ -1,10 +1,15 @@
 """Experiments: what a grid asks for, and what training refuses beforehand."""
 
+import shutil
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.unit.test_store import SIZE, make_videos
 from workflow_scripts import join_features
+from workflow_scripts.lib import training
 from workflow_scripts.lib.experiments import count_columns, fits, settings_id, stored_features
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import (
@@ -13,7 +18,7 @@ from workflow_scripts.lib.store import (
     write_features,
     write_store,
 )
-from workflow_scripts.lib.training import check_memory, load_experiment
+from workflow_scripts.lib.training import check_memory, load_experiment, train
 
 
 def experiment(**changes):
@@ -89,6 +94,44 @@ def test_features_are_replaced_whole(store):
 
 def test_what_memory_does_not_hold_is_refused_beforehand(monkeypatch):
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "2000")
-    check_memory("a", "pixel_forest", 1000, 300_000)
+    check_memory("a", "dummy", 1000, 300_000)
     with pytest.raises(UserError, match=r"experiments.a: linear_svm needs about 5.4 GB .* 2.0 GB"):
         check_memory("a", "linear_svm", 1000, 300_000)
+
+
+@pytest.fixture
+def table():
+    """Training rows of the store."""
+    labels = ["real"] * 3 + ["fake"] * 2
+    return pd.DataFrame({"row": range(5), "label": labels, "unit": [0, 0, 1, 2, 3]})
+
+
+def grow(store, table, side=None):
+    chosen = experiment(model="pixel_forest", side=side, params={"n_estimators": 5})
+    return train(store, table, "a", chosen, seed=0, threads=2)
+
+
+@pytest.mark.parametrize("side", [None, 4])
+def test_a_forest_is_the_same_where_memory_is_short(
+    store, table, monkeypatch, tmp_path, caplog, side
+):
+    wanted = grow(store, table, side)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
+    with caplog.at_level("INFO"):
+        got = grow(store, table, side)
+    assert "it goes to a file in " + str(tmp_path) in caplog.text
+    assert not list(tmp_path.glob("columns-*"))
+    crops = np.random.default_rng(0).integers(
+        0, 256, (20, count_columns(experiment(side=side), SIZE))
+    )
+    crops = crops.astype(np.uint8)
+    assert (got.predict_proba(crops) == wanted.predict_proba(crops)).all()
+    assert (got.feature_importances_ == wanted.feature_importances_).all()
+
+
+def test_no_room_for_the_matrix_anywhere_is_told_beforehand(store, table, monkeypatch):
+    monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(UserError, match="Set TMPDIR to a larger folder"):
+        grow(store, table)

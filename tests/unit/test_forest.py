@@ -377,13 +377,6 @@ def test_constant_columns_are_passed_over():
     assert np.diff(forest.fit(X, np.arange(40) // 20).trees_.offsets).tolist() == [1] * 5
 
 
-def test_contributions_add_up_to_the_probability():
-    X, y, _ = faces()
-    forest = PixelForestClassifier(10, random_state=0).fit(X, y)
-    bias, moves = forest.contributions(X[:9], 1)
-    assert np.allclose(bias + moves.sum(axis=1), forest.predict_proba(X[:9])[:, 1])
-
-
 def test_fortran_order_is_not_copied(monkeypatch):
     X, y, _ = faces()
     seen = []

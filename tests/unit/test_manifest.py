@@ -14,6 +14,7 @@ from workflow_scripts.lib.manifest import (
     check_present,
     pair_with_files,
     read_manifest,
+    remove_rows,
     write_manifest,
 )
 from workflow_scripts.lib.run import UserError
@@ -38,6 +39,24 @@ def test_takes_what_windows_programs_write(tmp_path):
     path = tmp_path / "videos.tsv"
     path.write_bytes(f"\ufeff{HEADER}\r\na\tz.mp4\tfake\t\r\n\r\n".encode())
     assert list(read_manifest(path)) == ["a"]
+
+
+@given(
+    st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=2),
+    st.sets(st.sampled_from("abcdefgh")),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["", "\ufeff"]),
+)
+def test_rows_are_removed_and_all_else_stays(tmp_path_factory, names, gone, end, mark):
+    path = tmp_path_factory.mktemp("manifest") / "videos.tsv"
+
+    def content(kept):
+        rows = [f'"\u2028{name}.mp4\t {name} \treal' for name in kept]
+        return (mark + end.join(["path\tvideo_id\tlabel", "", *rows]) + end).encode()
+
+    path.write_bytes(content(names))
+    remove_rows(path, gone)
+    assert path.read_bytes() == content([name for name in names if name not in gone])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.clips import ODD_CLIPS
+from tests.faults import STAGES
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.servers import FAULTS
 from workflow_scripts.lib.dependencies import imported_names, library_modules
@@ -144,7 +145,8 @@ def test_pages_that_are_made_are_up_to_date():
 
 def test_the_page_on_robustness_tells_of_every_kind_what_must_come_of_it():
     text = (ROOT / "docs/robustness.md").read_text()
-    _, videos, servers, *tables, model_files = text.split("\n## ")  # run python -m tests.robustness
+    # written by python -m tests.robustness and python -m tests.faults
+    _, videos, servers, *tables, model_files, faults = text.split("\n## ")
     for kind, clip in ODD_CLIPS.items():
         assert f"\n| {kind.replace('_', ' ')} | {clip.frames} | `{clip.final}` |" in videos
     for fault in FAULTS.values():
@@ -158,6 +160,13 @@ def test_the_page_on_robustness_tells_of_every_kind_what_must_come_of_it():
             assert (words or "read") in row[1]
     for kind in MODEL_FILES:
         assert f"\n| {kind} | The model FILE" in model_files
+    for words in (
+        "`kill -9`",
+        *(f"a full disk, {stage}" for stage in STAGES),
+        "a bit",
+        "two users",
+    ):
+        assert re.search(rf"^\| {words}.* \| nothing[^|]*\|$", faults, re.MULTILINE), words
 
 
 def test_report_pages_exist():

@@ -12,12 +12,17 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import (
     StoredVideos,
     VideoCrops,
+    find_damage,
     iter_crops,
     load_matrix,
+    load_video_crops,
+    read_features,
     read_rows,
+    write_features,
     write_store,
 )
 
@@ -118,14 +123,78 @@ def test_refuses_another_number_of_crops(tmp_path, announced):
     assert not (tmp_path / "s").exists()
 
 
-def test_a_flipped_bit_is_found(tmp_path):
+def chunks_of(path):
+    return sorted(f for f in path.rglob("c/**/*") if f.is_file())
+
+
+@pytest.mark.parametrize("change", ["flip", "cut", "lose"])
+@given(st.data())
+@settings(max_examples=15, deadline=None)
+def test_no_damaged_chunk_is_taken_for_whole(tmp_path_factory, change, data):
+    path = tmp_path_factory.mktemp("store") / "s"
+    write(path, [3] * 4)
+    write_features(path, "f", np.zeros((12, 5), np.float32), "1")
+    assert not list(find_damage(path))
+    file = data.draw(st.sampled_from(chunks_of(path)))
+    content = bytearray(file.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    if change == "flip":
+        content[place] ^= 1 << data.draw(st.integers(0, 7))
+        file.write_bytes(content)
+    elif change == "cut":
+        file.write_bytes(content[:place])
+    else:
+        file.unlink()
+    assert {damage.file for damage in find_damage(path)} == {file}
+    name = str(file.relative_to(path)).partition("/c/")[0]
+    with pytest.raises(UserError, match=f"is damaged: {name}, rows .*{file.relative_to(path)}"):
+        read_everything(path)
+
+
+def read_everything(path):
+    """As training and the extraction of features do."""
+    read_rows(path)
+    read_features(path, "f")
+    stored = StoredVideos(path)
+    for video in stored.names:
+        stored.read(video, "")
+
+
+def test_the_rows_of_a_flipped_bit_are_named(tmp_path):
     write(tmp_path / "s", [3] * 4)
-    shard = next(f for f in (tmp_path / "s/crops/c").rglob("*") if f.is_file())
+    shard = tmp_path / "s/crops/c/1/0/0/0"
     content = bytearray(shard.read_bytes())
-    content[len(content) // 3] ^= 1
+    content[10] ^= 1  # in the shard's first chunk
     shard.write_bytes(content)
-    with pytest.raises(Exception, match=r"(?i)checksum|corrupt|decompress"):
+    with pytest.raises(UserError, match=r"crops, rows 6 to 8 \(crops/c/1/0/0/0: .*checksum"):
         list(iter_crops(tmp_path / "s", np.arange(12)))
+    assert len(list(iter_crops(tmp_path / "s", np.arange(6)))) == 1  # the other shard is whole
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damaged_faces_never_get_into_a_store(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("faces") / "v0.npz"
+    (video,) = make_videos([3])
+    np.savez(path, crops=video.crops, **video.columns)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    try:
+        got = load_video_crops(path, "v0", "g0", 0)
+    except UserError as error:
+        assert str(path) in str(error)
+    else:  # what was flipped says nothing of the content: a time, for example
+        assert (got.crops == video.crops).all()
+        for name, values in video.columns.items():
+            assert got.columns[name].dtype == values.dtype
+            assert (got.columns[name] == values).all()
+
+
+def test_a_damaged_description_is_told(tmp_path):
+    write(tmp_path / "s", [3] * 4)
+    (tmp_path / "s/label/zarr.json").write_text("{")
+    assert [damage.content for damage in find_damage(tmp_path / "s")] == ["label/zarr.json"]
 
 
 def test_a_killed_writer_leaves_the_old_store(tmp_path):

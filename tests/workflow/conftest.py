@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +16,7 @@ import yaml
 
 from tests.clips import face_frame
 from workflow_scripts.lib.manifest import Video, write_manifest
+from workflow_scripts.lib.provenance import reproducible_digest
 
 ROOT = Path(__file__).parents[2]
 PARTS = [
@@ -132,30 +130,16 @@ def copy(tmp_path, finished) -> Project:
 
 
 def fingerprint(results: Path) -> dict[str, str]:
-    """Hashes of all that must be the same bytes in every run: everything but logs and measured
+    """Checksums of all that must be the same in every run: everything but logs and measured
     cost."""
     hashes = {}
     for path in sorted(results.rglob("*")):
         name = str(path.relative_to(results))
-        of_cost = name in ("figures/run_times.png", "figures/cost.png")
-        if not path.is_file() or name.startswith(("logs/", ".")) or of_cost:
-            continue
-        hashes[name] = hashlib.sha256(_without_cost(path)).hexdigest()
+        if path.is_file() and not name.startswith(("logs/", ".")):
+            digest = reproducible_digest(results, name)
+            if digest:
+                hashes[name] = digest
     return hashes
-
-
-def _without_cost(path: Path) -> bytes:
-    if path.name in ("model.json", "choice.json"):
-        card = json.loads(path.read_text())
-        del card["cost"]
-        return json.dumps(card).encode()
-    if path.name == "leaderboard.tsv":
-        rows = [line.split("\t") for line in path.read_text().splitlines()]
-        kept = [i for i, name in enumerate(rows[0]) if not name.startswith("train_")]
-        return "\n".join("\t".join(row[i] for i in kept) for row in rows).encode()
-    if path.name == "leaderboard.html":
-        return re.sub(r'<td class="number cost">.*?</td>', "", path.read_text()).encode()
-    return path.read_bytes()
 
 
 def quiet_environment() -> dict[str, str]:

@@ -1,25 +1,24 @@
-"""Ctrl-C and kill -9 in the middle, then the same command again: the bytes of a quiet run."""
+"""Ctrl-C, kill -9 and a full disk, then the same command again: the bytes of a quiet run.
+
+`python -m tests.faults` does more of the same.
+"""
 
 import os
 import signal
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
+from tests.faults import fill_in_every_stage, kill_at_random, small_disk, start, why_no_disk
 from tests.workflow.conftest import fingerprint, small_project
 
 
 def interrupt(project, signal_number, after):
     """Start the run, end all of its processes with a signal once `after` files match, and wait."""
     pattern, count = after
-    process = subprocess.Popen(
-        project.command(),
-        cwd=project.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = start(project)
     while len(list(project.root.glob(pattern))) < count:
         assert process.poll() is None, "the run ended before it could be interrupted"
         time.sleep(0.01)
@@ -39,21 +38,43 @@ def test_goes_on_where_it_was(finished, tmp_path, videos, signal_number):
     ):
         interrupt(project, signal_number, after)
     before = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
-    project.snakemake()
+    if signal_number == signal.SIGKILL:
+        kills = kill_at_random(project, np.random.default_rng(1), most=3)
+        assert kills.made_twice == 0
+    else:
+        project.snakemake()
     assert fingerprint(project.results) == fingerprint(finished.results)
     after = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
     assert before == after, "faces were computed twice"
 
 
-def test_two_at_once_are_kept_apart(tmp_path, videos):
+def test_a_full_disk_is_told_and_costs_nothing(finished, tmp_path, videos):
+    if reason := why_no_disk():
+        pytest.skip(reason)
+    with small_disk(tmp_path / "disk"):
+        project = small_project(tmp_path / "disk/project", videos)
+        said = fill_in_every_stage(project, rooms=(60,))
+        assert fingerprint(project.results) == fingerprint(finished.results)
+    for stage, messages in said.items():
+        assert all("The disk is full" in words for words in messages), stage
+
+
+def test_of_two_at_the_same_moment_one_works(finished, tmp_path, videos):
     project = small_project(tmp_path / "project", videos)
-    first = subprocess.Popen(
-        project.command(), cwd=project.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while not list(project.root.glob("results/small/faces/*.json")):
-        assert first.poll() is None
-        time.sleep(0.05)
-    second = project.snakemake(check=False)
+    both = [
+        subprocess.Popen(
+            project.command("--until", "crop_faces"),
+            cwd=project.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = {process: process.communicate(timeout=300)[0] for process in both}
+    first, second = sorted(both, key=lambda process: process.returncode)
+    assert first.returncode == 0, said[first]
     assert second.returncode != 0
-    assert "Another snakemake works here" in second.stdout + second.stderr
-    assert first.wait(timeout=300) == 0
+    assert "Another snakemake works here" in said[second]
+    right = fingerprint(finished.results / "faces")
+    assert fingerprint(project.results / "faces") == right

@@ -66,7 +66,7 @@ def test_an_edited_face_module_spares_the_sampling_of_nothing(copy, videos):
 
 def test_an_edited_script_runs_its_rule(copy):
     append(copy, "plot_curves.py")
-    assert copy.planned() == {"plot_curves": 2, "all": 1}
+    assert copy.planned() == {"plot_curves": 2, "record_run": 1, "all": 1}
 
 
 def test_another_margin_cuts_again_and_another_seed_only_splits(copy, videos):

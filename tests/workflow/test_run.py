@@ -21,6 +21,7 @@ def test_everything_that_is_promised_is_there(finished):
         "quality.tsv",
         "capture_rates.tsv",
         "leaderboard.tsv",
+        "run.json",
         "store.zarr/zarr.json",
         "store.zarr/features/spectrum/zarr.json",
         "splits/identity.tsv",

@@ -1,18 +1,21 @@
 """A model bundle: one file that holds all that judging a video needs.
 
-`bundle.zip` holds the model, its card, the face detector's networks, and `bundle.json`:
+`bundle.zip` holds the model (a forest as plain arrays, see `lib/plain_forest.py`; any other model
+as `lib/models.py` keeps it), its card, the face detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
+- `made`, the day on which the model was trained (UTC)
 - `evaluation`: what the test part says of the model
 - `ranges`: what the training videos were like, to tell what lies outside (`lib/ranges.py`)
 - `typical_real`: what moves the scores of real videos, by group of columns (`lib/explain.py`)
-- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says
+- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
+  `made`: the same model of another day is the same version
 
 There are no pictures in it: nobody who was trained on is handed on.
 
 The archive is not compressed, so that its size is what reading it takes; its members' names are
-known, so that nothing else can be written; the model is read as `lib/models.py` reads any. A
-checksum tells damage, not who made the file. Equal content gives equal bytes.
+known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
+content gives equal bytes, but for `made`; what training cost is left out of the card.
 """
 
 from __future__ import annotations
@@ -21,21 +24,38 @@ import hashlib
 import json
 import zipfile
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.models import MODELS, load_model
+from workflow_scripts.lib.plain_forest import plain_forest, read_forest
+from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["Bundle", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "check_bundle", "read_bundle", "read_card", "write_bundle"]
 
-FORMAT = 1  # of the file
+FORMAT = 2  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
-ABOUT, MODEL, CARD = "bundle.json", "model.zip", "model.json"
-FILES = (MODEL, CARD, *(f"{network}.onnx" for network in NETWORKS))
+ABOUT, CARD = "bundle.json", "model.json"
+FOREST, MODEL = "forest.npz", "model.zip"  # a bundle holds one of them
+FILES = (CARD, *(f"{network}.onnx" for network in NETWORKS))
 MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
+BROKEN = (  # what reading a file can raise that is no whole bundle
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -44,15 +64,17 @@ class Bundle:
 
     Attributes
     ----------
-    model : estimator
+    model : PlainForest or estimator
     card : dict
-        `model.json`, see `training.model_card`.
+        `model.json`, see `training.model_card`, without `made` and `cost`.
     evaluation, ranges, typical_real : dict
         See the module.
     networks : Path
         Folder of the detector's networks.
     version : str
-        Names this bundle and no other.
+        Names this content and no other.
+    made : str
+        Day on which the model was trained, ISO 8601.
     """
 
     model: Any
@@ -62,20 +84,25 @@ class Bundle:
     typical_real: dict[str, Any]
     networks: Path
     version: str
+    made: str
 
 
 def write_bundle(
     path: Path,
     model: Path,
-    card: Path,
+    card: dict[str, Any],
     networks: Path,
     evaluation: dict[str, Any],
     ranges: dict[str, Any],
     typical_real: dict[str, Any],
 ) -> None:
-    """Write a bundle of a model, its card, and the networks in a folder."""
-    files = {MODEL: model.read_bytes(), CARD: card.read_bytes()}
-    files |= {name: (networks / name).read_bytes() for name in FILES if name not in files}
+    """Write a bundle of a model's file, its card, and the networks in a folder."""
+    if MODELS[card["model"]].made_of_trees:
+        files = {FOREST: plain_forest(load_model(model, card["model"])).to_bytes()}
+    else:
+        files = {MODEL: model.read_bytes()}
+    files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()
+    files |= {name: (networks / name).read_bytes() for name in FILES if name != CARD}
     about: dict[str, Any] = {
         "format": FORMAT,
         "recipe": RECIPE,
@@ -84,7 +111,7 @@ def write_bundle(
         "typical_real": typical_real,
         "files": {name: _checksum(content) for name, content in files.items()},
     }
-    about["digest"] = _digest(about)
+    about |= {"digest": _digest(about), "made": card["made"]}
     text = json.dumps(about, indent=1, allow_nan=False).encode()
     with written_aside(path) as aside, zipfile.ZipFile(aside, "w") as archive:
         for name, content in {ABOUT: text, **files}.items():
@@ -92,7 +119,7 @@ def write_bundle(
 
 
 def read_bundle(path: Path, folder: Path) -> Bundle:
-    """Read a bundle; its model and networks are unpacked into `folder`, which must stay.
+    """Read a bundle; the detector's networks are unpacked into `folder`, which must stay.
 
     Raises
     ------
@@ -105,42 +132,19 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
             "the path."
         )
     try:
-        files = _unpacked(path)
-        about = json.loads(files.pop(ABOUT))
-        if about.pop("format") != FORMAT:
-            raise _OtherVersionError("another format")
-        stated = about.pop("digest")
-        if stated != _digest({"format": FORMAT, **about}):
-            raise ValueError(f"the checksum of {ABOUT} does not fit")
-        for name, content in files.items():
-            if about["files"][name] != _checksum(content):
-                raise ValueError(f"the checksum of {name} does not fit")
+        about, stated, made, files = _checked(path)
         card = json.loads(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
-        for name in FILES:
+        for name in files.keys() - {FOREST, CARD}:
             (folder / name).write_bytes(files[name])
-        _check_size(folder / MODEL)
-        model = load_model(folder / MODEL, card["model"])
-        if list(model.classes_) != [0, 1] or model.n_features_in_ != card["features"]["columns"]:
-            raise ValueError("the model does not fit its card")
+        model = _model(folder, files, card)
     except _OtherVersionError as error:
         raise UserError(
             f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
             "Make it again with this version (`snakemake`), or judge with the version that made it."
         ) from error
-    except (
-        zipfile.BadZipFile,
-        AttributeError,
-        EOFError,
-        KeyError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except BROKEN as error:
         raise UserError(
             f"The model bundle {path} cannot be read ({error}). Fetch it again, or delete it and "
             "make it again with snakemake."
@@ -153,17 +157,62 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         typical_real=about["typical_real"],
         networks=folder,
         version=stated[:12],
+        made=made,
     )
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a bundle that was made here and is known to be sound."""
+    with zipfile.ZipFile(path) as archive:
+        return json.loads(archive.read(CARD))
+
+
+def check_bundle(path: Path, card: Path) -> None:
+    """Check that a bundle is whole, and that it holds the model of `card`, the `model.json` beside.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    try:
+        *_, files = _checked(path)
+    except (_OtherVersionError, *BROKEN) as error:
+        raise UserError(f"it is no whole bundle ({error})") from error
+    if card.is_file() and json.loads(files[CARD]) != _lasting(json.loads(card.read_text())):
+        raise UserError(f"it holds another model than {card.name} beside it tells of")
+
+
+def _lasting(card: dict[str, Any]) -> dict[str, Any]:
+    """A card without what another training of the same model would say otherwise."""
+    return {key: value for key, value in card.items() if key not in ("made", "cost")}
 
 
 class _OtherVersionError(Exception):
     """Made by another version. Its text says what is other."""
 
 
+def _checked(path: Path) -> tuple[dict[str, Any], str, str, dict[str, bytes]]:
+    """What `bundle.json` says, its digest, its date, and the other files; every checksum fits."""
+    files = _unpacked(path)
+    about = json.loads(files.pop(ABOUT))
+    if about.pop("format") != FORMAT:
+        raise _OtherVersionError("another format")
+    stated, made = about.pop("digest"), about.pop("made")
+    date.fromisoformat(made)
+    if stated != _digest({"format": FORMAT, **about}):
+        raise ValueError(f"the checksum of {ABOUT} does not fit")
+    for name, content in files.items():
+        if about["files"][name] != _checksum(content):
+            raise ValueError(f"the checksum of {name} does not fit")
+    return about, stated, made, files
+
+
 def _unpacked(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if sorted(member.filename for member in members) != sorted((ABOUT, *FILES)):
+        names = {member.filename for member in members}
+        if len(names) < len(members) or names - {FOREST, MODEL} != {ABOUT, *FILES}:
             raise ValueError("it does not hold the files of a bundle")
         if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
             raise ValueError("it is compressed or encrypted, which no bundle is")
@@ -205,12 +254,14 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
             for way in ("real_called_fake", "fake_called_real")
             for key in points[way]
         ),
-        *(value for limits in about["ranges"].values() for value in limits.values()),
+        *(limits[end] for limits in about["ranges"].values() for end in ("low", "high")),
         *about["typical_real"]["moves"].values(),
         size if side is None else side,
     ]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError("its card holds something else where a number belongs")
+    if not about["ranges"].keys() <= MEASURES.keys():
+        raise ValueError("it has the range of something that is not measured")
     if not (12 <= size <= 1024 and (side is None or 1 <= side <= size)):
         raise ValueError("its crops have a size that is not possible")
     if len(find_feature_set(features["name"]).columns(side or size)) != features["columns"]:
@@ -219,6 +270,21 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
         _ = card["training"][key]
     for key in ("protocol", "leak", "roc_auc", "interval", "videos", "groups"):
         _ = about["evaluation"][key]
+
+
+def _model(folder: Path, files: dict[str, bytes], card: dict[str, Any]) -> Any:
+    """Read the model, if it is the one that its card describes."""
+    columns = card["features"]["columns"]
+    if MODELS[card["model"]].made_of_trees:
+        forest = read_forest(files[FOREST])
+        if forest.columns != columns:
+            raise ValueError("the model does not fit its card")
+        return forest
+    _check_size(folder / MODEL)
+    model = load_model(folder / MODEL, card["model"])
+    if list(model.classes_) != [0, 1] or model.n_features_in_ != columns:
+        raise ValueError("the model does not fit its card")
+    return model
 
 
 def _check_size(model: Path) -> None:

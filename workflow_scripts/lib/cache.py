@@ -1,9 +1,9 @@
 """A cache of faces that runs and people share, so that each video is worked on once.
 
-An entry holds what `crop_faces` makes of one video. It is named by a hash of all that this follows
-from: the video's bytes, the settings, the code, and the libraries' versions; never by the video's
-name or place. So another setting or an edited module finds no entry, and the same video under
-another name does.
+An entry holds what `crop_faces` makes of one video. It is named by hashes of all that this follows
+from: first the video's bytes, so that all entries of a video are found; then the settings, the code
+and the libraries' versions; never by the video's name or place. So another setting or an edited
+module finds no entry, and the same video under another name does.
 
 Snakemake's own cache between workflows can't do this: it hashes the video's path, which is a
 parameter, samples the frames again even where the faces are there, and lets every user overwrite
@@ -16,10 +16,12 @@ and is replaced.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -27,14 +29,23 @@ from typing import Any
 
 from workflow_scripts.lib.run import ZIP_EPOCH, written_aside
 
-__all__ = ["add_entry", "entry_key", "entry_path", "is_entry", "is_whole", "read_entry"]
+__all__ = [
+    "add_entry",
+    "entries_of_crops",
+    "entries_of_video",
+    "entry_key",
+    "entry_path",
+    "is_entry",
+    "is_whole",
+    "read_entry",
+]
 
 PACKAGES = ("mtcnn", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow")
 MARK = b"faces"  # the archive's comment
 
 
 def entry_key(video: Path, settings: Mapping[str, Any], code: Iterable[Path]) -> str:
-    """The name of a video's entry, 40 hexadecimal digits.
+    """The name of a video's entry, 64 hexadecimal digits; the first 32 are the video's.
 
     Parameters
     ----------
@@ -50,10 +61,33 @@ def entry_key(video: Path, settings: Mapping[str, Any], code: Iterable[Path]) ->
         "code": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(code)],
         "versions": {name: version(name) for name in PACKAGES},
     }
-    digest = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=20)
+    made_by = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=16)
+    return _video_digest(video) + made_by.hexdigest()
+
+
+def entries_of_video(folder: Path, video: Path) -> list[Path]:
+    """All entries of a video that can be read, whatever made them."""
+    digest = _video_digest(video)
+    return sorted(entry_path(folder, digest).parent.glob(f"{digest}*.zip"))
+
+
+def entries_of_crops(folder: Path, crops: Path) -> list[Path]:
+    """All entries that hold the file `crops`, where the video itself is gone."""
+    content = crops.read_bytes()
+    wanted = (len(content), zlib.crc32(content))
+    found = []
+    for entry in sorted(folder.glob("*/*.zip")):
+        with contextlib.suppress(zipfile.BadZipFile, KeyError), zipfile.ZipFile(entry) as archive:
+            member = archive.getinfo("crops")
+            if (member.file_size, member.CRC) == wanted:
+                found.append(entry)
+    return found
+
+
+def _video_digest(video: Path) -> str:
     with video.open("rb") as stream:
-        digest.update(hashlib.file_digest(stream, "blake2b").digest())
-    return digest.hexdigest()
+        whole = hashlib.file_digest(stream, "blake2b").digest()
+    return hashlib.blake2b(whole, digest_size=16).hexdigest()
 
 
 def entry_path(folder: Path, key: str) -> Path:

@@ -16,9 +16,10 @@ from PIL import Image
 from workflow_scripts.lib.faces import FaceCrop
 from workflow_scripts.lib.judging import Judgement
 from workflow_scripts.lib.pages import render
+from workflow_scripts.lib.run import written_aside
 from workflow_scripts.lib.video import Frame
 
-__all__ = ["as_jpeg", "heat_map", "write_page"]
+__all__ = ["as_jpeg", "heat_map", "write_page", "write_thumbnail"]
 
 FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL = 480, 128, 256, 160  # pixels
 SHOWN_BARS = 12
@@ -41,6 +42,26 @@ def write_page(path: Path, judgement: Judgement) -> None:
         ],
         last_time=max((frame.time_s for frame in judgement.frames), default=0.0),
     )
+
+
+def write_thumbnail(path: Path, judgement: Judgement) -> None:
+    """Write a small square picture: the face with the highest score of the person who decided, the
+    middle of the first frame where there is none, grey where there is no frame."""
+    deciding = judgement.verdict["person"]
+    if deciding is not None:
+        faces = judgement.people[deciding - 1]
+        scores = [face["score"] for face in judgement.verdict["people"][deciding - 1]["faces"]]
+        pixels = faces[int(np.argmax(scores))].pixels
+    elif judgement.frames:
+        pixels = judgement.frames[0].pixels
+        side = min(pixels.shape[:2])
+        top, left = ((length - side) // 2 for length in pixels.shape[:2])
+        pixels = pixels[top : top + side, left : left + side]
+    else:
+        pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 200, np.uint8)
+    small = cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    with written_aside(path) as aside:
+        aside.write_bytes(as_jpeg(Image.fromarray(small)))
 
 
 def as_jpeg(picture: Image.Image) -> bytes:

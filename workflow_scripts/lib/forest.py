@@ -46,7 +46,6 @@ from workflow_scripts.lib.trees import (
     Data,
     Rules,
     Trees,
-    explain,
     grow_trees,
     join_trees,
     transpose_into,
@@ -247,25 +246,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         with ThreadPoolExecutor(effective_n_jobs(self.n_jobs)) as pool:
             list(pool.map(ask, range(0, len(X), ROWS_AT_ONCE)))
         return answers / counts[:, None, None]
-
-    def contributions(self, X: Any, label: Any) -> tuple[float, np.ndarray]:  # noqa: N803
-        """Say how much each column moved each row's probability of class `label`.
-
-        Each step down a tree moves the probability from a node's to its child's; the step counts
-        for the column that the node asks for (Saabas 2014).
-
-        Returns
-        -------
-        (bias, moves)
-            The mean probability at the roots, and (rows, features) float64: the bias and a row's
-            moves add up to its probability.
-        """
-        check_is_fitted(self)
-        X = np.ascontiguousarray(self._as_bytes(validate_data(self, X, dtype=BYTES, reset=False)))  # noqa: N806
-        values = _probabilities(self.trees_.weights)[:, list(self.classes_).index(label)]
-        tree = self.trees_
-        moves = explain(X, tree.offsets, tree.feature, tree.threshold, tree.left, values)
-        return float(values[tree.offsets[:-1]].mean()), moves / (len(tree.offsets) - 1)
 
     def staged_oob_proba(self, sizes: Sequence[int]) -> np.ndarray:
         """Return the out-of-bag estimates of the first `sizes` trees, (sizes, rows, classes).
@@ -545,7 +525,7 @@ def load_columns(
         for first in range(0, n_columns, at_once):
             part = np.empty((min(at_once, n_columns - first), len(rows)), np.uint8)
             _fill(part, first, store, rows, extract)
-            part.tofile(file)
+            file.write(part.data)
     return map_columns(scratch, len(rows))
 
 

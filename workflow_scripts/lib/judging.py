@@ -6,7 +6,6 @@ import hashlib
 import logging
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ import numpy as np
 
 from workflow_scripts.lib.bundle import Bundle, read_bundle
 from workflow_scripts.lib.detector import FaceDetector, make_detector
-from workflow_scripts.lib.explain import column_groups, contributions, group_moves
+from workflow_scripts.lib.explain import column_groups, group_moves
 from workflow_scripts.lib.faces import FaceCrop, cut_face
 from workflow_scripts.lib.features import recipe
+from workflow_scripts.lib.judged import shown
 from workflow_scripts.lib.models import fake_scores
+from workflow_scripts.lib.plain_forest import PlainForest
 from workflow_scripts.lib.ranges import measure, outside
 from workflow_scripts.lib.tracks import follow
 from workflow_scripts.lib.verdict import (
@@ -71,7 +72,7 @@ def judge_video(
         bundle = read_bundle(bundle_path, Path(scratch))
         settings = bundle.card["crops"]
         sampling = {**settings["sampling"], **_given(frames=frames, every=every)}
-        logging.info("Reading %d frames of %s", sampling["frames"], video)
+        logging.info("Reading %d frames of %s", sampling["frames"], shown(str(video)))
         sampled = _sample(video, Path(scratch), sampling, settings["sampling"])
         detector = make_detector(
             "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
@@ -83,10 +84,9 @@ def judge_video(
             ]
         )
         told = [_judge_person(number, faces, bundle) for number, faces in enumerate(people, 1)]
-    date = datetime.fromtimestamp(bundle_path.stat().st_mtime, UTC).date().isoformat()
     verdict = {
         "format": FORMAT,
-        "video": {"name": video.name, "sha256": _sha256(video)},
+        "video": {"name": shown(video.name), "sha256": _sha256(video)},
         **_answer(told, sampled, bundle),
         "sampling": {
             "status": sampled.status,
@@ -99,7 +99,7 @@ def judge_video(
             ],
         },
         "people": told,
-        "model": about_model(bundle.card, bundle.evaluation, bundle.version, date),
+        "model": about_model(bundle.card, bundle.evaluation, bundle.version, bundle.made),
         "caution": CAUTION,
     }
     return Judgement(verdict, sampled.frames, people)
@@ -171,10 +171,9 @@ def _judge_person(number: int, faces: list[FaceCrop], bundle: Bundle) -> dict[st
 def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
     """What moved the score, by group of columns, beside what moves that of real videos. None for a
     model that is no forest."""
-    found = contributions(bundle.model, matrix)
-    if found is None:
+    if not isinstance(bundle.model, PlainForest):
         return None
-    bias, moves = found
+    bias, moves = bundle.model.contributions(matrix)
     features = bundle.card["features"]
     groups = column_groups(features["name"], features["side"] or size)
     typical = bundle.typical_real["moves"]

@@ -6,6 +6,7 @@ native code does in it, crash included, ends as an exception in the parent.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import resource
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-__all__ = ["CrashedError", "TooCostlyError", "run_limited"]
+__all__ = ["CrashedError", "TooCostlyError", "memory_left", "run_limited"]
 
 OUT_OF_MEMORY = 9  # exit status of a child
 CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
@@ -73,6 +74,17 @@ def run_limited(work: Callable[[], None], seconds: int, memory_mb: int) -> None:
         raise CrashedError(signal.Signals(-status).name)
     if status:
         raise RuntimeError(f"the child process ended with status {status}")
+
+
+def memory_left() -> float:
+    """Bytes that lay between the most address space this process has taken so far and its limit;
+    infinite where there is none, or where the system does not tell."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    told = Path("/proc/self/status")
+    if limit == resource.RLIM_INFINITY or not told.exists():
+        return math.inf
+    fields = dict(line.split(":", 1) for line in told.read_text().splitlines())
+    return limit - int(fields["VmPeak"].split()[0]) * 1024
 
 
 def _limited(work: Callable[[], None], seconds: int, memory_mb: int, question: Connection) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "check_present",
     "pair_with_files",
     "read_manifest",
+    "remove_rows",
     "write_manifest",
 ]
 
@@ -59,7 +60,7 @@ class Video:
     split: str = ""
 
 
-def read_manifest(path: Path) -> dict[str, Video]:
+def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
     """Read a tab-separated manifest.
 
     Parameters
@@ -67,6 +68,8 @@ def read_manifest(path: Path) -> dict[str, Video]:
     path : Path
         The table, UTF-8, with a header; its columns are described in
         `config/schemas/manifest.schema.yaml`.
+    labelled : bool
+        Whether each video must have a label; where it need not, one that has none gets "".
 
     Returns
     -------
@@ -93,10 +96,10 @@ def read_manifest(path: Path) -> dict[str, Video]:
             f"The manifest {path} cannot be read ({error}). Save it as UTF-8, tab separated."
         ) from error
 
-    _check_rows(path, header, rows)
+    _check_rows(path, header, rows, labelled)
     if not rows:
         raise UserError(f"The manifest {path} has no videos. Add one row per video.")
-    videos = (Video(**_named(header, cells)) for _, cells in rows)
+    videos = (Video(**{"label": "", **_named(header, cells)}) for _, cells in rows)
     return {video.video_id: video for video in videos}
 
 
@@ -112,6 +115,17 @@ def write_manifest(path: Path, videos: Iterable[Video]) -> None:
         out.write("\t".join(used) + "\n")
         for row in rows:
             out.write("\t".join(row[name] for name in used) + "\n")
+
+
+def remove_rows(path: Path, video_ids: Iterable[str]) -> None:
+    """Take videos out of a manifest; every other byte of it stays."""
+    gone = set(video_ids)
+    with path.open(encoding="utf-8", newline="") as lines:
+        header, *rows = lines
+    column = [cell.strip() for cell in header.lstrip("\ufeff").split("\t")].index("video_id")
+    kept = (row for row in rows if not row.strip() or row.split("\t")[column].strip() not in gone)
+    with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
+        out.writelines([header, *kept])
 
 
 def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
@@ -184,8 +198,12 @@ def _nodes(video: Video) -> list[str]:
     return nodes or [f"{UNKNOWN}{video.video_id}"]
 
 
-def _check_rows(path: Path, header: list[str], rows: list[tuple[int, list[str]]]) -> None:
+def _check_rows(
+    path: Path, header: list[str], rows: list[tuple[int, list[str]]], labelled: bool = True
+) -> None:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    if not labelled:
+        schema["required"].remove("label")
     _check_header(path, header, schema)
     problems = list(_row_problems(header, rows, schema))
     if problems:
@@ -204,11 +222,12 @@ def _check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None
             )
         if header.count(column) > 1:
             raise UserError(f"The manifest {path} has the column {column!r} twice. Keep one.")
+    *others, last = schema["required"]
     for column in schema["required"]:
         if column not in header:
             raise UserError(
                 f"The manifest {path} lacks the column {column!r}. Its first line must name the "
-                "columns, separated by tabs; video_id, path and label are needed."
+                f"columns, separated by tabs; {', '.join(others)} and {last} are needed."
             )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.lib.plain_forest import PlainForest
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = [
@@ -221,8 +222,8 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
     Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
     digits.
     """
-    from scipy.special import expit
-
+    if isinstance(model, PlainForest):
+        return model.scores(matrix)
     fake = list(model.classes_).index(1)
     if len(sizes):
         return model.staged_predict_proba(matrix, sizes)[:, :, fake]
@@ -230,6 +231,8 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
         model.n_jobs = 1
     if hasattr(model, "predict_proba"):
         return model.predict_proba(matrix)[:, fake]
+    from scipy.special import expit
+
     return expit(model.decision_function(matrix))
 
 

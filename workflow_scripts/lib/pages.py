@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from workflow_scripts.lib.run import written_aside
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["records", "render"]
 

@@ -2,23 +2,28 @@
 
 A model knows nothing of faces that are far smaller, or far more compressed, than those that it was
 trained on. Three plain measures of a video tell that: the size of the face in the frame, the frame
-rate, and the sharpness of the crop (compression and blur lower it, noise raises it).
+rate, and the finest detail of the crop (compression, blur and enlargement lower it, noise raises
+it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 
-__all__ = ["measure", "outside", "training_ranges"]
+from workflow_scripts.lib.manifest import Video, assign_groups
 
-SHARE = 0.01  # of the training videos that lie beyond each end of a range
+__all__ = ["MEASURES", "measure", "outside", "people_shown", "training_ranges"]
+
+COVERAGE = 0.98  # of one measure's range
+LEAST = 0.01  # of a value whose logarithm is taken
+SECOND = np.array([1.0, -2.0, 1.0])
 MEASURES = {  # what people call it, and its unit
     "face_size": ("The face", "pixels across"),
     "frame_rate": ("The frame rate", "frames per second"),
-    "sharpness": ("The sharpness of the face (compression and blur lower it)", "grey levels"),
+    "fine_detail": ("The finest detail of the face (compression and blur lower it)", "grey levels"),
 }
 
 
@@ -46,40 +51,65 @@ def measure(
     return {
         "face_size": round(float(boxes[:, 2:].max(axis=1).mean()), 1),
         "frame_rate": round(float(frames[-1] - frames[0]) / passed, 2) if passed > 0 else None,
-        "sharpness": round(float(np.mean([_sharpness(crop) for crop in crops])), 2),
+        "fine_detail": round(float(np.mean([_fine_detail(crop) for crop in crops])), 3),
     }
 
 
-def _sharpness(crop: np.ndarray) -> float:
-    """Standard deviation of the Laplacian of the luma."""
-    return float(cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std())
+def _fine_detail(crop: np.ndarray) -> float:
+    """What varies from pixel to pixel along both axes of the luma, as the standard deviation of
+    noise that varies as much (Immerkaer 1996, doi:10.1006/cviu.1996.0060), in grey levels.
+
+    Edges count for little, so people differ less in it than in other measures of sharpness.
+    """
+    luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    differences = cv2.sepFilter2D(luma, cv2.CV_32F, SECOND, SECOND)
+    return float(np.abs(differences).mean() * np.sqrt(np.pi / 2) / 6)
 
 
-def training_ranges(measured: Sequence[dict[str, float | None]]) -> dict[str, dict[str, float]]:
-    """The range of each measure over the training videos, all but `SHARE` at each end."""
+def people_shown(videos: Iterable[Video]) -> set[str]:
+    """Who is seen in some videos, as far as the manifest tells: of a fake, the person whose
+    recording was changed. Where nobody is named, videos of one group count as one person's."""
+    groups = assign_groups(videos := list(videos))
+    return {
+        f"{video.dataset}:{video.target}" if video.target else groups[video.video_id]
+        for video in videos
+    }
+
+
+def training_ranges(
+    measured: Sequence[dict[str, float | None]], people: int
+) -> dict[str, dict[str, float]]:
+    """The range of each measure in which the next video of the training videos' kind would lie with
+    probability `COVERAGE`.
+
+    It is the normal prediction interval of one more observation, of the measures' logarithms: mean
+    +- t s sqrt(1 + 1/n). Here n is `people`, how many the training videos show: videos of the same
+    person resemble each other. With few people the range is wide, and with one there is none.
+    """
+    from scipy.stats import t
+
     ranges = {}
     for name in MEASURES:
         values = [value for video in measured if (value := video[name]) is not None]
-        if values:
-            low, high = np.quantile(values, [SHARE, 1 - SHARE])
-            ranges[name] = {
-                "low": round(float(low), 2),
-                "high": round(float(high), 2),
-                "videos": len(values),
-            }
+        n = min(people, len(values))
+        if n >= 2:
+            logs = np.log(np.maximum(values, LEAST))
+            half = t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / n)
+            low, high = np.exp(np.clip([logs.mean() - half, logs.mean() + half], -99, 99))
+            ranges[name] = {"low": float(f"{low:.4g}"), "high": float(f"{high:.4g}"), "people": n}
     return ranges
 
 
 def outside(measured: dict[str, float | None], ranges: dict[str, dict[str, float]]) -> list[str]:
-    """A sentence for each measure that lies outside of the training videos' range."""
+    """A sentence for each measure that lies outside of its range."""
     said = []
     for name, limits in ranges.items():
         shown, unit = MEASURES[name]
         value, low, high = measured[name], limits["low"], limits["high"]
-        # rounding must not put a training video outside
+        # a constant must not differ by how it was rounded
         if value is not None and not low * 0.99 <= value <= high * 1.01:
             said.append(
-                f"{shown}: {value:g} {unit}, and the training videos have {low:g} to {high:g}. "
-                "The model has not seen its like."
+                f"{shown}: {value:g} {unit}, and with videos like those of the training it is "
+                f"{low:.3g} to {high:.3g}. The model has not seen its like."
             )
     return said

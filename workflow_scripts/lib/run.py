@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import io
 import json
 import logging
 import os
@@ -22,12 +24,14 @@ __all__ = [
     "hold",
     "read_cost",
     "script_log",
+    "write_jpeg",
     "write_json",
     "written_aside",
 ]
 
 COST = "cost: "
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
+FULL = (errno.ENOSPC, errno.EDQUOT)
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
@@ -35,29 +39,58 @@ class UserError(Exception):
     """Something that the user can mend. Its text says what is wrong, where, and what to do."""
 
 
+class _LogFile(logging.FileHandler):
+    """A log that can't be written ends its job: without its last line the job would not count."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        raise
+
+
 @contextlib.contextmanager
 def script_log(path: str | Path) -> Iterator[None]:
     """Log a script's work to `path` (with time stamps) and to the screen.
 
-    A `UserError` is shown as its one sentence, any other exception with its traceback; both end
-    the script with status 1. The log's last line is what the process cost, for `read_cost`.
+    A `UserError` is shown as its one sentence, so is a disk that is full, any other exception with
+    its traceback; all end the script with status 1. The log's last line is what the process cost,
+    for `read_cost`.
     """
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.addFilter(lambda record: not record.getMessage().startswith(COST))
     to_screen.setFormatter(logging.Formatter("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_screen], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[to_screen], force=True)
     logging.captureWarnings(True)
     try:
+        to_file = _LogFile(path, mode="w", encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.getLogger().addHandler(to_file)
         yield
         logging.info("%s%s", COST, json.dumps(cost_so_far()))
     except UserError as error:
         logging.error("%s", error)
         raise SystemExit(1) from error
     except Exception as error:
-        logging.exception("This is a defect of the workflow, or of a library that it uses:")
+        if full := _full_disk(error):
+            logging.getLogger().handlers = [to_screen]  # the log's disk is full too, as a rule
+            logging.error(
+                "The disk is full (%s). What this job was writing is deleted, what was finished "
+                "stays. Make room, or ask for a larger quota, and start the same command again.",
+                full,
+            )
+        else:
+            logging.exception("This is a defect of the workflow, or of a library that it uses:")
         raise SystemExit(1) from error
+
+
+def _full_disk(error: BaseException | None) -> str:
+    """What the system says of a full disk or a used-up quota; nothing if that is not the reason.
+
+    To close a file on a full disk may raise again, which hides the first exception in the second.
+    """
+    while error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def cost_so_far() -> dict[str, float]:
@@ -111,7 +144,13 @@ def hold(path: Path, wait: bool) -> None:
         Another process holds it, and `wait` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)  # stays open on purpose
+    try:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)  # stays open on purpose
+    except PermissionError as error:
+        raise UserError(
+            f"{path} belongs to somebody else, who works here or did. Work in a folder of your "
+            "own, or have them let your group write there (umask 002)."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -137,6 +176,14 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_jpeg(path: Path, picture: Any) -> None:
+    """Write a PIL picture. PIL itself would not notice a disk that is full half way."""
+    content = io.BytesIO()
+    picture.save(content, format="JPEG", quality=88)
+    with written_aside(path) as aside:
+        aside.write_bytes(content.getvalue())
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -15,13 +15,17 @@ seen as changed by what depends on its root. The attribute `made_with` holds the
 crops were made with: stores are joined only where these agree.
 
 The store has one writer. It writes whole shards beside the final name and renames at the end, so
-that a killed job never leaves half a store. Every chunk carries a checksum.
+that a killed job never leaves half a store. Every chunk is written, and ends with a CRC-32C of its
+compressed bytes, so that no flipped bit and no lost file can pass for crops: Zarr alone would read
+zeros where a file is missing. Readers name what is damaged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +33,17 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import ZstdCodec
+from zarr.codecs import Crc32cCodec, ZstdCodec
+
+from workflow_scripts.lib.run import UserError
 
 __all__ = [
+    "Damage",
     "Rows",
     "StoredVideos",
     "VideoCrops",
     "features_version",
+    "find_damage",
     "iter_crops",
     "load_matrix",
     "load_video_crops",
@@ -54,6 +62,21 @@ PER_CROP = {
     "box": (np.int32, (4,)),
     "keypoints": (np.float32, (5, 2)),
 }
+
+ENCODED: dict[str, Any] = {
+    "compressors": (ZstdCodec(level=3), Crc32cCodec()),
+    "config": {"write_empty_chunks": True},  # or a lost file could not be told from an empty one
+}
+UNREADABLE = (ValueError, RuntimeError, TypeError, IndexError, KeyError, OSError)
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file of the store that can't be read, what stands in it, and why."""
+
+    file: Path
+    content: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -78,10 +101,25 @@ class Rows:
 
 
 def load_video_crops(path: Path, video: str, group: str, label: int) -> VideoCrops:
-    """Read one video's `faces/{video}.npz` (see `faces.save_faces`)."""
-    with np.load(path, allow_pickle=False) as saved:
-        columns = {name: saved[name] for name in PER_CROP if name != "label"}
-        return VideoCrops(video, group, label, saved["crops"], columns)
+    """Read one video's `faces/{video}.npz` (see `faces.save_faces`).
+
+    Raises
+    ------
+    UserError
+        The file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # before anything is believed: numpy may stop reading where no checksum is compared
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"the checksum of {damaged} does not fit")
+        with np.load(path, allow_pickle=False) as saved:
+            columns = {name: saved[name] for name in PER_CROP if name != "label"}
+            return VideoCrops(video, group, label, saved["crops"], columns)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, *UNREADABLE) as error:
+        raise UserError(
+            f"The faces {path} are damaged ({error}). Delete the file and run snakemake again."
+        ) from error
 
 
 def write_store(
@@ -125,8 +163,8 @@ def write_store(
         dtype=np.uint8,
         chunks=(rows_per_chunk, size, size, 3),
         shards=(rows_per_shard, size, size, 3),
-        compressors=ZstdCodec(level=3, checksum=True),
         dimension_names=("row", "y", "x", "rgb"),
+        **ENCODED,
     )
     columns = {name: np.empty((n_rows, *shape), dtype) for name, (dtype, shape) in PER_CROP.items()}
     names: dict[str, list[str]] = {"video": [], "group": []}
@@ -171,7 +209,7 @@ def _write_column(root: zarr.Group, name: str, values: np.ndarray) -> None:
         shape=values.shape,
         dtype=str if values.dtype.kind == "T" else values.dtype,
         chunks=values.shape,
-        compressors=ZstdCodec(level=3, checksum=True),
+        **ENCODED,
     )
     array[...] = values
 
@@ -190,10 +228,8 @@ class StoredVideos:
     def __init__(self, path: Path) -> None:
         """Open the store at `path`; the crops stay on disk."""
         self.made_with = made_with(path)
-        self._crops = zarr.open_array(path / "crops", mode="r")
-        self._columns = {
-            name: np.asarray(zarr.open_array(path / name, mode="r")[...]) for name in PER_CROP
-        }
+        self._path = path
+        self._columns = {name: _read(path, name) for name in PER_CROP}
         videos = read_rows(path).video
         # a video's rows stand together
         names, first, count = np.unique(videos, return_index=True, return_counts=True)
@@ -207,7 +243,7 @@ class StoredVideos:
         rows = self._rows[video]
         columns = {name: values[rows] for name, values in self._columns.items()}
         label = int(columns.pop("label")[0])
-        return VideoCrops(video, group, label, np.asarray(self._crops[rows]), columns)
+        return VideoCrops(video, group, label, _read(self._path, "crops", rows), columns)
 
 
 def made_with(path: Path) -> dict[str, Any]:
@@ -219,8 +255,7 @@ def made_with(path: Path) -> dict[str, Any]:
 def read_rows(path: Path) -> Rows:
     """Read what is known about the rows of the store at `path`."""
     label, video, group, frame = (
-        np.asarray(zarr.open_array(path / name, mode="r")[...])
-        for name in ("label", "video", "group", "frame")
+        _read(path, name) for name in ("label", "video", "group", "frame")
     )
     return Rows(label, np.array(video.tolist(), str), np.array(group.tolist(), str), frame)
 
@@ -245,7 +280,7 @@ def iter_crops(path: Path, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.nd
     for shard in np.unique(rows // rows_per_shard):
         start = shard * rows_per_shard
         positions = np.flatnonzero(rows // rows_per_shard == shard)
-        block = np.asarray(crops[start : start + rows_per_shard])
+        block = _read(path, "crops", slice(start, start + rows_per_shard))
         yield positions, block[rows[positions] - start]
 
 
@@ -276,8 +311,8 @@ def write_features(path: Path, name: str, matrix: np.ndarray, version: str) -> N
         shape=matrix.shape,
         dtype=matrix.dtype,
         chunks=matrix.shape,
-        compressors=ZstdCodec(level=3, checksum=True),
         dimension_names=("row", "feature"),
+        **ENCODED,
     )
     array[...] = matrix
     digest = hashlib.blake2b(matrix.tobytes(), digest_size=16).hexdigest()
@@ -288,7 +323,7 @@ def write_features(path: Path, name: str, matrix: np.ndarray, version: str) -> N
 
 def read_features(path: Path, name: str) -> np.ndarray:
     """Read the feature set `features/{name}` below `path`, (n, features)."""
-    return np.asarray(zarr.open_array(path / "features" / name, mode="r")[...])
+    return _read(path, f"features/{name}")
 
 
 def features_version(path: Path, name: str) -> str | None:
@@ -298,3 +333,74 @@ def features_version(path: Path, name: str) -> str | None:
     except FileNotFoundError:
         return None
     return None if version is None else str(version)
+
+
+def find_damage(path: Path) -> Iterator[Damage]:
+    """Read every chunk of the store at `path`, and name what is missing or has a wrong checksum.
+
+    What is wrong with a `zarr.json` is found where it can't be read; nothing guards its content.
+    """
+    for described in sorted(path.glob("**/zarr.json")):
+        name = str(described.parent.relative_to(path))
+        try:
+            node = zarr.open(described.parent, mode="r")
+        except UNREADABLE as error:
+            yield Damage(described, f"{name}/zarr.json", str(error))
+            continue
+        if isinstance(node, zarr.Array):
+            yield from _damaged_chunks(path, name, node)
+
+
+def _damaged_chunks(path: Path, name: str, array: zarr.Array) -> Iterator[Damage]:
+    rows = array.chunks[0]
+    for start in range(0, array.shape[0], rows):
+        stop = min(start + rows, array.shape[0])
+        file = _file_of_row(path / name, array, start)
+        content = f"{name}, rows {start} to {stop - 1}"
+        if not file.exists():
+            yield Damage(file, content, "the file is missing")
+            continue
+        try:
+            array[start:stop]
+        except UNREADABLE as error:
+            yield Damage(file, content, str(error).partition(".")[0])
+
+
+def _file_of_row(folder: Path, array: zarr.Array, row: int) -> Path:
+    """Where a row is kept. Chunks and shards divide an array by its rows only."""
+    number = row // (array.shards or array.chunks)[0]
+    return folder / "/".join(["c", str(number), *["0"] * (array.ndim - 1)])
+
+
+def _read(path: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
+    """Rows of one of the store's arrays.
+
+    Raises
+    ------
+    UserError
+        They are damaged: names the file and the rows.
+    """
+    with _naming_damage(path):
+        array = zarr.open_array(path / name, mode="r")
+        start, stop, _ = rows.indices(array.shape[0])
+        per_file = (array.shards or array.chunks)[0]
+        for row in range(start - start % per_file if stop > start else stop, stop, per_file):
+            if not (file := _file_of_row(path / name, array, row)).exists():
+                raise FileNotFoundError(file)
+        return np.asarray(array[rows])
+
+
+@contextlib.contextmanager
+def _naming_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        damaged = list(find_damage(path))
+        if not damaged:
+            raise
+        shown = "; ".join(f"{d.content} ({d.file.relative_to(path)}: {d.why})" for d in damaged[:5])
+        more = f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""
+        raise UserError(
+            f"The store {path} is damaged: {shown}{more}. Delete {path / 'zarr.json'} and run "
+            "snakemake again, which builds it anew."
+        ) from error

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import platform
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -33,7 +38,8 @@ def train(
 ) -> Any:
     """Fit an experiment's model on the rows of a split table.
 
-    `settings` go to the model's `fit`, for example `trees`.
+    `settings` go to the model's `fit`, for example `trees`. Where memory is short, a pixel forest's
+    matrix goes to a file in the system's folder for temporary files: the same forest, more slowly.
 
     Raises
     ------
@@ -49,18 +55,43 @@ def train(
         )
     rows, units, kind = table["row"].to_numpy(), table["unit"].to_numpy(), experiment["model"]
     columns = count_columns(experiment, made_with(store)["faces"]["size"])
-    check_memory(name, kind, len(rows), columns)
     model = make_model(kind, experiment["params"], seed, threads)
     if MODELS[kind].only_bytes:
-        from workflow_scripts.lib.forest import load_columns
-
-        # column by column, as trees want it: no second copy
-        matrix = load_columns(store, rows, recipe(experiment["features"], experiment["side"])).T
+        extract = recipe(experiment["features"], experiment["side"])
+        with _load_columns(store, rows, columns, extract) as matrix:
+            fit_model(kind, model, matrix.T, labels, units, **settings)
     else:
-        matrix = load_experiment(store, rows, experiment)
-    logging.info("Training on a matrix of %d rows and %d columns", *matrix.shape)
-    fit_model(kind, model, matrix, labels, units, **settings)
+        check_memory(name, kind, len(rows), columns)
+        fit_model(kind, model, load_experiment(store, rows, experiment), labels, units, **settings)
     return model
+
+
+@contextmanager
+def _load_columns(
+    store: Path, rows: np.ndarray, columns: int, extract: Callable[[np.ndarray], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """The matrix column by column, as trees want it, (columns, k) uint8: no second copy."""
+    from workflow_scripts.lib.forest import load_columns
+
+    need, available = memory_need("pixel_forest", len(rows), columns), available_memory()
+    if available is None or need < available:
+        yield load_columns(store, rows, extract)
+        return
+    with TemporaryDirectory(prefix="columns-") as folder:
+        size, free = len(rows) * columns / 1e6, shutil.disk_usage(folder).free / 1e6
+        if size > free:
+            raise UserError(
+                f"The matrix of {len(rows)} rows and {columns} columns takes {need / 1000:.1f} GB. "
+                f"{available / 1000:.1f} GB of memory are free here, and {free / 1000:.1f} GB in "
+                f"{folder}, where it could lie instead. Set TMPDIR to a larger folder, set a "
+                "smaller `side`, or train on a larger machine."
+            )
+        logging.info(
+            "The matrix needs %.1f GB, and %.1f GB of memory are free: it goes to a file in %s",
+            *(need / 1000, available / 1000, folder),
+        )
+        memory = int(available * 1e6 / 4)  # for what is written at a time
+        yield load_columns(store, rows, extract, Path(folder, "columns"), memory)
 
 
 def load_experiment(
@@ -142,5 +173,6 @@ def model_card(
             "python": platform.python_version(),
             **{name: version(name) for name in ("numba", "numpy", "scikit-learn", "skops", "zarr")},
         },
+        "made": datetime.now(UTC).date().isoformat(),
         "cost": {**cost, "tuning_cpu_s": choice["cost"]["cpu_s"]},
     }

@@ -34,7 +34,6 @@ __all__ = [
     "Data",
     "Rules",
     "Trees",
-    "explain",
     "grow_trees",
     "join_trees",
     "transpose_into",
@@ -932,24 +931,6 @@ def walk(matrix, offsets, feature, threshold, left, values, counts):
             sums[at] = total
             at += 1
     return sums
-
-
-@allocating
-def explain(matrix, offsets, feature, threshold, left, values):
-    """Add up by how much each column moves each row's value on its way down all trees.
-
-    `matrix` (rows, features) uint8; `values` (nodes,) float64. Returns (rows, features) float64.
-    """
-    moves = np.zeros(matrix.shape)
-    for t in range(len(offsets) - 1):
-        for row in range(len(matrix)):
-            node = offsets[t]
-            while left[node]:
-                asked = feature[node]
-                child = offsets[t] + left[node] + (matrix[row, asked] > threshold[node])
-                moves[row, asked] += values[child] - values[node]
-                node = child
-    return moves
 
 
 @compiled

@@ -26,7 +26,7 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
-from workflow_scripts.lib.limits import CrashedError, TooCostlyError, run_limited
+from workflow_scripts.lib.limits import CrashedError, TooCostlyError, memory_left, run_limited
 from workflow_scripts.lib.run import written_aside
 
 __all__ = [
@@ -166,7 +166,7 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
                     f"{name} is interlaced, which the decoder can't read: convert it, for example "
                     "with `ffmpeg -i OLD -vf yadif NEW.mp4`."
                 )
-            if len(frames) < count and OUT_OF_MEMORY.search("\n".join(said)):
+            if len(frames) < count and _memory_lacked(said, width * height):
                 raise MemoryError
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
@@ -184,6 +184,12 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
         )
         return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames)
     return SampledVideo(VideoStatus.OK, "", fps, frames)
+
+
+def _memory_lacked(said: list[str], pixels: int) -> bool:
+    """Tell whether a decoder that fell short has wanted for memory: FFmpeg said so, as it does not
+    always, or there was too little left for some frames more."""
+    return bool(OUT_OF_MEMORY.search("\n".join(said))) or memory_left() < 4 * 3 * pixels
 
 
 def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:

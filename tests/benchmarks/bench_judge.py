@@ -1,0 +1,112 @@
+"""CPU and memory of a verdict, from process start to page, against decoding and detecting alone.
+
+    python -m tests.benchmarks.bench_judge [--bundle BUNDLE] [VIDEO]
+
+Each way is a process of its own. "frames and faces" imports what it needs, decodes the frames and
+runs the detector on each, and does nothing with what it finds. Without VIDEO a 720p clip of 10 s is
+made that shows a face; without BUNDLE three models are trained on noise of 320x320: forests of 500
+trees on `spectrum+dct+sparsity` and on pixels, and a model that is no forest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.measure import ONE_THREAD, Cost, cost_of
+from workflow_scripts.lib.detector import make_detector
+from workflow_scripts.lib.video import load_frames, sample_to_file
+
+MODULE = "tests.benchmarks.bench_judge"
+RUNS = 7
+SECONDS, WIDTH, HEIGHT, FACE = 10, 1280, 720, 300
+
+
+def frames_and_faces(video: Path, networks: Path) -> None:
+    """What no verdict can do without: 7 frames, one every 30, and the faces in them."""
+    sample_to_file(video, networks / "frames.npz", 7, 30, 120, 2000)
+    detector = make_detector("onnxruntime", networks, 20, 1)
+    for frame in load_frames(networks / "frames.npz").frames:
+        detector.detect(frame.pixels)
+
+
+def cost(command: list[str]) -> Cost:
+    """Median cost of several processes, after one that compiles what is kept compiled."""
+    cost_of([sys.executable, "-m", *command], ONE_THREAD)
+    costs = [cost_of([sys.executable, "-m", *command], ONE_THREAD) for _ in range(RUNS)]
+    return Cost(median(c.cpu_s for c in costs), median(c.memory_mb for c in costs))
+
+
+def compare(video: Path, bundles: dict[str, Path], folder: Path) -> None:
+    """Print the table."""
+    from workflow_scripts.lib.bundle import read_bundle
+
+    read_bundle(next(iter(bundles.values())), folder)  # unpacks the detector's networks
+    bare = cost([MODULE, "--way", "bare", "--networks", str(folder), str(video)])
+    print(f"{'':<44} {'CPU s':>6} {'MB':>6} {'ratio':>6} {'bundle, MB':>11}")
+    print(f"{'frames and faces alone':<44} {bare.cpu_s:6.2f} {bare.memory_mb:6.0f} {1:6.2f}")
+    for name, bundle in bundles.items():
+        command = ["workflow_scripts.judge", str(video), "--model", str(bundle)]
+        whole = cost([*command, "--output", str(folder / "verdict")])
+        size = bundle.stat().st_size / 1e6
+        ratio = whole.cpu_s / bare.cpu_s
+        print(f"{name:<44} {whole.cpu_s:6.2f} {whole.memory_mb:6.0f} {ratio:6.2f} {size:11.1f}")
+
+
+def make_clip(path: Path) -> None:
+    """A clip that shows a face, with noise as a camera's."""
+    import numpy as np
+
+    from tests.clips import face_frame, write_clip
+
+    rng = np.random.default_rng(1)
+    picture = face_frame(WIDTH, HEIGHT, FACE, (WIDTH // 2, HEIGHT // 2)).astype(np.int16)
+    noisy = [
+        np.clip(picture + rng.integers(-6, 7, picture.shape), 0, 255).astype(np.uint8)
+        for _ in range(8)
+    ]
+    write_clip(path, (noisy[i * 5 % 8] for i in range(SECONDS * 30)))
+
+
+def make_bundles(folder: Path) -> dict[str, Path]:
+    """Bundles of models on full-size crops."""
+    from tests.bundles import write_small_bundle
+
+    made = {}
+    for model, features in (
+        ("extra_trees", "spectrum+dct+sparsity"),
+        ("pixel_forest", "pixels"),
+        ("logistic_regression", "spectrum"),
+    ):
+        (folder / model).mkdir()
+        made[f"verdict by {model} on {features}"] = write_small_bundle(
+            folder / model, model, features, frames=7, every=30, size=320, trees=500
+        )
+    return made
+
+
+def main(command_line: list[str] | None = None) -> None:
+    """Compare the ways, or, as a child, go one of them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("video", type=Path, nargs="?", help="a video of at least 181 frames")
+    parser.add_argument("--bundle", type=Path, help="a model's bundle.zip")
+    parser.add_argument("--way", choices=("bare",), help=argparse.SUPPRESS)
+    parser.add_argument("--networks", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(command_line)
+    if arguments.way:
+        frames_and_faces(arguments.video, arguments.networks)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        video = arguments.video
+        if not video:
+            video = Path(name, "face.mp4")
+            make_clip(video)
+        given = {"verdict": arguments.bundle} if arguments.bundle else None
+        compare(video, given or make_bundles(Path(name)), Path(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,322 @@
+"""Inject faults into whole runs, and write into docs/robustness.md what was lost.
+
+    python -m tests.faults
+
+takes some 20 minutes on two cores. The disk that fills up is a tmpfs, so that part needs root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from base64 import urlsafe_b64decode
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.conftest import small_videos
+from tests.robustness import FAULTS_MARK, PAGE, table
+from tests.workflow.conftest import Project, fingerprint, small_project
+from workflow_scripts import verify
+from workflow_scripts.lib.provenance import read_record
+from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.store import StoredVideos, read_features
+
+KILLS = 50
+BITS = 200
+RACES = 5
+STAGES = {  # what a path below the results belongs to, and the rules whose outputs end the stage
+    "frames": (("frames",), ("sample_frames",)),
+    "faces": (("faces",), ("crop_faces",)),
+    "store": (("quality.tsv", "capture_rates.tsv", "store.zarr"), ("build_store",)),
+    "features": (("features", "store.zarr/features"), ("join_features",)),
+    "training": (("splits", "tuning", "models"), ("train_model", "merge_forest")),
+    "evaluation": (("evaluation", "leaderboard.tsv", "comparisons.tsv"), ("leaderboard",)),
+    "report": (("figures", "run.json"), ()),
+}
+BETWEEN = "Snakemake's own work"
+ROOM = (0, 40, 400)  # kB that are left on a full disk
+DISK = "64m"
+INTRODUCTION = [
+    "",
+    "Injected into whole runs of 12 videos by `python -m tests.faults` (2-core x86-64 Linux,",
+    "2026-11-25), and held against the bytes of an undisturbed run. The disk that fills up holds",
+    "the whole project; 0, 40 and 400 kB were left in turn. What a cluster adds (dead nodes, jobs",
+    "out of memory or cancelled) is tried by `tests/slurm`.",
+]
+
+
+@dataclass(frozen=True)
+class Kills:
+    """What random kills of one run came to: in which stages they fell, and how many files that
+    were finished were made a second time."""
+
+    stages: Counter[str]
+    made_twice: int
+
+
+def start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the run as a group of processes of its own."""
+    return subprocess.Popen(
+        project.command(*arguments),
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kills:
+    """Run a project to its end, and kill all of its processes at random moments on the way, `most`
+    times at most. A start gets 1 to 15 s, two of which Snakemake takes for itself."""
+    stages: Counter[str] = Counter()
+    finished: dict[Path, int] = {}
+    twice: set[Path] = set()
+    while True:
+        process = start(project)
+        try:
+            seconds = rng.uniform(1, 15) if stages.total() < most else None
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        marked = being_written(project)
+        there = {
+            path: path.stat().st_mtime_ns for path in outputs_of(project) if path not in marked
+        }
+        twice |= {path for path, time in finished.items() if there.get(path, time) != time}
+        finished |= there
+        if process.returncode >= 0:
+            assert status == 0, "the run failed"
+            return Kills(stages, len(twice))
+        stages[stage_of(project, marked)] += 1
+
+
+def outputs_of(project: Project) -> list[Path]:
+    """The files below the results that are no logs and no leftovers."""
+    return [
+        path
+        for path in project.results.rglob("*")
+        if path.is_file()
+        and not path.is_relative_to(project.results / "logs")
+        and not any(part.startswith(".") for part in path.relative_to(project.results).parts)
+    ]
+
+
+def being_written(project: Project) -> set[Path]:
+    """The outputs that Snakemake knows as begun and not ended."""
+    names = (mark.name for mark in (project.root / ".snakemake/incomplete").glob("*"))
+    return {project.root / urlsafe_b64decode(name).decode() for name in names if "." not in name}
+
+
+def stage_of(project: Project, marked: set[Path]) -> str:
+    """The last stage that one of the marked outputs belongs to."""
+    for stage, (places, _) in reversed(STAGES.items()):
+        for place in places:
+            if any(path.is_relative_to(project.results / place) for path in marked):
+                return stage
+    return BETWEEN
+
+
+def why_no_disk() -> str:
+    """Why no small disk can be made here; nothing, if one can."""
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            with small_disk(Path(name) / "disk"):
+                return ""
+        except (OSError, subprocess.CalledProcessError):
+            return "to mount a small tmpfs needs root: run this as root, in a container for example"
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A small disk of its own, a tmpfs, in a new folder."""
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@contextlib.contextmanager
+def filled(folder: Path, kilobytes: int) -> Iterator[None]:
+    """Leave no more room than that on the disk of a folder."""
+    ballast = folder / "ballast"
+    with ballast.open("wb") as out:
+        os.posix_fallocate(out.fileno(), 0, shutil.disk_usage(folder).free - kilobytes * 1024)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+def fill_in_every_stage(project: Project, rooms: tuple[int, ...]) -> dict[str, list[str]]:
+    """Run a project whose disk is full in every stage, once with each amount of room (kB) left, and
+    goes on when there is room again. What was said, by stage and room."""
+    said: dict[str, list[str]] = {}
+    for stage, (_, rules) in STAGES.items():
+        arguments = ("--until", *rules) if rules else ()
+        for room in rooms:
+            with filled(project.root.parent, room):
+                ended = project.snakemake(*arguments, check=False)
+            assert ended.returncode != 0, f"{stage} ended well with {room} kB"
+            said.setdefault(stage, []).append(message_of(ended.stdout + ended.stderr))
+        project.snakemake(*arguments)
+    return said
+
+
+def message_of(output: str) -> str:
+    """What a person is told of the full disk."""
+    lines = output.splitlines()
+    for words in ("The disk is full", "No space left on device"):
+        for line in lines:
+            if words in line:
+                return line
+    return f"nothing: {lines[-1]}"
+
+
+def flip_bits(project: Project, rng: np.random.Generator, bits: int) -> tuple[int, int, int, int]:
+    """Flip single bits anywhere in a finished run: how many `verify` found and named; and of those
+    in chunks of the store (how many?), how many its readers refused."""
+    record = read_record(project.results / "run.json")
+    files = sorted(path for path in outputs_of(project))
+    named = chunks = refused = 0
+    for number in range(bits):
+        # every second one in the store, whose files are few
+        stored = [path for path in files if "c" in path.relative_to(project.results).parts]
+        path = rng.choice(np.array(stored if number % 2 else files, object))
+        whole = path.read_bytes()
+        place = int(rng.integers(len(whole) * 8))
+        path.write_bytes(flipped(whole, place))
+        try:
+            verify.main(
+                results=project.results,
+                config=record["reproducible"]["config"],
+                manifest=project.root / "small.tsv",
+                against=None,
+            )
+        except UserError as error:
+            named += str(path.relative_to(project.results)) in str(error)
+        if path in stored:
+            chunks += 1
+            try:
+                read_store(project.results / "store.zarr")
+            except UserError as error:
+                refused += str(path.relative_to(project.results / "store.zarr")) in str(error)
+        path.write_bytes(whole)
+    return bits, named, chunks, refused
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    """The same bytes, with one bit changed."""
+    changed = bytearray(content)
+    changed[place // 8] ^= 1 << place % 8
+    return bytes(changed)
+
+
+def read_store(store: Path) -> None:
+    """Read all of a store, as training and the extraction of features do."""
+    stored = StoredVideos(store)
+    for video in stored.names:
+        stored.read(video, "")
+    for feature_set in (store / "features").iterdir():
+        read_features(store, feature_set.name)
+
+
+def race(project: Project, *arguments: str) -> int:
+    """Start the same run twice at once: how many of the two worked."""
+    both = [start(project, *arguments) for _ in range(2)]
+    return sum(process.wait() == 0 for process in both)
+
+
+def faults(folder: Path) -> str:
+    """The part of the page that tells of faults, Markdown."""
+    rng = np.random.default_rng(0)
+    (folder / "videos").mkdir()
+    videos = small_videos(folder / "videos")
+    quiet = small_project(folder / "quiet", videos)
+    quiet.snakemake()
+    right = fingerprint(quiet.results)
+
+    kills, runs, twice = Counter[str](), 0, 0
+    while kills.total() < KILLS:
+        project = small_project(folder / f"killed{runs}", videos)
+        found = kill_at_random(project, rng, KILLS - kills.total())
+        assert fingerprint(project.results) == right
+        kills, runs, twice = kills + found.stages, runs + 1, twice + found.made_twice
+    where = ", ".join(f"{kills[stage]} in {stage}" for stage in [*STAGES, BETWEEN] if kills[stage])
+    rows = [
+        (
+            f"`kill -9` of all processes at a random moment, {runs} whole runs",
+            str(KILLS),
+            f"{where}; the same command went on",
+            f"nothing: final bytes equal each time, {twice} finished files made twice",
+        )
+    ]
+    if reason := why_no_disk():
+        rows.append(("a full disk", "0", f"not tried: {reason}", ""))
+    else:
+        with small_disk(folder / "disk"):
+            project = small_project(folder / "disk/project", videos)
+            said = fill_in_every_stage(project, ROOM)
+            assert fingerprint(project.results) == right
+        for stage, messages in said.items():
+            told = "; ".join(f'"{words}" ({n} of them)' for words, n in Counter(messages).items())
+            lost = "nothing: final bytes equal"
+            rows.append((f"a full disk, {stage}", str(len(ROOM)), told, lost))
+    bits, named, chunks, refused = flip_bits(quiet, rng, BITS)
+    rows += [
+        (
+            "a bit flipped anywhere in a finished run",
+            str(bits),
+            f"{named} found and named by `snakemake verify`",
+            "nothing, once the file was made again",
+        ),
+        (
+            "of those, in a chunk of the store",
+            str(chunks),
+            f"{refused} refused by the readers of training and features, the rows named",
+            "nothing",
+        ),
+    ]
+    single = 0
+    for number in range(RACES):
+        project = small_project(folder / f"race{number}", videos)
+        single += race(project, "--until", "crop_faces") == 1
+        project.snakemake("--until", "crop_faces")
+        faces = fingerprint(project.results / "faces")
+        assert all(right[f"faces/{name}"] == digest for name, digest in faces.items())
+    rows.append(
+        (
+            "two users start the same run at the same moment",
+            str(RACES),
+            f"one of the two worked and the other was told so, {single} times",
+            "nothing: bytes equal",
+        )
+    )
+    head = ("fault", "how often", "what happened", "what was lost")
+    return "\n".join([*INTRODUCTION, "", *table(head, rows), ""])
+
+
+def main() -> int:
+    """Write the part of the page that tells of faults."""
+    with tempfile.TemporaryDirectory() as name:
+        text = faults(Path(name))
+    inputs = PAGE.read_text(encoding="utf-8").partition(FAULTS_MARK)[0]
+    PAGE.write_text(inputs + FAULTS_MARK + text, encoding="utf-8")
+    print(PAGE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Who is meant when somebody is to be forgotten, and which files have to go."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.forgetting import chosen_videos, derived_files
+from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.run import UserError
+
+ROWS = [
+    Video("a", "a.mp4", "real", target="p0", dataset="one"),
+    Video("b", "b.mp4", "fake", target="p1", source="p0", dataset="one"),
+    Video("c", "c.mp4", "real", target="p1", dataset="one", content="ff"),
+    Video("copy", "d.mp4", "real", dataset="one", content="ff"),
+    Video("e", "e.mp4", "real", target="p1", dataset="two"),
+    Video("f", "f.mp4", "real", group="family"),
+]
+
+
+@pytest.mark.parametrize(
+    ("ids", "people", "chosen"),
+    [
+        (["a"], [], ["a"]),
+        ([], ["p0"], ["a", "b"]),
+        ([], ["one:p1"], ["b", "c", "copy"]),
+        (["copy"], [], ["c", "copy"]),
+        ([], ["two:p1"], ["e"]),
+        (["a"], ["family"], ["a", "f"]),
+    ],
+)
+def test_who_is_meant(tmp_path, ids, people, chosen):
+    assert chosen_videos(ROWS, ids, people, tmp_path) == chosen
+
+
+def test_the_same_name_in_two_data_sets_is_not_guessed(tmp_path):
+    with pytest.raises(UserError, match="Write DATASET:p1"):
+        chosen_videos(ROWS, [], ["p1"], tmp_path)
+
+
+def test_a_video_that_only_the_run_knows_is_found(tmp_path):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces/lost.jpg").touch()
+    assert chosen_videos(ROWS, ["lost"], [], tmp_path) == ["lost"]
+
+
+NAMES = st.sampled_from(["a", "a1", "b", ".a.npz.1f.partial", "c"])
+
+
+@given(st.sets(NAMES), st.sets(NAMES), st.sets(st.sampled_from(["anything/new", "x.tsv"])))
+def test_only_what_others_alone_made_stays(tmp_path_factory, names, kept, other):
+    results = tmp_path_factory.mktemp("run")
+    own = {f"faces/{name}.npz" for name in names} | {f"logs/crop_faces/{n}.log" for n in names}
+    for name in own | other | {"store.zarr/zarr.json", "logs/train_model/a.log"}:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).touch()
+    gone = {str(path.relative_to(results)) for path in derived_files(results, kept)}
+    stay = {name for name in own if name.split("/")[-1].rsplit(".", 1)[0] in kept}
+    assert gone == (own - stay) | other | {"logs/train_model/a.log"}

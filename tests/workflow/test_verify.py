@@ -1,0 +1,122 @@
+"""The record of a run, and `snakemake verify`: all that was changed is found and named."""
+
+import pytest
+
+from tests.workflow.conftest import fingerprint
+from workflow_scripts.lib.provenance import manifest_digest, read_record, sealed
+from workflow_scripts.lib.run import write_json
+
+
+def flip(path):
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def verify(project, *arguments):
+    """The status of `snakemake verify`, and what it printed."""
+    ended = project.snakemake("verify", *arguments, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def test_every_file_of_a_run_is_recorded(finished, videos):
+    record = read_record(finished.results / "run.json")
+    recorded = {n for files in record["reproducible"]["outputs"].values() for n in files}
+    recorded |= record["measured"]["files"].keys()
+    found = {
+        str(path.relative_to(finished.results))
+        for path in finished.results.rglob("*")
+        if path.is_file() and not path.is_relative_to(finished.results / "logs")
+    }
+    assert recorded == {name for name in found if not name.startswith(".")} - {"run.json"}
+    assert record["reproducible"]["manifest"] == manifest_digest(videos)
+    assert record["environment"]["packages"]["zarr"] == "3.1.6"
+    rules = {path.name.removesuffix(".log") for path in (finished.results / "logs").iterdir()}
+    assert record["measured"]["cost"].keys() <= rules
+    assert record["measured"]["cost"]["crop_faces"]["jobs"] == len(videos)
+
+
+def test_a_whole_run_is_found_whole(finished):
+    before = fingerprint(finished.results)
+    status, said = verify(finished)
+    assert status == 0, said
+    assert "All of them are whole." in said
+    assert fingerprint(finished.results) == before
+    assert "Nothing to be done" in finished.snakemake().stderr
+
+
+def test_all_that_is_wrong_is_named_in_one_go(copy):
+    copy.snakemake("results/small/models/frame/spectrum/bundle.zip")
+    damaged = {
+        "store.zarr/crops/c/0/0/0/0": "Stored and computed checksum do not match",
+        "store.zarr/label/c/0": "label, rows 0 to 83",
+        "store.zarr/features/spectrum/c/0/0": "features/spectrum, rows 0 to 83",
+        "store.zarr/zarr.json": "",
+        "models/identity/forest/model.zip": "changed after the run",
+        "models/frame/spectrum/bundle.zip": "no whole bundle",
+        "faces/fake3.jpg": "changed after the run",
+        "figures/cost.png": "changed after the run",
+    }
+    for name in damaged:
+        flip(copy.results / name)
+    (copy.results / "splits/frame.tsv").unlink()
+    status, said = verify(copy)
+    assert status != 0
+    for name, what in {**damaged, "splits/frame.tsv": "missing"}.items():
+        line = next(line for line in said.splitlines() if line.startswith(f"- {name} ("))
+        assert what in line
+    assert f"({len(damaged) + 1} found)" in said
+    assert "To mend it" in said
+
+
+def test_what_it_advises_mends_the_run(copy, tmp_path):
+    flip(copy.results / "store.zarr/features/spectrum/c/0/0")
+    flip(copy.results / "models/identity/forest/model.zip")
+    for name in ("store.zarr/zarr.json", "models/identity/forest/model.zip"):
+        (copy.results / name).unlink()
+    (copy.results / "run.json").rename(tmp_path / "run.json")
+    copy.snakemake()
+    status, said = verify(copy, "--config", f"verify_against={tmp_path / 'run.json'}")
+    assert status == 0, said
+    assert "All else is the same" in said
+
+
+def test_an_edited_config_or_manifest_is_told(copy):
+    copy.configure(seed=2)
+    with (copy.root / "small.tsv").open("a") as table:
+        table.write((copy.root / "small.tsv").read_text().splitlines()[1].replace("real0", "more"))
+    status, said = verify(copy)
+    assert status != 0
+    assert "The config was edited after the run (seed)." in said
+    assert "The manifest small.tsv was edited after the run." in said
+
+
+@pytest.mark.parametrize("change", ["gone", "flipped"])
+def test_a_record_that_is_no_record(copy, change):
+    record = copy.results / "run.json"
+    record.unlink() if change == "gone" else flip(record)
+    status, said = verify(copy)
+    assert status != 0
+    assert "run.json" in said
+    assert "Traceback" not in said
+
+
+def test_another_machine_is_compared_and_the_first_step_named(finished, tmp_path):
+    record = read_record(finished.results / "run.json")
+    other = tmp_path / "run.json"
+    write_json(other, sealed(record))
+    arguments = ("--config", f"verify_against={other}")
+    status, said = verify(finished, *arguments)
+    assert status == 0, said
+    assert "All else is the same" in said
+    outputs = record["reproducible"]["outputs"]
+    outputs["split_videos"]["splits/frame.tsv"] = "0"
+    outputs["evaluate_model"]["evaluation/frame/forest.json"] = "0"
+    record["environment"]["packages"]["numpy"] = "1.0"
+    write_json(other, sealed(record))
+    status, said = verify(finished, *arguments)
+    assert status != 0
+    assert "first in the step split_videos" in said
+    assert "evaluate_model: 1 of 12 files: evaluation/frame/forest.json" in said
+    assert "there" in next(line for line in said.splitlines() if "packages.numpy" in line)

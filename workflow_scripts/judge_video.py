@@ -1,0 +1,43 @@
+"""Judge one of many videos. Whatever is wrong with it ends in its verdict, not in a failure."""
+
+import logging
+from pathlib import Path
+
+from workflow_scripts.lib.evidence import write_page, write_thumbnail
+from workflow_scripts.lib.judging import judge_video
+from workflow_scripts.lib.run import write_json
+
+
+def main(
+    video: Path,
+    bundle: Path,
+    frames: int | None,
+    every: int | None,
+    threads: int,
+    output: Path,
+    page: Path,
+    thumbnail: Path,
+) -> None:
+    """Write the verdict to `output`, the page with its evidence, and a small picture."""
+    judgement = judge_video(video, bundle, frames, every, threads)
+    verdict = judgement.verdict
+    write_json(output, verdict)
+    write_page(page, judgement)
+    write_thumbnail(thumbnail, judgement)
+    logging.info("%s: %s. %s", verdict["video"]["name"], verdict["verdict"], verdict["reason"])
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(
+            video=Path(snakemake.params.path),
+            bundle=Path(snakemake.input.bundle),
+            frames=snakemake.params.frames,
+            every=snakemake.params.every,
+            threads=snakemake.threads,
+            output=Path(snakemake.output.verdict),
+            page=Path(snakemake.output.page),
+            thumbnail=Path(snakemake.output.thumbnail),
+        )

@@ -1,0 +1,70 @@
+"""Which videos are to be judged, and under which names their files go.
+
+Names of files are anybody's: they may hold what means something to a shell, to Snakemake or to a
+browser, or bytes that are no text. So each video gets an id that is safe everywhere, and its name
+is only ever shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from workflow_scripts.lib.layouts import SUFFIXES
+from workflow_scripts.lib.manifest import Video, read_manifest
+from workflow_scripts.lib.run import UserError
+
+__all__ = ["find_videos", "shown", "stamp"]
+
+READABLE = 40  # letters of an id that tell people which video it is
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def find_videos(source: Path) -> dict[str, Video]:
+    """The videos of a folder (at any depth, by their suffix) or of a manifest whose labels may be
+    missing, by id.
+
+    A file keeps its id whatever else lies in the folder.
+
+    Raises
+    ------
+    UserError
+        There is no such folder or table, or it holds no video.
+    """
+    if not source.is_dir():
+        return read_manifest(source, labelled=False)
+    paths = sorted(
+        Path(folder, name)
+        for folder, _, names in os.walk(source)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES
+    )
+    if not paths:
+        raise UserError(
+            f"videos_to_judge: no videos in {source}. Expected are files ending in "
+            f"{', '.join(sorted(SUFFIXES))}."
+        )
+    videos = [Video(_id_of(path.relative_to(source)), str(path), "") for path in paths]
+    return {video.video_id: video for video in videos}
+
+
+def stamp(path: str) -> tuple[int, int] | None:
+    """Bytes and time of change (ns) of a file, which tell that it was changed; None without one."""
+    try:
+        found = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def shown(name: str) -> str:
+    """A file's name as text for people: one line, in which nothing hides or turns round."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", os.fsencode(name).decode(errors="replace"))
+
+
+def _id_of(path: Path) -> str:
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-")[:READABLE]
+    mark = hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
+    return f"{readable or 'video'}-{mark}"

@@ -1,0 +1,126 @@
+"""Many verdicts as one list, the most suspicious first, and what they are worth where the truth is
+known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.lib.judged import shown
+from workflow_scripts.lib.manifest import Label, Video, assign_groups
+from workflow_scripts.lib.metrics import evaluate
+from workflow_scripts.lib.verdict import Verdict
+
+__all__ = ["COLUMNS", "as_cells", "ranked", "shortened", "worth"]
+
+COLUMNS = (
+    *("video", "path", "label", "seen", "verdict", "probability", "score", "person", "people"),
+    *("faces", "status", "reason", "warnings"),
+)
+FORMULA = ("=", "+", "-", "@")  # begin a formula where a table is opened in a spreadsheet
+
+
+def ranked(
+    videos: Sequence[Video], verdicts: Sequence[dict[str, Any]], trained_on: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A row per video, by `COLUMNS`: first the highest score, last those that have none.
+
+    `trained_on` are the groups of people in the model's training part; `seen` tells whether the
+    video shows some of them: `yes`, `no`, or nothing where the people are unknown.
+    """
+    groups = assign_groups(videos)
+    rows = []
+    for video, verdict in zip(videos, verdicts, strict=True):
+        known = video.group or video.target or video.source
+        people = verdict["people"]
+        rows.append(
+            {
+                "video": video.video_id,
+                "path": shown(video.path),
+                "label": video.label,
+                "seen": ("no", "yes")[groups[video.video_id] in trained_on] if known else "",
+                **{key: verdict[key] for key in ("verdict", "probability", "score", "person")},
+                "people": len(people),
+                "faces": sum(len(person["faces"]) for person in people),
+                "status": verdict["sampling"]["status"],
+                "reason": shown(verdict["reason"]),
+                "warnings": " ".join(verdict["warnings"]),
+                "group": groups[video.video_id],
+            }
+        )
+    return sorted(rows, key=_suspicion)
+
+
+def _suspicion(row: dict[str, Any]) -> tuple[bool, float, str]:
+    return row["score"] is None, -(row["score"] or 0.0), row["video"]
+
+
+def as_cells(row: dict[str, Any]) -> list[str]:
+    """A row as cells of a table: no tab, no line's end, and no formula."""
+    return [_cell(row[column]) for column in COLUMNS]
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+
+
+def shortened(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """The folder that all paths have in common, and what each is in it; "" where there is none."""
+    try:
+        place = os.path.commonpath([PurePath(path).parent for path in paths])
+    except ValueError:  # some start at the root, others don't
+        return "", list(paths)
+    return place, [str(PurePath(path).relative_to(place)) for path in paths]
+
+
+def worth(
+    rows: Sequence[dict[str, Any]], resamples: int, coverage: float, seed: int
+) -> dict[str, Any] | None:
+    """How right the verdicts are on the videos whose label is known and whose people the model has
+    not seen; None where there are no such videos.
+
+    Returns
+    -------
+    dict
+        `counts` by label and verdict; `roc_auc` with its interval over groups, of the videos that
+        have a score; `scored`, `groups` and `left_out`, the labelled videos of people that the
+        model has seen.
+    """
+    labelled = [row for row in rows if row["label"]]
+    unseen = [row for row in labelled if row["seen"] != "yes"]
+    if not unseen:
+        return None
+    scored = [row for row in unseen if row["score"] is not None]
+    return {
+        "counts": {
+            label.word: {
+                str(called): sum(
+                    row["label"] == label.word and row["verdict"] == called for row in unseen
+                )
+                for called in Verdict
+            }
+            for label in Label
+        },
+        "roc_auc": _roc_auc(scored, resamples, coverage, seed),
+        "interval": coverage,
+        "scored": len(scored),
+        "groups": len({row["group"] for row in scored}),
+        "left_out": len(labelled) - len(unseen),
+    }
+
+
+def _roc_auc(
+    rows: Sequence[dict[str, Any]], resamples: int, coverage: float, seed: int
+) -> dict[str, float | None]:
+    if not rows:
+        return {"value": None, "low": None, "high": None}
+    labels = np.array([row["label"] == Label.FAKE.word for row in rows], int)
+    scores = np.array([row["score"] for row in rows], float)
+    groups = np.array([row["group"] for row in rows])
+    measured = evaluate(labels, scores, scores, groups, 0.5, resamples, coverage, seed)
+    return measured["roc_auc"]

@@ -1,0 +1,71 @@
+"""Sort the verdicts on many videos by suspicion, as a table and as a page."""
+
+import csv
+import json
+import logging
+from pathlib import Path
+
+from workflow_scripts.lib.bundle import read_card
+from workflow_scripts.lib.judged import find_videos
+from workflow_scripts.lib.manifest import pair_with_files
+from workflow_scripts.lib.pages import render
+from workflow_scripts.lib.ranking import COLUMNS, as_cells, ranked, shortened, worth
+from workflow_scripts.lib.run import written_aside
+
+
+def main(
+    source: Path,
+    files: list[Path],
+    bundle: Path,
+    bootstrap: int,
+    interval: float,
+    seed: int,
+    table: Path,
+    page: Path,
+) -> None:
+    """Write table and page; `files` are the verdicts (`.json`) on the videos of `source`."""
+    videos = list(find_videos(source).values())
+    verdicts = [
+        json.loads(path.read_text(encoding="utf-8")) for _, path in pair_with_files(videos, files)
+    ]
+    rows = ranked(videos, verdicts, read_card(bundle)["training"]["groups"])
+    with written_aside(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+        writer.writerows([COLUMNS, *map(as_cells, rows)])
+    place, names = shortened([row["path"] for row in rows])
+    measured = worth(rows, bootstrap, interval, seed)
+    render(
+        "verdicts.html.j2",
+        page,
+        title=f"Verdicts on {len(rows)} videos",
+        rows=[{**row, "name": name} for row, name in zip(rows, names, strict=True)],
+        place=place,
+        folder=files[0].parent.name,
+        model=verdicts[0]["model"],
+        caution=verdicts[0]["caution"],
+        worth=measured,
+    )
+    logging.info("Judged %d videos: see %s", len(rows), page)
+    if measured:
+        auc = measured["roc_auc"]
+        logging.info("Where the truth is known: %s", json.dumps(measured["counts"]))
+        logging.info(
+            "AUC %s (%s to %s) on %d videos of %d groups of people that the model has not seen",
+            *(auc["value"], auc["low"], auc["high"], measured["scored"], measured["groups"]),
+        )
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.run import script_log
+
+    with script_log(snakemake.log[0]):
+        main(
+            source=Path(snakemake.params.source),
+            files=[Path(path) for path in snakemake.input.verdicts],
+            bundle=Path(snakemake.input.bundle),
+            bootstrap=snakemake.params.bootstrap,
+            interval=snakemake.params.interval,
+            seed=snakemake.params.seed,
+            table=Path(snakemake.output.table),
+            page=Path(snakemake.output.page),
+        )
