@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Iterator
@@ -26,13 +27,14 @@ from tests.conftest import small_videos
 from tests.robustness import FAULTS_MARK, PAGE, table
 from tests.workflow.conftest import Project, fingerprint, small_project
 from workflow_scripts import verify
+from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.provenance import read_record
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import StoredVideos, read_features
 
 KILLS = 50
 BITS = 200
-RACES = 5
+RACES = 3
 STAGES = {  # what a path below the results belongs to, and the rules whose outputs end the stage
     "frames": (("frames",), ("sample_frames",)),
     "faces": (("faces",), ("crop_faces",)),
@@ -74,16 +76,18 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kills:
+def kill_at_random(
+    project: Project, rng: np.random.Generator, most: int, longest: float = 15
+) -> Kills:
     """Run a project to its end, and kill all of its processes at random moments on the way, `most`
-    times at most. A start gets 1 to 15 s, two of which Snakemake takes for itself."""
+    times at most. A start gets 1 to `longest` s, two of which Snakemake takes for itself."""
     stages: Counter[str] = Counter()
     finished: dict[Path, int] = {}
     twice: set[Path] = set()
     while True:
         process = start(project)
         try:
-            seconds = rng.uniform(1, 15) if stages.total() < most else None
+            seconds = rng.uniform(1, longest) if stages.total() < most else None
             status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -239,19 +243,28 @@ def race(project: Project, *arguments: str) -> int:
     return sum(process.wait() == 0 for process in both)
 
 
+def project_of(folder: Path, videos: list[Video]) -> Project:
+    """The tests' small run, under one protocol."""
+    project = small_project(folder, videos)
+    project.configure(splits={"protocols": ["identity"], "test_share": 0.34})
+    return project
+
+
 def faults(folder: Path) -> str:
     """The part of the page that tells of faults, Markdown."""
     rng = np.random.default_rng(0)
     (folder / "videos").mkdir()
     videos = small_videos(folder / "videos")
-    quiet = small_project(folder / "quiet", videos)
+    began = time.monotonic()
+    quiet = project_of(folder / "quiet", videos)
     quiet.snakemake()
+    longest = max(15, 0.3 * (time.monotonic() - began))
     right = fingerprint(quiet.results)
 
     kills, runs, twice = Counter[str](), 0, 0
     while kills.total() < KILLS:
-        project = small_project(folder / f"killed{runs}", videos)
-        found = kill_at_random(project, rng, KILLS - kills.total())
+        project = project_of(folder / f"killed{runs}", videos)
+        found = kill_at_random(project, rng, KILLS - kills.total(), longest)
         assert fingerprint(project.results) == right
         kills, runs, twice = kills + found.stages, runs + 1, twice + found.made_twice
     where = ", ".join(f"{kills[stage]} in {stage}" for stage in [*STAGES, BETWEEN] if kills[stage])
@@ -267,7 +280,7 @@ def faults(folder: Path) -> str:
         rows.append(("a full disk", "0", f"not tried: {reason}", ""))
     else:
         with small_disk(folder / "disk"):
-            project = small_project(folder / "disk/project", videos)
+            project = project_of(folder / "disk/project", videos)
             said = fill_in_every_stage(project, ROOM)
             assert fingerprint(project.results) == right
         for stage, messages in said.items():
@@ -291,7 +304,7 @@ def faults(folder: Path) -> str:
     ]
     single = 0
     for number in range(RACES):
-        project = small_project(folder / f"race{number}", videos)
+        project = project_of(folder / f"race{number}", videos)
         single += race(project, "--until", "crop_faces") == 1
         project.snakemake("--until", "crop_faces")
         faces = fingerprint(project.results / "faces")
