@@ -76,22 +76,22 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def kill_at_random(
-    project: Project, rng: np.random.Generator, most: int, longest: float = 15
-) -> Kills:
-    """Run a project to its end, and kill all of its processes at random moments on the way, `most`
-    times at most. A start gets 1 to `longest` s, two of which Snakemake takes for itself."""
+def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kills:
+    """Run a project to its end, and kill all of its processes on the way, `most` times at most:
+    when a start has made up to 24 more files, logs included, and up to 3 s later."""
     stages: Counter[str] = Counter()
     finished: dict[Path, int] = {}
     twice: set[Path] = set()
     while True:
         process = start(project)
-        try:
-            seconds = rng.uniform(1, longest) if stages.total() < most else None
-            status = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if stages.total() < most:
+            wanted = count_files(project) + int(rng.integers(25))
+            while count_files(project) < wanted and process.poll() is None:
+                time.sleep(0.1)
+            time.sleep(rng.uniform(0, 3))
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         marked = being_written(project)
         there = {
             path: path.stat().st_mtime_ns for path in outputs_of(project) if path not in marked
@@ -99,9 +99,14 @@ def kill_at_random(
         twice |= {path for path, time in finished.items() if there.get(path, time) != time}
         finished |= there
         if process.returncode >= 0:
-            assert status == 0, "the run failed"
+            assert process.returncode == 0, "the run failed"
             return Kills(stages, len(twice))
         stages[stage_of(project, marked)] += 1
+
+
+def count_files(project: Project) -> int:
+    """The files of a run, logs and leftovers included."""
+    return sum(path.is_file() for path in project.results.rglob("*"))
 
 
 def outputs_of(project: Project) -> list[Path]:
@@ -255,18 +260,17 @@ def faults(folder: Path) -> str:
     rng = np.random.default_rng(0)
     (folder / "videos").mkdir()
     videos = small_videos(folder / "videos")
-    began = time.monotonic()
     quiet = project_of(folder / "quiet", videos)
     quiet.snakemake()
-    longest = max(15, 0.3 * (time.monotonic() - began))
     right = fingerprint(quiet.results)
 
     kills, runs, twice = Counter[str](), 0, 0
     while kills.total() < KILLS:
         project = project_of(folder / f"killed{runs}", videos)
-        found = kill_at_random(project, rng, KILLS - kills.total(), longest)
+        found = kill_at_random(project, rng, KILLS - kills.total())
         assert fingerprint(project.results) == right
         kills, runs, twice = kills + found.stages, runs + 1, twice + found.made_twice
+        print(f"{kills.total()} of {KILLS} kills", flush=True)
     where = ", ".join(f"{kills[stage]} in {stage}" for stage in [*STAGES, BETWEEN] if kills[stage])
     rows = [
         (
