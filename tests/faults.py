@@ -1,12 +1,14 @@
 """Inject faults into whole runs, and write into docs/robustness.md what was lost.
 
-    python -m tests.faults
+   python -m tests.faults                # all of them: some 20 minutes on two cores
+   python -m tests.faults kills disk     # parts: kills, disk, bits, races
 
-takes some 20 minutes on two cores. The disk that fills up is a tmpfs, so that part needs root.
+The disk that fills up is a tmpfs, so that part needs root.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -24,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import small_videos
-from tests.robustness import FAULTS_MARK, PAGE, table
+from tests.robustness import FAULTS_MARK, PAGE, Rows, table
 from tests.workflow.conftest import Project, fingerprint, small_project
 from workflow_scripts import verify
 from workflow_scripts.lib.manifest import Video
@@ -53,6 +55,7 @@ INTRODUCTION = [
     "2026-11-25), and held against the bytes of an undisturbed run. The disk that fills up holds",
     "the whole project; 0 and 60 kB were left in turn. What a cluster adds (dead nodes, jobs",
     "out of memory or cancelled) is tried by `tests/slurm`.",
+    "",
 ]
 
 
@@ -255,85 +258,115 @@ def project_of(folder: Path, videos: list[Video]) -> Project:
     return project
 
 
-def faults(folder: Path) -> str:
-    """The part of the page that tells of faults, Markdown."""
-    rng = np.random.default_rng(0)
-    (folder / "videos").mkdir()
-    videos = small_videos(folder / "videos")
-    quiet = project_of(folder / "quiet", videos)
-    quiet.snakemake()
-    right = fingerprint(quiet.results)
+@dataclass(frozen=True)
+class Bench:
+    """Where faults are injected: a folder, the videos, an undisturbed run of them, and its
+    checksums."""
 
-    kills, runs, twice = Counter[str](), 0, 0
-    while kills.total() < KILLS:
-        project = project_of(folder / f"killed{runs}", videos)
-        found = kill_at_random(project, rng, KILLS - kills.total())
-        assert fingerprint(project.results) == right
-        kills, runs, twice = kills + found.stages, runs + 1, twice + found.made_twice
-        print(f"{kills.total()} of {KILLS} kills", flush=True)
-    where = ", ".join(f"{kills[stage]} in {stage}" for stage in [*STAGES, BETWEEN] if kills[stage])
-    rows = [
-        (
-            f"`kill -9` of all processes at a random moment, {runs} whole runs",
-            str(KILLS),
-            f"{where}; the same command went on",
-            f"nothing: final bytes equal each time, {twice} finished files made twice",
-        )
-    ]
+    folder: Path
+    videos: list[Video]
+    quiet: Project
+    right: dict[str, str]
+
+
+def bench_in(folder: Path) -> Bench:
+    """Make the videos and the undisturbed run; what is there already is used."""
+    (folder / "videos").mkdir(parents=True, exist_ok=True)
+    videos = small_videos(folder / "videos")
+    quiet = Project(folder / "quiet")
+    if not (quiet.results / "run.json").exists():
+        quiet = project_of(folder / "quiet", videos)
+        quiet.snakemake()
+    return Bench(folder, videos, quiet, fingerprint(quiet.results))
+
+
+def kills(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Kill whole runs at random moments, one after another, until there were enough."""
+    stages, runs, twice = Counter[str](), 0, 0
+    while stages.total() < KILLS:
+        project = project_of(bench.folder / f"killed{runs}", bench.videos)
+        found = kill_at_random(project, rng, KILLS - stages.total())
+        assert fingerprint(project.results) == bench.right
+        stages, runs, twice = stages + found.stages, runs + 1, twice + found.made_twice
+        print(f"{stages.total()} of {KILLS} kills", flush=True)
+    where = ", ".join(f"{stages[name]} in {name}" for name in [*STAGES, BETWEEN] if stages[name])
+    yield (
+        f"`kill -9` of all processes at a random moment, {runs} whole runs",
+        str(KILLS),
+        f"{where}; the same command went on",
+        f"nothing: final bytes equal each time, {twice} finished files made twice",
+    )
+
+
+def disk(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Fill the disk in every stage of a run."""
     if reason := why_no_disk():
-        rows.append(("a full disk", "0", f"not tried: {reason}", ""))
-    else:
-        with small_disk(folder / "disk"):
-            project = project_of(folder / "disk/project", videos)
-            said = fill_in_every_stage(project, ROOM)
-            assert fingerprint(project.results) == right
-        for stage, messages in said.items():
-            told = "; ".join(f'"{words}" ({n} of them)' for words, n in Counter(messages).items())
-            lost = "nothing: final bytes equal"
-            rows.append((f"a full disk, {stage}", str(len(ROOM)), told, lost))
-    bits, named, chunks, refused = flip_bits(quiet, rng, BITS)
-    rows += [
-        (
-            "a bit flipped anywhere in a finished run",
-            str(bits),
-            f"{named} found and named by `snakemake verify`",
-            "nothing, once the file was made again",
-        ),
-        (
-            "of those, in a chunk of the store",
-            str(chunks),
-            f"{refused} refused by the readers of training and features, the rows named",
-            "nothing",
-        ),
-    ]
+        yield ("a full disk", "0", f"not tried: {reason}", "")
+        return
+    with small_disk(bench.folder / "disk"):
+        project = project_of(bench.folder / "disk/project", bench.videos)
+        said = fill_in_every_stage(project, ROOM)
+        assert fingerprint(project.results) == bench.right
+    for stage, messages in said.items():
+        told = "; ".join(f'"{words}" ({n} of them)' for words, n in Counter(messages).items())
+        yield f"a full disk, {stage}", str(len(ROOM)), told, "nothing: final bytes equal"
+
+
+def bits(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Flip bits of the undisturbed run, and back."""
+    flips, named, chunks, refused = flip_bits(bench.quiet, rng, BITS)
+    lost = "nothing, once the file was made again"
+    found = f"{named} found and named by `snakemake verify`"
+    yield "a bit flipped anywhere in a finished run", str(flips), found, lost
+    found = f"{refused} refused by the readers of training and features, the rows named"
+    yield "of those, in a chunk of the store", str(chunks), found, lost
+
+
+def races(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Start runs twice at the same moment."""
     single = 0
     for number in range(RACES):
-        project = project_of(folder / f"race{number}", videos)
+        project = project_of(bench.folder / f"race{number}", bench.videos)
         single += race(project, "--until", "crop_faces") == 1
-        project.snakemake("--until", "crop_faces")
         faces = fingerprint(project.results / "faces")
-        assert all(right[f"faces/{name}"] == digest for name, digest in faces.items())
-    rows.append(
-        (
-            "two users start the same run at the same moment",
-            str(RACES),
-            f"one of the two worked and the other was told so, {single} times",
-            "nothing: bytes equal",
-        )
-    )
+        assert faces == {
+            name.removeprefix("faces/"): digest
+            for name, digest in bench.right.items()
+            if name.startswith("faces/")
+        }
+    found = f"one of the two worked and the other was told so, {single} times"
+    yield "two users start the same run at once", str(RACES), found, "nothing: bytes equal"
+
+
+PARTS = {"kills": kills, "disk": disk, "bits": bits, "races": races}
+
+
+def with_part(page: str, part: str, rows: Rows) -> str:
+    """The page with the table of one part replaced."""
+    inputs, _, faults = page.partition(FAULTS_MARK)
+    tables = {
+        name: text for name, _, text in (p.partition("\n") for p in faults.split("\n### ")[1:])
+    }
     head = ("fault", "how often", "what happened", "what was lost")
-    return "\n".join([*INTRODUCTION, "", *table(head, rows), ""])
+    tables[part] = "\n".join(["", *table(head, rows), ""])
+    found = "".join(f"\n### {name}\n{tables[name]}" for name in PARTS if name in tables)
+    return inputs + FAULTS_MARK + "\n".join(INTRODUCTION) + found
 
 
-def main() -> int:
-    """Write the part of the page that tells of faults."""
+def main(arguments: list[str]) -> int:
+    """Inject the faults that are asked for, and write their part of the page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[], metavar="PART")
+    parser.add_argument("--folder", type=Path, help="where to work, and to find what was made")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        text = faults(Path(name))
-    inputs = PAGE.read_text(encoding="utf-8").partition(FAULTS_MARK)[0]
-    PAGE.write_text(inputs + FAULTS_MARK + text, encoding="utf-8")
-    print(PAGE)
+        bench = bench_in(options.folder or Path(name))
+        for part in options.parts or PARTS:
+            rows = list(PARTS[part](bench, np.random.default_rng(0)))
+            PAGE.write_text(with_part(PAGE.read_text(encoding="utf-8"), part, rows), "utf-8")
+            print(f"{PAGE}: {part}", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
