@@ -14,18 +14,18 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from tests.workflow.conftest import Project, copy_project
+from workflow_scripts.lib.judging import judge_video
 from workflow_scripts.lib.layouts import faceforensics
 from workflow_scripts.lib.manifest import Video, assign_groups, write_manifest
 from workflow_scripts.lib.metrics import evaluate
 
-FRAMES = {7: 30, 3: 30, 14: 15, 28: 7}  # and their distance: the study's first
-BUNDLE = "results/{}/models/official/spectrum_dct_sparsity/bundle.zip"
+FRAMES = ((3, 30), (14, 15), (28, 7))  # and their distance; besides the study's 7, one every 30
 EXPERIMENT = {
     "features": "spectrum+dct+sparsity",
     "model": "extra_trees",
@@ -33,7 +33,14 @@ EXPERIMENT = {
 }
 
 
-Row = dict[str, str]
+@dataclass(frozen=True)
+class Row:
+    """A verdict on a video, and whether there was a warning."""
+
+    video: Video
+    verdict: str
+    score: float | None
+    warned: bool
 
 
 def _grouped(folder: Path) -> tuple[list[Video], list[Video]]:
@@ -44,35 +51,64 @@ def _grouped(folder: Path) -> tuple[list[Video], list[Video]]:
     return named[0], named[1]
 
 
-def _judge(project: Project, name: str, videos: list[Video], **options: object) -> list[Row]:
+def _train(project: Project, number: int, group: str, videos: list[Video]) -> Path:
+    """Train on all videos but a group's; returns the bundle."""
+    rows = [replace(v, split="test" if v.group == group else "train") for v in videos]
+    write_manifest(project.root / f"{number}.tsv", rows)
+    project.configure(
+        run=f"group{number}",
+        manifest=f"{number}.tsv",
+        face_cache="cache",
+        splits={"protocols": ["official"]},
+        training={"folds": 4},
+        experiments={"spectrum_dct_sparsity": EXPERIMENT},
+    )
+    bundle = f"results/group{number}/models/official/spectrum_dct_sparsity/bundle.zip"
+    project.snakemake(bundle)
+    return project.root / bundle
+
+
+def _judge(project: Project, number: int, videos: list[Video]) -> list[Row]:
+    """What `snakemake verdicts` says."""
     write_manifest(project.root / "judged.tsv", videos)
-    values = {"videos_to_judge": "judged.tsv", "run": name, **options}
-    project.snakemake("verdicts", "--config", *(f"{k}={v}" for k, v in values.items()))
-    with (project.root / f"results/{name}/verdicts.tsv").open(
-        newline="", encoding="utf-8"
-    ) as lines:
+    project.snakemake("verdicts", "--config", "videos_to_judge=judged.tsv")
+    table = project.root / f"results/group{number}/verdicts.tsv"
+    with table.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     assert all(row["seen"] == "no" for row in rows)
-    return [{**row, "group": videos[0].group} for row in rows]
-
-
-def _row(what: str, rows: list[Row]) -> str:
-    scored = [row for row in rows if row["score"]]
-    scores = np.array([float(row["score"]) for row in scored])
-    fake = np.array([row["label"] == "fake" for row in scored]).astype(int)
-    groups = np.array([row["group"] for row in scored])
-    auc = evaluate(fake, scores, scores, groups, 0.5, 1000, 0.95, 1)["roc_auc"]
-    shown = [f"{auc[key]:.2f}" if auc[key] is not None else "-" for key in ("value", "low", "high")]
-    counts = [
-        str(sum((row["label"], row["verdict"]) == (label, called) for row in rows))
-        for label in ("fake", "real")
-        for called in ("fake", "undetermined", "real")
+    known = {video.video_id: video for video in videos}
+    return [
+        Row(known[row["video"]], row["verdict"], _number(row["score"]), bool(row["warnings"]))
+        for row in rows
     ]
-    warned = sum(bool(row["warnings"]) for row in rows)
-    interval = f"{shown[0]} ({shown[1]} to {shown[2]})"
-    return (
-        f"| {what} | {interval} | {' / '.join(counts[:3])} | {' / '.join(counts[3:])} | {warned} |"
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _judge_more(video: Video, bundle: Path, frames: int, every: int) -> Row:
+    """The same from other frames, in this process."""
+    told = judge_video(Path(video.path), bundle, frames, every, 1).verdict
+    return Row(video, told["verdict"], told["score"], bool(told["warnings"]))
+
+
+def _line(what: str, rows: list[Row]) -> str:
+    scored = [row for row in rows if row.score is not None]
+    scores = np.array([row.score for row in scored], float)
+    fake = np.array([row.video.label == "fake" for row in scored]).astype(int)
+    groups = np.array([row.video.group for row in scored])
+    auc = evaluate(fake, scores, scores, groups, 0.5, 1000, 0.95, 1)["roc_auc"]
+    low, high = (f"{auc[end]:.2f}" if auc[end] is not None else "-" for end in ("low", "high"))
+    fakes, reals = (
+        " / ".join(
+            str(sum((row.video.label, row.verdict) == (label, called) for row in rows))
+            for called in ("fake", "undetermined", "real")
+        )
+        for label in ("fake", "real")
     )
+    warned = sum(row.warned for row in rows)
+    return f"| {what} | {auc['value']:.2f} ({low} to {high}) | {fakes} | {reals} | {warned} |"
 
 
 def main(folder: Path, kept: Path) -> None:
@@ -82,36 +118,24 @@ def main(folder: Path, kept: Path) -> None:
     groups = sorted({video.group for video in c40})
     told: dict[str, list[Row]] = {}
     for number, group in enumerate(groups, start=1):
-        rows = [replace(v, split="test" if v.group == group else "train") for v in c23]
-        write_manifest(project.root / f"{number}.tsv", rows)
-        project.configure(
-            manifest=f"{number}.tsv",
-            run=f"group{number}",
-            face_cache="cache",
-            splits={"protocols": ["official"]},
-            training={"folds": 4},
-            experiments={"spectrum_dct_sparsity": EXPERIMENT},
-        )
-        for compression, videos in (("c23", c23), ("c40", c40)):
-            judged = [video for video in videos if video.group == group]
-            for frames, every in FRAMES.items():
-                what = f"{compression}, {frames} frames, one every {every}"
-                options: dict[str, object] = {"judge_frames": frames, "judge_every": every}
-                name = f"group{number}"
-                if frames != 7:  # elsewhere, so that the pages of the study's number stay
-                    options["judge_with"] = BUNDLE.format(name)
-                    name += "-other"
-                told.setdefault(what, []).extend(_judge(project, name, judged, **options))
-    print(f"{len(c40)} videos in c40, {len(c23)} in c23, {len(groups)} groups of people")
-    print("| judged | AUC (95 %) | fakes called fake / undetermined / real | reals | warned |")
+        bundle = _train(project, number, group, c23)
+        judged = [video for video in (*c23, *c40) if video.group == group]
+        rows = {(7, 30): _judge(project, number, judged)}
+        for frames, every in FRAMES:
+            rows[frames, every] = [_judge_more(v, bundle, frames, every) for v in judged]
+        for (frames, every), found in rows.items():
+            for row in found:
+                what = f"{row.video.compression}, {frames} frames, one every {every}"
+                told.setdefault(what, []).append(row)
+        print(f"{number} of {len(groups)} groups", file=sys.stderr, flush=True)
+    print(f"{len(c23)} videos in c23, {len(c40)} in c40, {len(groups)} groups of people")
+    called = "called fake / undetermined / real"
+    print(f"| judged | AUC (95 %) | fakes, {called} | reals, {called} | warned |")
     print("|---|---|---|---|---|")
-    for what, rows in sorted(told.items()):
-        print(_row(what, rows))
+    for what, found in told.items():
+        print(_line(what, found))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        main(Path(sys.argv[1]), Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory() as scratch:
-            main(Path(sys.argv[1]), Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch:
+        main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else scratch))

@@ -43,7 +43,7 @@ def test_of_new_videos_no_more_than_promised_lie_outside_however_few_were_traine
 def test_ranges_hold_their_middle_and_follow_the_unit(values, factor):
     measured = [dict.fromkeys(MEASURES, value) for value in values]
     limits = training_ranges(measured, len(values))["face_size"]
-    middle = float(np.exp(np.mean(np.log(np.maximum(values, 0.01)))))
+    middle = float(np.exp(np.mean(np.log(np.maximum(values, LEAST)))))
     assert limits["low"] <= middle * 1.001
     assert limits["high"] >= middle * 0.999
     assert outside({**dict.fromkeys(MEASURES), "face_size": middle}, {"face_size": limits}) == []

@@ -18,8 +18,10 @@ from workflow_scripts.lib.manifest import Video, assign_groups
 __all__ = ["MEASURES", "measure", "outside", "people_shown", "training_ranges"]
 
 COVERAGE = 0.98  # of one measure's range
-LEAST = 0.01  # of a value whose logarithm is taken
+LEAST = 0.03  # of a value whose logarithm is taken
 SECOND = np.array([1.0, -2.0, 1.0])
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+ROUNDING = float(np.sqrt((LUMA**2).sum() / 12))  # standard deviation, grey levels
 MEASURES = {  # what people call it, and its unit
     "face_size": ("The face", "pixels across"),
     "frame_rate": ("The frame rate", "frames per second"),
@@ -59,11 +61,14 @@ def _fine_detail(crop: np.ndarray) -> float:
     """What varies from pixel to pixel along both axes of the luma, as the standard deviation of
     noise that varies as much (Immerkaer 1996, doi:10.1006/cviu.1996.0060), in grey levels.
 
-    Edges count for little, so people differ less in it than in other measures of sharpness.
+    What rounding to whole grey levels leaves is taken off, so that nothing is left of a face
+    without detail. Edges count for little, so people differ less in it than in other measures of
+    sharpness.
     """
-    luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    luma = crop.astype(np.float32) @ LUMA
     differences = cv2.sepFilter2D(luma, cv2.CV_32F, SECOND, SECOND)
-    return float(np.abs(differences).mean() * np.sqrt(np.pi / 2) / 6)
+    found = float(np.abs(differences).mean() * np.sqrt(np.pi / 2) / 6)
+    return float(np.sqrt(max(0.0, found**2 - ROUNDING**2)))
 
 
 def people_shown(videos: Iterable[Video]) -> set[str]:
