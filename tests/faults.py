@@ -188,12 +188,13 @@ def fill_in_every_stage(project: Project, rooms: tuple[int, ...]) -> dict[str, l
 
 
 def message_of(output: str) -> str:
-    """What a person is told of the full disk."""
+    """What a person is told of the full disk: by the job, or, where not even Snakemake can write,
+    by Snakemake."""
     lines = output.splitlines()
     for words in ("The disk is full", "No space left on device"):
         for line in lines:
             if words in line:
-                return line
+                return line.partition(". ")[0]
     return f"nothing: {lines[-1]}"
 
 
@@ -308,7 +309,9 @@ def disk(bench: Bench, rng: np.random.Generator) -> Rows:
         said = fill_in_every_stage(project, ROOM)
         assert fingerprint(project.results) == bench.right
     for stage, messages in said.items():
-        told = "; ".join(f'"{words}" ({n} of them)' for words, n in Counter(messages).items())
+        told = "; ".join(
+            f"{room} kB left: {words}" for room, words in zip(ROOM, messages, strict=True)
+        )
         yield f"a full disk, {stage}", str(len(ROOM)), told, "nothing: final bytes equal"
 
 
@@ -345,11 +348,14 @@ def with_part(page: str, part: str, rows: Rows) -> str:
     """The page with the table of one part replaced."""
     inputs, _, faults = page.partition(FAULTS_MARK)
     tables = {
-        name: text for name, _, text in (p.partition("\n") for p in faults.split("\n### ")[1:])
+        name.lower(): text
+        for name, _, text in (p.partition("\n") for p in faults.split("\n### ")[1:])
     }
     head = ("fault", "how often", "what happened", "what was lost")
     tables[part] = "\n".join(["", *table(head, rows), ""])
-    found = "".join(f"\n### {name}\n{tables[name]}" for name in PARTS if name in tables)
+    found = "".join(
+        f"\n### {name.capitalize()}\n{tables[name]}" for name in PARTS if name in tables
+    )
     return inputs + FAULTS_MARK + "\n".join(INTRODUCTION) + found
 
 
