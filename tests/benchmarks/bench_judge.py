@@ -21,7 +21,7 @@ from workflow_scripts.lib.detector import make_detector
 from workflow_scripts.lib.video import load_frames, sample_to_file
 
 MODULE = "tests.benchmarks.bench_judge"
-RUNS = 7
+RUNS = 5
 SECONDS, WIDTH, HEIGHT, FACE = 10, 1280, 720, 300
 
 

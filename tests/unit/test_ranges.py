@@ -10,6 +10,7 @@ from tests.clips import face_frame
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.ranges import (
     COVERAGE,
+    LEAST,
     MEASURES,
     measure,
     outside,
