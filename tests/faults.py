@@ -1,12 +1,14 @@
 """Inject faults into whole runs, and write into docs/robustness.md what was lost.
 
-    python -m tests.faults
+   python -m tests.faults                # all of them: some 20 minutes on two cores
+   python -m tests.faults kills disk     # parts: kills, disk, bits, races
 
-takes some 20 minutes on two cores. The disk that fills up is a tmpfs, so that part needs root.
+The disk that fills up is a tmpfs, so that part needs root.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -14,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Iterator
@@ -23,16 +26,17 @@ from pathlib import Path
 import numpy as np
 
 from tests.conftest import small_videos
-from tests.robustness import FAULTS_MARK, PAGE, table
+from tests.robustness import FAULTS_MARK, PAGE, Rows, table
 from tests.workflow.conftest import Project, fingerprint, small_project
 from workflow_scripts import verify
+from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.provenance import read_record
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import StoredVideos, read_features
 
 KILLS = 50
 BITS = 200
-RACES = 5
+RACES = 3
 STAGES = {  # what a path below the results belongs to, and the rules whose outputs end the stage
     "frames": (("frames",), ("sample_frames",)),
     "faces": (("faces",), ("crop_faces",)),
@@ -43,14 +47,15 @@ STAGES = {  # what a path below the results belongs to, and the rules whose outp
     "report": (("figures", "run.json"), ()),
 }
 BETWEEN = "Snakemake's own work"
-ROOM = (0, 40, 400)  # kB that are left on a full disk
+ROOM = (0, 60)  # kB that are left on a full disk
 DISK = "64m"
 INTRODUCTION = [
     "",
     "Injected into whole runs of 12 videos by `python -m tests.faults` (2-core x86-64 Linux,",
     "2026-11-25), and held against the bytes of an undisturbed run. The disk that fills up holds",
-    "the whole project; 0, 40 and 400 kB were left in turn. What a cluster adds (dead nodes, jobs",
+    "the whole project; 0 and 60 kB were left in turn. What a cluster adds (dead nodes, jobs",
     "out of memory or cancelled) is tried by `tests/slurm`.",
+    "",
 ]
 
 
@@ -75,19 +80,21 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kills:
-    """Run a project to its end, and kill all of its processes at random moments on the way, `most`
-    times at most. A start gets 1 to 15 s, two of which Snakemake takes for itself."""
+    """Run a project to its end, and kill all of its processes on the way, `most` times at most:
+    when a start has made up to 24 more files, logs included, and up to 3 s later."""
     stages: Counter[str] = Counter()
     finished: dict[Path, int] = {}
     twice: set[Path] = set()
     while True:
         process = start(project)
-        try:
-            seconds = rng.uniform(1, 15) if stages.total() < most else None
-            status = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if stages.total() < most:
+            wanted = count_files(project) + int(rng.integers(25))
+            while count_files(project) < wanted and process.poll() is None:
+                time.sleep(0.1)
+            time.sleep(rng.uniform(0, 3))
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         marked = being_written(project)
         there = {
             path: path.stat().st_mtime_ns for path in outputs_of(project) if path not in marked
@@ -95,9 +102,14 @@ def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kil
         twice |= {path for path, time in finished.items() if there.get(path, time) != time}
         finished |= there
         if process.returncode >= 0:
-            assert status == 0, "the run failed"
+            assert process.returncode == 0, "the run failed"
             return Kills(stages, len(twice))
         stages[stage_of(project, marked)] += 1
+
+
+def count_files(project: Project) -> int:
+    """The files of a run, logs and leftovers included."""
+    return sum(len(files) for _, _, files in os.walk(project.results))
 
 
 def outputs_of(project: Project) -> list[Path]:
@@ -176,12 +188,13 @@ def fill_in_every_stage(project: Project, rooms: tuple[int, ...]) -> dict[str, l
 
 
 def message_of(output: str) -> str:
-    """What a person is told of the full disk."""
+    """What a person is told of the full disk: by the job, or, where not even Snakemake can write,
+    by Snakemake."""
     lines = output.splitlines()
     for words in ("The disk is full", "No space left on device"):
         for line in lines:
             if words in line:
-                return line
+                return line.partition(". ")[0]
     return f"nothing: {lines[-1]}"
 
 
@@ -239,84 +252,127 @@ def race(project: Project, *arguments: str) -> int:
     return sum(process.wait() == 0 for process in both)
 
 
-def faults(folder: Path) -> str:
-    """The part of the page that tells of faults, Markdown."""
-    rng = np.random.default_rng(0)
-    (folder / "videos").mkdir()
-    videos = small_videos(folder / "videos")
-    quiet = small_project(folder / "quiet", videos)
-    quiet.snakemake()
-    right = fingerprint(quiet.results)
+def project_of(folder: Path, videos: list[Video]) -> Project:
+    """The tests' small run, under one protocol."""
+    project = small_project(folder, videos)
+    project.configure(splits={"protocols": ["identity"], "test_share": 0.34})
+    return project
 
-    kills, runs, twice = Counter[str](), 0, 0
-    while kills.total() < KILLS:
-        project = small_project(folder / f"killed{runs}", videos)
-        found = kill_at_random(project, rng, KILLS - kills.total())
-        assert fingerprint(project.results) == right
-        kills, runs, twice = kills + found.stages, runs + 1, twice + found.made_twice
-    where = ", ".join(f"{kills[stage]} in {stage}" for stage in [*STAGES, BETWEEN] if kills[stage])
-    rows = [
-        (
-            f"`kill -9` of all processes at a random moment, {runs} whole runs",
-            str(KILLS),
-            f"{where}; the same command went on",
-            f"nothing: final bytes equal each time, {twice} finished files made twice",
-        )
-    ]
+
+@dataclass(frozen=True)
+class Bench:
+    """Where faults are injected: a folder, the videos, an undisturbed run of them, and its
+    checksums."""
+
+    folder: Path
+    videos: list[Video]
+    quiet: Project
+    right: dict[str, str]
+
+
+def bench_in(folder: Path) -> Bench:
+    """Make the videos and the undisturbed run; what is there already is used."""
+    (folder / "videos").mkdir(parents=True, exist_ok=True)
+    videos = small_videos(folder / "videos")
+    quiet = Project(folder / "quiet")
+    if not (quiet.results / "run.json").exists():
+        quiet = project_of(folder / "quiet", videos)
+        quiet.snakemake()
+    return Bench(folder, videos, quiet, fingerprint(quiet.results))
+
+
+def kills(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Kill whole runs at random moments, one after another, until there were enough."""
+    stages, runs, twice = Counter[str](), 0, 0
+    while stages.total() < KILLS:
+        project = project_of(bench.folder / f"killed{runs}", bench.videos)
+        found = kill_at_random(project, rng, KILLS - stages.total())
+        assert fingerprint(project.results) == bench.right
+        stages, runs, twice = stages + found.stages, runs + 1, twice + found.made_twice
+        print(f"{stages.total()} of {KILLS} kills", flush=True)
+    where = ", ".join(f"{stages[name]} in {name}" for name in [*STAGES, BETWEEN] if stages[name])
+    yield (
+        f"`kill -9` of all processes at a random moment, {runs} whole runs",
+        str(KILLS),
+        f"{where}; the same command went on",
+        f"nothing: final bytes equal each time, {twice} finished files made twice",
+    )
+
+
+def disk(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Fill the disk in every stage of a run."""
     if reason := why_no_disk():
-        rows.append(("a full disk", "0", f"not tried: {reason}", ""))
-    else:
-        with small_disk(folder / "disk"):
-            project = small_project(folder / "disk/project", videos)
-            said = fill_in_every_stage(project, ROOM)
-            assert fingerprint(project.results) == right
-        for stage, messages in said.items():
-            told = "; ".join(f'"{words}" ({n} of them)' for words, n in Counter(messages).items())
-            lost = "nothing: final bytes equal"
-            rows.append((f"a full disk, {stage}", str(len(ROOM)), told, lost))
-    bits, named, chunks, refused = flip_bits(quiet, rng, BITS)
-    rows += [
-        (
-            "a bit flipped anywhere in a finished run",
-            str(bits),
-            f"{named} found and named by `snakemake verify`",
-            "nothing, once the file was made again",
-        ),
-        (
-            "of those, in a chunk of the store",
-            str(chunks),
-            f"{refused} refused by the readers of training and features, the rows named",
-            "nothing",
-        ),
-    ]
+        yield ("a full disk", "0", f"not tried: {reason}", "")
+        return
+    with small_disk(bench.folder / "disk"):
+        project = project_of(bench.folder / "disk/project", bench.videos)
+        said = fill_in_every_stage(project, ROOM)
+        assert fingerprint(project.results) == bench.right
+    for stage, messages in said.items():
+        told = "; ".join(
+            f"{room} kB left: {words}" for room, words in zip(ROOM, messages, strict=True)
+        )
+        yield f"a full disk, {stage}", str(len(ROOM)), told, "nothing: final bytes equal"
+
+
+def bits(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Flip bits of the undisturbed run, and back."""
+    flips, named, chunks, refused = flip_bits(bench.quiet, rng, BITS)
+    lost = "nothing, once the file was made again"
+    found = f"{named} found and named by `snakemake verify`"
+    yield "a bit flipped anywhere in a finished run", str(flips), found, lost
+    found = f"{refused} refused by the readers of training and features, the rows named"
+    yield "of those, in a chunk of the store", str(chunks), found, lost
+
+
+def races(bench: Bench, rng: np.random.Generator) -> Rows:
+    """Start runs twice at the same moment."""
     single = 0
     for number in range(RACES):
-        project = small_project(folder / f"race{number}", videos)
+        project = project_of(bench.folder / f"race{number}", bench.videos)
         single += race(project, "--until", "crop_faces") == 1
-        project.snakemake("--until", "crop_faces")
         faces = fingerprint(project.results / "faces")
-        assert all(right[f"faces/{name}"] == digest for name, digest in faces.items())
-    rows.append(
-        (
-            "two users start the same run at the same moment",
-            str(RACES),
-            f"one of the two worked and the other was told so, {single} times",
-            "nothing: bytes equal",
-        )
-    )
+        assert faces == {
+            name.removeprefix("faces/"): digest
+            for name, digest in bench.right.items()
+            if name.startswith("faces/")
+        }
+    found = f"one of the two worked and the other was told so, {single} times"
+    yield "two users start the same run at once", str(RACES), found, "nothing: bytes equal"
+
+
+PARTS = {"kills": kills, "disk": disk, "bits": bits, "races": races}
+
+
+def with_part(page: str, part: str, rows: Rows) -> str:
+    """The page with the table of one part replaced."""
+    inputs, _, faults = page.partition(FAULTS_MARK)
+    tables = {
+        name.lower(): text
+        for name, _, text in (p.partition("\n") for p in faults.split("\n### ")[1:])
+    }
     head = ("fault", "how often", "what happened", "what was lost")
-    return "\n".join([*INTRODUCTION, "", *table(head, rows), ""])
+    tables[part] = "\n".join(["", *table(head, rows), ""])
+    found = "".join(
+        f"\n### {name.capitalize()}\n{tables[name]}" for name in PARTS if name in tables
+    )
+    return inputs + FAULTS_MARK + "\n".join(INTRODUCTION) + found
 
 
-def main() -> int:
-    """Write the part of the page that tells of faults."""
+def main(arguments: list[str]) -> int:
+    """Inject the faults that are asked for, and write their part of the page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[], metavar="PART")
+    parser.add_argument("--folder", type=Path, help="where to work, and to find what was made")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
-        text = faults(Path(name))
-    inputs = PAGE.read_text(encoding="utf-8").partition(FAULTS_MARK)[0]
-    PAGE.write_text(inputs + FAULTS_MARK + text, encoding="utf-8")
-    print(PAGE)
+        bench = bench_in(options.folder or Path(name))
+        for part in options.parts or PARTS:
+            rows = list(PARTS[part](bench, np.random.default_rng(0)))
+            PAGE.write_text(with_part(PAGE.read_text(encoding="utf-8"), part, rows), "utf-8")
+            print(f"{PAGE}: {part}", flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,12 @@
 """Who is meant when somebody is to be forgotten, and which files have to go."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.forgetting import chosen_videos, derived_files
+from workflow_scripts.lib.forgetting import chosen_videos, derived_files, holders
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import UserError
 
@@ -57,3 +59,15 @@ def test_only_what_others_alone_made_stays(tmp_path_factory, names, kept, other)
     gone = {str(path.relative_to(results)) for path in derived_files(results, kept)}
     stay = {name for name in own if name.split("/")[-1].rsplit(".", 1)[0] in kept}
     assert gone == (own - stay) | other | {"logs/train_model/a.log"}
+
+
+def test_a_run_that_was_tested_on_a_video_holds_it_too(tmp_path):
+    tested = tmp_path / "one/elsewhere/other"
+    tested.mkdir(parents=True)
+    (tested / "identity.tsv").write_text("row\tvideo\n0\tscored\n")
+    left_out = {"people": ["known"], "copies": ["copied"]}
+    (tested / "identity.json").write_text(json.dumps({"left_out": left_out}))
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for name in ("scored", "known", "copied"):
+        assert holders(runs, [name]) == runs[:1]
+    assert holders(runs, ["identity", "row"]) == []

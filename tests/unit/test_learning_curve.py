@@ -30,7 +30,7 @@ def test_fewer_people_are_part_of_more_and_have_both_labels(kinds, halvings, rep
     )
     assert fewer <= chosen <= set(groups)
     assert set(labels[np.isin(groups, list(fewer))]) == set(labels)
-    assert len(chosen) in (-(-len(kinds) // 2**halvings), 2)
+    assert len(chosen) == min(len(kinds), max(2, -(-len(kinds) // 2**halvings)))
     assert set(choose_groups(groups, labels, 0, repeat, seed)) == set(groups)
 
 
@@ -96,12 +96,17 @@ def sizes(gain, low, high):
         ((0.001, -0.01, 0.015), "would hardly help"),
         ((-0.05, -0.09, -0.01), "would hardly help"),
         ((0.03, -0.02, 0.09), "is open"),
-        ((0.03, None, None), "cannot be told: the test part has too few people (6 groups)"),
+        ((0.03, None, None), "cannot be told: from 4 to 8 groups"),
         ((0.03, np.nan, np.nan), "cannot be told"),
     ],
 )
 def test_the_last_step_decides_what_is_said(last, said):
     assert said in advice(sizes(*last), 0.95)
+
+
+def test_a_test_part_of_few_people_cannot_tell():
+    few = [{**size, "test_groups": 2} for size in sizes(0.1, None, None)]
+    assert "the test part has 2 groups of people, and an interval needs 5" in advice(few, 0.95)
 
 
 def test_one_size_makes_no_curve():

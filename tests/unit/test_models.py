@@ -186,6 +186,9 @@ def test_what_the_data_do_not_allow_is_told():
         fit_model("qda", make_model("qda", {}, 0, 1), matrix[:20], labels[:20], np.arange(20))
     with pytest.raises(UserError, match=r"random_forest: .*'criterion'"):
         fitted("random_forest", criterion="best")
+    alone = np.zeros(len(labels))
+    with pytest.raises(UserError, match=r"pixel_forest: .* one group of people"):
+        fit_model("pixel_forest", make_model("pixel_forest", {}, 0, 1), matrix, labels, alone)
 
 
 def test_scores_after_some_trees_are_those_of_the_smaller_forest():

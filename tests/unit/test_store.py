@@ -133,7 +133,7 @@ def chunks_of(path):
 def test_no_damaged_chunk_is_taken_for_whole(tmp_path_factory, change, data):
     path = tmp_path_factory.mktemp("store") / "s"
     write(path, [3] * 4)
-    write_features(path, "f", np.zeros((12, 5), np.float32))
+    write_features(path, "f", np.zeros((12, 5), np.float32), "1")
     assert not list(find_damage(path))
     file = data.draw(st.sampled_from(chunks_of(path)))
     content = bytearray(file.read_bytes())

@@ -14,7 +14,8 @@ from workflow_scripts.lib.manifest import read_manifest
 from workflow_scripts.lib.store import StoredVideos
 
 GONE = ["fake0", "fake1", "real0"]  # who shows p0: as target, as source, and as themselves
-SETTINGS = {"splits": {"protocols": ["identity"], "test_share": 0.34},
+# few people are left, so frames are divided
+SETTINGS = {"splits": {"protocols": ["frame"], "test_share": 0.34},
             "experiments": {"spectrum": SMALL_TREES}}  # fmt: skip
 
 

@@ -8,6 +8,7 @@ to the workflow later is overlooked. The next `snakemake` makes it anew.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from workflow_scripts.lib.cache import entries_of_crops, entries_of_video
 from workflow_scripts.lib.manifest import Video, assign_groups
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import StoredVideos, read_rows, write_store
+from workflow_scripts.lib.tables import read_table
 
 __all__ = ["cache_entries", "chosen_videos", "derived_files", "holders", "rewrite_store"]
 
@@ -125,9 +127,15 @@ def _names(video: Video) -> set[str]:
 
 
 def _is_in(results: Path, name: str) -> bool:
-    """Whether a run has faces of a video, or rows of the store."""
+    """Whether a run has faces of a video, or rows of the store, or was tested on another run that
+    has it."""
     if any((results / "faces").glob(f"{name}.*")):
         return True
+    for selection in results.glob("elsewhere/*/*.json"):  # written after its table
+        left_out = json.loads(selection.read_text(encoding="utf-8"))["left_out"]
+        tested = read_table(selection.with_suffix(".tsv"))["video"]
+        if name in {*tested, *left_out["people"], *left_out["copies"]}:
+            return True
     if not (results / "store.zarr/zarr.json").is_file():
         return False
     return bool((read_rows(results / "store.zarr").video == name).any())

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.lib.metrics import MIN_GROUPS
+
 __all__ = ["WORTH", "advice", "advise", "choose_groups"]
 
 WORTH = 0.02  # a gain in AUC for which it is worth looking for more videos
@@ -26,7 +28,8 @@ def choose_groups(
 
     Groups of real videos only, of fakes only, and of both are each gone through in a random order,
     at the pace of their number, so that every choice has about the shares of the whole. It has at
-    least so many groups that both labels are there, where they are in the whole.
+    least two groups, as a forest that draws bags of people needs, and both labels, where the whole
+    has them.
 
     Parameters
     ----------
@@ -50,7 +53,7 @@ def choose_groups(
         rank[rng.permutation(of_kind)] = np.arange(len(of_kind)) / len(of_kind)
     order = np.lexsort((kind, rank))
     needed = 1 + int(np.argmax(np.logical_or.accumulate(has[order]).all(axis=1)))
-    return names[order[: max(needed, math.ceil(len(names) / 2**halvings))]]
+    return names[order[: max(2, needed, math.ceil(len(names) / 2**halvings))]]
 
 
 def advise(table: pd.DataFrame, interval: float) -> dict[str, str]:
@@ -74,10 +77,15 @@ def advice(sizes: Sequence[Mapping[Any, Any]], interval: float) -> str:
     before, last = sizes[-2:]
     step = f"from {before['train_groups']} to {last['train_groups']} groups of people"
     gain, low, high = (last[name] for name in ("gain", "gain_low", "gain_high"))
+    if last["test_groups"] < MIN_GROUPS:
+        return (
+            "Whether more people would help cannot be told: the test part has "
+            f"{last['test_groups']} groups of people, and an interval needs {MIN_GROUPS}."
+        )
     if any(value is None or math.isnan(value) for value in (gain, low, high)):
         return (
-            "Whether more people would help cannot be told: the test part has too few people "
-            f"({last['test_groups']} groups) for an interval, or its answers never change."
+            f"Whether more people would help cannot be told: {step} the answers to the test part "
+            "hardly change, or no intervals were asked for."
         )
     said = (
         f"{step} the AUC changed by {gain:+.3f} ({interval:.0%} interval {low:+.3f} to {high:+.3f})"

@@ -201,6 +201,11 @@ def fit_model(
     from sklearn.utils._param_validation import InvalidParameterError
 
     if MODELS[name].only_bytes and model.bootstrap:
+        if len(np.unique(units)) < 2:
+            raise UserError(
+                f"{name}: what is to be trained on is one group of people, and its trees draw "
+                "among groups. Add videos of other people, or set the parameter bootstrap: false."
+            )
         settings["groups"] = units
     try:
         model.fit(matrix, labels, **settings)
