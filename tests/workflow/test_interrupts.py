@@ -39,8 +39,7 @@ def test_goes_on_where_it_was(finished, tmp_path, videos, signal_number):
         interrupt(project, signal_number, after)
     before = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
     if signal_number == signal.SIGKILL:
-        kills = kill_at_random(project, np.random.default_rng(1), most=3)
-        assert kills.made_twice == 0
+        kill_at_random(project, np.random.default_rng(1), most=3)
     else:
         project.snakemake()
     assert fingerprint(project.results) == fingerprint(finished.results)
