@@ -11,7 +11,8 @@ as `lib/models.py` keeps it), its card, the face detector's networks, and `bundl
 - `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
   `made`: the same model of another day is the same version
 
-There are no pictures in it: nobody who was trained on is handed on.
+There are no pictures in it, but for models that keep training rows (`nearest_neighbours`,
+`rbf_svm`).
 
 The archive is not compressed, so that its size is what reading it takes; its members' names are
 known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
