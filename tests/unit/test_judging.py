@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tests.browser import look_at, needs_chromium
@@ -13,7 +15,13 @@ from tests.bundles import write_small_bundle
 from tests.clips import background, face_frame, paste_face, write_clip, write_face_clip
 from workflow_scripts import judge
 from workflow_scripts.lib.ranges import outside
-from workflow_scripts.lib.verdict import decide, most_suspicious, operating_words, person_verdict
+from workflow_scripts.lib.verdict import (
+    decide,
+    most_suspicious,
+    operating_words,
+    person_verdict,
+    without_small,
+)
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "config/schemas/verdict.schema.json").read_text())
@@ -62,7 +70,38 @@ def test_a_score_is_decided_by_the_operating_points(score, called):
 def test_too_few_faces_are_undetermined_and_have_no_probability():
     told = person_verdict(np.array([1.0, 1.0]), CARD)
     assert (told["verdict"], told["probability"]) == ("undetermined", None)
-    assert "2, and 3 are needed" in told["reason"]
+    assert told["reason"].startswith("Not judged: too few usable faces, 2, and 3 are needed")
+
+
+def person(number, score, size):
+    return {"person": number, "score": score, "measured": {"face_size": size}}
+
+
+def test_who_is_far_smaller_than_another_is_not_judged():
+    told = without_small([person(1, 0.2, 240.0), person(2, 0.9, 79.0), person(3, 0.5, 81.0)])
+    assert [p["score"] for p in told] == [0.2, None, 0.5]
+    assert told[1]["reason"] == (
+        "Not judged: too small, 79 pixels across, which is less than a third of the 240 of the "
+        "largest face."
+    )
+    assert most_suspicious(told)["person"] == 3
+
+
+def test_who_is_seen_too_seldom_makes_nobody_small():
+    people = [person(1, 0.2, 80.0), person(2, None, 600.0)]
+    assert without_small(people) == people
+    assert without_small([]) == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 1) | st.none(), st.floats(1, 1000)), max_size=5))
+def test_the_largest_of_those_with_a_score_keeps_it(drawn):
+    people = [person(n, score, size) for n, (score, size) in enumerate(drawn)]
+    scored = [p for p in people if p["score"] is not None]
+    told = without_small(people)
+    if scored:
+        largest = max(scored, key=lambda p: p["measured"]["face_size"])
+        assert told[largest["person"]] == largest
+    assert without_small(told) == told
 
 
 def test_the_most_suspicious_person_decides():
@@ -120,6 +159,18 @@ def test_several_people_are_judged_each_by_themselves(bundle, tmp_path):
     worst = max(verdict["people"], key=lambda person: person["score"])
     assert (verdict["person"], verdict["score"]) == (worst["person"], worst["score"])
     assert "2 people were judged" in verdict["warnings"][0]
+
+
+def test_a_tiny_face_beside_a_large_one_decides_nothing(bundle, tmp_path):
+    picture = paste_face(face_frame(640, 360, 180, (160, 180)), 50, (560, 80))
+    write_face_clip(tmp_path / "clip.mp4", 12, picture)
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    large, tiny = verdict["people"]
+    assert [len(person["faces"]) for person in (large, tiny)] == [3, 3]
+    assert (tiny["score"], verdict["person"]) == (None, 1)
+    assert "too small" in tiny["reason"]
+    assert "seen too seldom: 1 of 2 people" in verdict["warnings"][0]
+    assert "Person 2: not judged" in (tmp_path / "verdict.html").read_text()
 
 
 def test_nobody_in_it_is_undetermined(bundle, tmp_path):

@@ -28,6 +28,7 @@ from workflow_scripts.lib.verdict import (
     most_suspicious,
     operating_words,
     person_verdict,
+    without_small,
 )
 from workflow_scripts.lib.video import (
     Frame,
@@ -83,7 +84,9 @@ def judge_video(
                 for number, frame in enumerate(sampled.frames, start=1)
             ]
         )
-        told = [_judge_person(number, faces, bundle) for number, faces in enumerate(people, 1)]
+        told = without_small(
+            [_judge_person(number, faces, bundle) for number, faces in enumerate(people, 1)]
+        )
     verdict = {
         "format": FORMAT,
         "video": {"name": shown(video.name), "sha256": _sha256(video)},
@@ -214,6 +217,11 @@ def _warnings(people: list[dict[str, Any]], bundle: Bundle) -> list[str]:
         said.append(
             f"{judged} people were judged, and the verdict is the most suspicious one's: with each "
             "further person a real video is more often called fake."
+        )
+    if 0 < judged < len(people):
+        said.append(
+            f"Not judged, being too small or seen too seldom: {len(people) - judged} of "
+            f"{len(people)} people. The verdict tells nothing of them."
         )
     if bundle.evaluation["leak"] != "no":
         said.append(

@@ -1,8 +1,9 @@
 """The answer for one video, from its people's scores: `fake`, `real` or `undetermined`, in words.
 
 A person's score is the mean of the scores of the frames. It is `fake` at or above the model's upper
-operating point, `real` below the lower one, and undetermined between them or with too few faces.
-The video's verdict is that of its most suspicious person.
+operating point, `real` below the lower one, and undetermined between them. The video's verdict is
+that of its most suspicious person. Who is seen too seldom, or far smaller than another person, is
+not judged: a bystander, a picture on the wall, or something that the detector took for a face.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 
 from workflow_scripts.lib.calibration import apply_calibration
 
-__all__ = ["CAUTION", "DEMO", "MIN_FACES", "Verdict", "about_model", "decide", "most_suspicious"]
-__all__ += ["is_demo", "operating_words", "person_verdict"]
+__all__ = ["CAUTION", "DEMO", "MIN_FACES", "Verdict", "about_model", "decide", "is_demo"]
+__all__ += ["most_suspicious", "operating_words", "person_verdict", "without_small"]
 
 MIN_FACES = 3  # of one person; a score of fewer sways too much
+LEAST_SIZE = 1 / 3  # of the largest person's face; training takes the largest face of each frame
 DEMO = "demo"  # the data set of the workflow's own made-up videos
 CAUTION = (
     "This is a statistical hint and no proof. It says how much the video resembles the fakes that "
@@ -54,12 +56,7 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
     """
     least = min(MIN_FACES, card["crops"]["sampling"]["frames"])
     if len(scores) < least:
-        return {
-            "verdict": Verdict.UNDETERMINED,
-            "probability": None,
-            "score": None,
-            "reason": f"Too few usable faces: {len(scores)}, and {least} are needed.",
-        }
+        return _not_judged(f"too few usable faces, {len(scores)}, and {least} are needed.")
     points = card["operating_points"]
     score = round(float(np.mean(np.round(scores, 6))), 6)
     probability = float(apply_calibration(card["calibration"], np.array([score]))[0])
@@ -75,6 +72,34 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
         "probability": round(probability, 6),
         "score": score,
         "reason": f"The score {score:.2f} {why}.",
+    }
+
+
+def without_small(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The people's verdicts, without one on those whose face is less than `LEAST_SIZE` times as
+    large as the largest of those who have one."""
+    judged = [person for person in people if person["score"] is not None]
+    largest = max((person["measured"]["face_size"] for person in judged), default=0.0)
+    told = []
+    for person in people:
+        size = person["measured"]["face_size"]
+        if person["score"] is not None and size < LEAST_SIZE * largest:
+            reason = (
+                f"too small, {size:.0f} pixels across, which is less than a third of the "
+                f"{largest:.0f} of the largest face."
+            )
+            told.append({**person, **_not_judged(reason)})
+        else:
+            told.append(person)
+    return told
+
+
+def _not_judged(reason: str) -> dict[str, Any]:
+    return {
+        "verdict": Verdict.UNDETERMINED,
+        "probability": None,
+        "score": None,
+        "reason": f"Not judged: {reason}",
     }
 
 
