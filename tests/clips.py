@@ -420,7 +420,7 @@ class OddClip:
     smallest face at 20 pixels and its confidence threshold at 0.9.
     """
 
-    make: Callable[[Path], None]
+    make: Callable[[Path], object]
     sampled: VideoStatus
     final: VideoStatus
     frames: int
@@ -438,7 +438,9 @@ def _short(make: Callable[[Path], None], frames: int) -> OddClip:
     return OddClip(make, VideoStatus.TOO_SHORT, VideoStatus.TOO_SHORT, frames)
 
 
-def _refused(make: Callable[[Path], None], status: VideoStatus = VideoStatus.UNREADABLE) -> OddClip:
+def _refused(
+    make: Callable[[Path], object], status: VideoStatus = VideoStatus.UNREADABLE
+) -> OddClip:
     return OddClip(make, status, status, 0)
 
 

@@ -40,6 +40,7 @@ def face_stage(folder: Path, backend: str) -> None:
         detector={**config["detector"], "backend": backend},
         faces=config["faces"],
         threads=1,
+        cache=None,
         crops=folder / f"{backend}.npz",
         status=folder / f"{backend}.json",
         strip=folder / f"{backend}.jpg",

@@ -51,6 +51,7 @@ def make_faces(folder: Path, n_videos: int) -> None:
         frames=FRAMES,
         quality=folder / "quality.tsv",
         rates=folder / "rates.tsv",
+        kept=folder / "manifest.tsv",
     )
 
 

@@ -78,7 +78,7 @@ def geometry(store: Path) -> np.ndarray:
 def motion(store: Path) -> np.ndarray:
     """How much the keypoints' places vary over a video's frames."""
     places = geometry(store)
-    video = zarr.open_array(store / "video", mode="r")[...].tolist()
+    video = np.asarray(zarr.open_array(store / "video", mode="r")[...]).tolist()
     _, video_of = np.unique(video, return_inverse=True)
     spread = np.stack([places[video_of == k].std(axis=0) for k in range(video_of.max() + 1)])
     return spread[video_of]

@@ -122,7 +122,7 @@ def small_project(target: Path, videos: list[Video]) -> Project:
 
 
 @pytest.fixture
-def copy(tmp_path, finished) -> Project:
+def copy(tmp_path: Path, finished: Project) -> Project:
     """A copy of the finished run that a test may change."""
     target = tmp_path / "project"
     shutil.copytree(finished.root, target, symlinks=True)
