@@ -112,7 +112,7 @@ def test_another_recipe_is_refused_with_the_remedy(made, tmp_path, change):
         read_bundle(path, tmp_path)
 
 
-@pytest.mark.parametrize("about", [{"recipe": 0}, {"format": 0}, {"format": 1}])
+@pytest.mark.parametrize("about", [{"recipe": 0}, {"format": 0}, {"format": 2}])
 def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
     path = rewritten(tmp_path / "other.zip", signed(members(made), **about))
     with pytest.raises(UserError, match="Make it again with this version"):

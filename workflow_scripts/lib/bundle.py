@@ -38,7 +38,7 @@ from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = ["Bundle", "check_bundle", "read_bundle", "read_card", "write_bundle"]
 
-FORMAT = 2  # of the file
+FORMAT = 3  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, CARD = "bundle.json", "model.json"
 FOREST, MODEL = "forest.npz", "model.zip"  # a bundle holds one of them

@@ -1,9 +1,9 @@
 """What the training videos were like, and whether a video lies outside.
 
 A model knows nothing of faces that are far smaller, or far more compressed, than those that it was
-trained on. Three plain measures of a video tell that: the size of the face in the frame, the frame
-rate, and the finest detail of the crop (compression, blur and enlargement lower it, noise raises
-it).
+trained on. Four plain measures of a video tell that: the size of the face in the frame, the frame
+rate, the finest detail of the crop (compression and enlargement lower it, noise raises it), and its
+sharpness (blur lowers it, also where an encoder's noise is left as finest detail).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MEASURES = {  # what people call it, and its unit
     "face_size": ("The face", "pixels across"),
     "frame_rate": ("The frame rate", "frames per second"),
     "fine_detail": ("The finest detail of the face (compression and blur lower it)", "grey levels"),
+    "sharpness": ("The sharpness of the face (blur lowers it)", "grey levels"),
 }
 
 
@@ -50,25 +51,32 @@ def measure(
         By the names of `MEASURES`; None where it can't be told.
     """
     passed = float(times[-1] - times[0])
+    lumas = (crop.astype(np.float32) @ LUMA for crop in crops)
+    detail, sharpness = np.mean([(_fine_detail(luma), _sharpness(luma)) for luma in lumas], axis=0)
     return {
         "face_size": round(float(boxes[:, 2:].max(axis=1).mean()), 1),
         "frame_rate": round(float(frames[-1] - frames[0]) / passed, 2) if passed > 0 else None,
-        "fine_detail": round(float(np.mean([_fine_detail(crop) for crop in crops])), 3),
+        "fine_detail": round(float(detail), 3),
+        "sharpness": round(float(sharpness), 3),
     }
 
 
-def _fine_detail(crop: np.ndarray) -> float:
-    """What varies from pixel to pixel along both axes of the luma, as the standard deviation of
-    noise that varies as much (Immerkaer 1996, doi:10.1006/cviu.1996.0060), in grey levels.
+def _fine_detail(luma: np.ndarray) -> float:
+    """What varies from pixel to pixel along both axes of a luma as the standard deviation
+    of noise that varies as much (Immerkaer 1996, doi:10.1006/cviu.1996.0060), in grey levels.
 
     What rounding to whole grey levels leaves is taken off, so that nothing is left of a face
     without detail. Edges count for little, so people differ less in it than in other measures of
     sharpness.
     """
-    luma = crop.astype(np.float32) @ LUMA
     differences = cv2.sepFilter2D(luma, cv2.CV_32F, SECOND, SECOND)
     found = float(np.abs(differences).mean() * np.sqrt(np.pi / 2) / 6)
     return float(np.sqrt(max(0.0, found**2 - ROUNDING**2)))
+
+
+def _sharpness(luma: np.ndarray) -> float:
+    """Standard deviation of the Laplacian, in grey levels: edges count for most."""
+    return float(cv2.Laplacian(luma, cv2.CV_32F).std())
 
 
 def people_shown(videos: Iterable[Video]) -> set[str]:
