@@ -20,7 +20,7 @@ def test_videos_are_judged_in_groups_and_a_bad_one_harms_none(project, videos, t
     config = ["--config", f"videos_to_judge={folder}", f"judge_with={bundle}"]
     asked = ["verdicts", *OPTIONS, "--group-components", "verdict=3", *config]
     finish(project, start(project, *asked))
-    groups = [job for job in submissions(project) if job.comment.startswith("verdict_")]
+    groups = [job for job in submissions(project) if "judge_video" in job.comment]
     assert sorted(job.asked for job in groups) == [(1, 1500, 6), (1, 1500, 9)]
     with (project.results / "verdicts.tsv").open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
