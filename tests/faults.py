@@ -21,6 +21,7 @@ from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +70,15 @@ class Kills:
 
 
 def start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start the run as a group of processes of its own."""
+    """Start the run as a group of processes of its own, which can be interrupted even where this
+    one can't: a shell makes what it starts in the background deaf to Ctrl-C."""
     return subprocess.Popen(
         project.command(*arguments),
         cwd=project.root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -16,7 +16,7 @@ from workflow_scripts.lib.store import StoredVideos
 GONE = ["fake0", "fake1", "real0"]  # who shows p0: as target, as source, and as themselves
 # few people are left, so frames are divided
 SETTINGS = {"splits": {"protocols": ["frame"], "test_share": 0.34},
-            "experiments": {"spectrum": SMALL_TREES}}  # fmt: skip
+            "experiments": {"spectrum": SMALL_TREES}, "learning_curve": {}}  # fmt: skip
 
 
 def forget(project, *arguments):
