@@ -28,9 +28,11 @@ except UserError as error:
     raise WorkflowError(str(error))
 
 PROTOCOLS = config["splits"]["protocols"]
+HONEST = [name for name in PROTOCOLS if name in APART]
 EXPERIMENTS = config["experiments"]
 PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
 OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
+LEARNING_CURVES = config["learning_curve"]["experiments"]
 OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 VIDEOS_PER_PART = 100  # of which one job computes the features
@@ -132,14 +134,14 @@ def of_all_elsewhere(pattern):
     return expand(
         pattern,
         other=OTHER_RUNS,
-        protocol=[name for name in PROTOCOLS if name in APART],
+        protocol=HONEST,
         experiment=EXPERIMENTS,
     )
 
 
 def of_all_curves(pattern):
     """`pattern` for each experiment that a learning curve is drawn for."""
-    return expand(pattern, experiment=config["learning_curve"]["experiments"])
+    return expand(pattern, experiment=LEARNING_CURVES)
 
 
 def of_all_subsets(pattern):
@@ -148,16 +150,10 @@ def of_all_subsets(pattern):
     curve = config["learning_curve"]
     return expand(
         pattern,
-        experiment=curve["experiments"],
+        experiment=LEARNING_CURVES,
         halvings=range(1, curve["halvings"] + 1),
         repeat=range(curve["repeats"]),
     )
-
-
-def learning_curve_figure(wildcards):
-    """The picture of the learning curves, where the run draws some."""
-    drawn = config["learning_curve"]["experiments"]
-    return ["<results>/figures/learning_curve.png"] if drawn else []
 
 
 def feature_parts(wildcards):
@@ -171,35 +167,47 @@ def one_of(names):
     return "|".join(names) or "(?!)"
 
 
-def report_figures(wildcards):
-    """Every picture and table of the report."""
+def drawings():
+    """The report's figures: by rule, their names below figures/, and the values of wildcards."""
     explained = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].made_of_trees]
     # the pictures of the videos are with the parts, where a run has some
     labels = [] if config["parts"] else ["real", "fake"]
-    return [
-        *expand("<results>/figures/contact_sheet_{label}.jpg", label=labels),
-        "<results>/figures/class_counts.png",
-        "<results>/figures/capture_rates.png",
-        "<results>/figures/quality.html",
-        "<results>/figures/leaderboard.html",
-        "<results>/figures/run_times.png",
-        "<results>/figures/cost.png",
-        *(["<results>/figures/published.html"] if config["report"]["published"] else []),
-        *(["<results>/figures/comparisons.html"] if len(EXPERIMENTS) > 1 else []),
-        *(["<results>/figures/leak_gap.png"] if len(PROTOCOLS) > 1 else []),
-        *learning_curve_figure(wildcards),
-        *expand(
-            "<results>/figures/{protocol}/{picture}.png",
-            protocol=PROTOCOLS,
-            picture=["curves", "reliability", "kinds", "mistakes"],
+    once, by_protocol = {}, {"protocol": PROTOCOLS}
+    by_experiment = {**by_protocol, "experiment": EXPERIMENTS}
+    figures = {
+        "contact_sheet": (["contact_sheet_{label}.jpg"], {"label": labels}),
+        "plot_quality": (["class_counts.png", "capture_rates.png", "quality.html"], once),
+        "render_leaderboard": (["leaderboard.html"], once),
+        "plot_run_times": (["run_times.png"], once),
+        "plot_cost": (["cost.png"], once),
+        "render_published": (["published.html"] if config["report"]["published"] else [], once),
+        "render_comparisons": (["comparisons.html"] if len(EXPERIMENTS) > 1 else [], once),
+        "plot_leak_gap": (["leak_gap.png"] if len(PROTOCOLS) > 1 else [], once),
+        "plot_learning_curve": (["learning_curve.png"] if LEARNING_CURVES else [], once),
+        "plot_curves": (["{protocol}/curves.png"], by_protocol),
+        "plot_reliability": (["{protocol}/reliability.png"], by_protocol),
+        "plot_kinds": (["{protocol}/kinds.png"], by_protocol),
+        "plot_mistakes": (["{protocol}/mistakes.png"], by_protocol),
+        "plot_confusion": (["{protocol}/{experiment}/confusion.png"], by_experiment),
+        "plot_importance": (
+            ["{protocol}/{experiment}/importance.png"],
+            {**by_protocol, "experiment": explained},
         ),
-        *of_all_experiments("<results>/figures/{protocol}/{experiment}/confusion.png"),
-        *expand(
-            "<results>/figures/{protocol}/{experiment}/importance.png",
-            protocol=PROTOCOLS,
-            experiment=explained,
-        ),
-    ]
+    }
+    return {step: drawn for step, drawn in figures.items() if drawn[0]}
+
+
+def figures_by_rule():
+    """Every picture and table of the report, by the rule that makes it."""
+    return {
+        step: [file for name in names for file in expand(f"<results>/figures/{name}", **values)]
+        for step, (names, values) in drawings().items()
+    }
+
+
+def report_figures(wildcards):
+    """Every picture and table of the report."""
+    return [figure for figures in figures_by_rule().values() for figure in figures]
 
 
 def promised(wildcards):
@@ -249,12 +257,10 @@ def promised(wildcards):
         "fit_subset": of_all_subsets(
             "<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"
         ),
-        "learning_curve": (
-            ["<results>/learning_curve.tsv"] if learning_curve_figure(wildcards) else []
-        ),
+        "learning_curve": ["<results>/learning_curve.tsv"] if LEARNING_CURVES else [],
         "leaderboard": ["<results>/leaderboard.tsv"],
         "compare_experiments": ["<results>/comparisons.tsv"] if len(EXPERIMENTS) > 1 else [],
-        "report": report_figures(wildcards),
+        **figures_by_rule(),
     }
     return {rule: files for rule, files in steps.items() if files}
 
@@ -393,3 +399,28 @@ COUNTED_LOGS = {
     "fit_subset": of_all_subsets("<logs>/fit_subset/{experiment}/{halvings}/{repeat}.log"),
 }
 COUNTED_LOGS = {rule: logs for rule, logs in COUNTED_LOGS.items() if logs}
+# Those of all other rules, which `run.json` counts too
+MINOR_LOGS = {
+    "join_features": expand("<logs>/join_features/{name}.log", name=STORED_SETS),
+    "choose_model": of_all_experiments("<logs>/choose_model/{protocol}/{experiment}.log"),
+    "merge_forest": expand(
+        "<logs>/merge_forest/{protocol}/{experiment}.log",
+        protocol=PROTOCOLS,
+        experiment=PIXEL_FORESTS,
+    ),
+    "select_elsewhere": expand(
+        "<logs>/select_elsewhere/{other}/{protocol}.log", other=OTHER_RUNS, protocol=HONEST
+    ),
+    "extract_elsewhere": expand(
+        "<logs>/extract_elsewhere/{other}/{name}.log", other=OTHER_RUNS, name=STORED_SETS
+    ),
+    "learning_curve": ["<logs>/learning_curve.log"] if LEARNING_CURVES else [],
+    "leaderboard": ["<logs>/leaderboard.log"],
+    "compare_experiments": ["<logs>/compare_experiments.log"] if len(EXPERIMENTS) > 1 else [],
+    **{
+        step: expand(
+            "/".join(["<logs>", step, *(f"{{{key}}}" for key in values)]) + ".log", **values
+        )
+        for step, (_, values) in drawings().items()
+    },
+}

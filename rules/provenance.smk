@@ -6,7 +6,7 @@ rule record_run:
         unpack(promised),
         manifest=config["manifest"],
         networks=[] if config["parts"] else detector_models,
-        logs=[log for logs in COUNTED_LOGS.values() for log in logs],
+        logs=[log for logs in (COUNTED_LOGS | MINOR_LOGS).values() for log in logs],
         lock="envs/base.txt",
         modules=library_modules("record_run"),
     output:

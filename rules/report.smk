@@ -124,7 +124,7 @@ rule render_published:
     input:
         published=config["report"]["published"] or [],
         leaderboard="<results>/leaderboard.tsv",
-        curve=learning_curve_figure,
+        curve=figures_by_rule().get("plot_learning_curve", []),
         templates=templates("published"),
         modules=library_modules("render_published"),
     output:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +141,13 @@ def fingerprint(results: Path) -> dict[str, str]:
             if digest:
                 hashes[name] = digest
     return hashes
+
+
+def logged_jobs(results: Path) -> dict[str, int]:
+    """How many jobs of each rule have left a log, without those that come after `run.json`."""
+    logs = (path.relative_to(results / "logs") for path in (results / "logs").rglob("*.log"))
+    jobs = Counter(log.parts[0].removesuffix(".log") for log in logs)
+    return {rule: number for rule, number in jobs.items() if rule not in ("record_run", "verify")}
 
 
 def quiet_environment() -> dict[str, str]:

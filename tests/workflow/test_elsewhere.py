@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.workflow.conftest import fingerprint, small_project
+from tests.workflow.conftest import fingerprint, logged_jobs, small_project
 from workflow_scripts.lib.manifest import write_manifest
+from workflow_scripts.lib.provenance import read_record
 from workflow_scripts.lib.tables import OWN, read_table
 
 
@@ -38,7 +39,7 @@ def other(tmp_path_factory, finished, rows):
 def test_only_people_of_no_training_video_are_scored(copy, other, rows):
     before = fingerprint(other)
     copy.configure(evaluate_on=[str(other)])
-    copy.snakemake("results/small/leaderboard.tsv")
+    copy.snakemake("results/small/run.json")
     assert fingerprint(other) == before
     assert not (other / "store.zarr/features").exists()
 
@@ -62,7 +63,9 @@ def test_only_people_of_no_training_video_are_scored(copy, other, rows):
             assert there[column].tolist() == own[column].tolist()
     log = (copy.results / "logs/select_elsewhere/other/identity.log").read_text()
     assert "Left out (people), 2 videos: known, again" in log
-    planned = copy.snakemake("results/small/leaderboard.tsv")
+    cost = read_record(copy.results / "run.json")["measured"]["cost"]
+    assert {rule: told["jobs"] for rule, told in cost.items()} == logged_jobs(copy.results)
+    planned = copy.snakemake("results/small/run.json")
     assert "Nothing to be done" in planned.stdout + planned.stderr
 
 

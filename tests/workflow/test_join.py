@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 
-from tests.workflow.conftest import fingerprint, small_project
+from tests.workflow.conftest import fingerprint, logged_jobs, small_project
 from workflow_scripts import split_manifest
 from workflow_scripts.lib.manifest import read_manifest, write_manifest
+from workflow_scripts.lib.provenance import read_record
 
 STORE = "results/small/store.zarr/zarr.json"
 
@@ -34,6 +35,8 @@ def joined(target, videos, parts):
 def test_the_joined_run_is_the_whole_run(finished, parts, videos, tmp_path):
     project = joined(tmp_path / "project", videos, parts)
     project.snakemake()
+    cost = read_record(project.results / "run.json")["measured"]["cost"]
+    assert {rule: told["jobs"] for rule, told in cost.items()} == logged_jobs(project.results)
     wanted, got = fingerprint(finished.results), fingerprint(project.results)
     # the record tells of the parts
     names = ("faces/", "figures/contact_sheet", "run.json")

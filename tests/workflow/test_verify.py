@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflow.conftest import fingerprint
+from tests.workflow.conftest import fingerprint, logged_jobs
 from workflow_scripts.lib.provenance import manifest_digest, read_record, sealed
 from workflow_scripts.lib.run import write_json
 
@@ -32,9 +32,14 @@ def test_every_file_of_a_run_is_recorded(finished, videos):
     assert recorded == {name for name in found if not name.startswith(".")} - {"run.json"}
     assert record["reproducible"]["manifest"] == manifest_digest(videos)
     assert record["environment"]["packages"]["zarr"] == "3.1.6"
-    rules = {path.name.removesuffix(".log") for path in (finished.results / "logs").iterdir()}
-    assert record["measured"]["cost"].keys() <= rules
-    assert record["measured"]["cost"]["crop_faces"]["jobs"] == len(videos)
+
+
+def test_the_cost_of_every_job_is_recorded(finished, videos):
+    cost = read_record(finished.results / "run.json")["measured"]["cost"]
+    jobs = {rule: told["jobs"] for rule, told in cost.items()}
+    assert jobs == logged_jobs(finished.results)
+    assert jobs["crop_faces"] == len(videos)
+    assert all(told["cpu_s"] > 0 and told["peak_memory_mb"] > 10 for told in cost.values())
 
 
 def test_a_whole_run_is_found_whole(finished):

@@ -5,7 +5,7 @@
   computes alike. Of a file that also tells what was measured, only the rest counts.
 - `environment`: Python, packages, the lock file's checksum, git revision, machine. Where outputs
   differ between machines, the reason is usually here.
-- `measured`: CPU time and memory by rule; and the files that can't be the same bytes twice, why,
+- `measured`: jobs, CPU time and memory of every rule; and the files that can't be the same bytes twice, why,
   and the checksum of this run's.
 - `digest`: of all of the above.
 
