@@ -12,8 +12,7 @@ import numpy as np
 import zarr
 
 from workflow_scripts.lib.features import dct
-from workflow_scripts.lib.features._blocks import FLOOR, SIZE, STEP
-from workflow_scripts.lib.features._kernels import compiled, transform_blocks
+from workflow_scripts.lib.features._blocks import FLOOR, SIZE, STEP, transform_blocks
 from workflow_scripts.lib.features._planes import by_crop, in_face
 from workflow_scripts.lib.store import load_matrix
 
@@ -57,8 +56,8 @@ def surroundings(store: Path) -> np.ndarray:
         starts = np.arange(0, side - SIZE + 1, STEP)
         corners = starts[np.argwhere(~in_face(side, starts, SIZE))]
         basis = cv2.dct(np.eye(SIZE, dtype=np.float32), flags=cv2.DCT_ROWS).T.copy()
-        blocks = compiled(transform_blocks)(planes.astype(np.float32), corners, basis)[:, :, 1:]
-        return np.log(np.abs(blocks).mean(axis=1) + FLOOR).ravel()
+        blocks = [transform_blocks(plane, corners, basis)[:, 1:] for plane in planes]
+        return np.log(np.concatenate([np.abs(b).mean(axis=0) for b in blocks]) + FLOOR)
 
     def both(crops: np.ndarray) -> np.ndarray:
         face = dct.dct(crops)

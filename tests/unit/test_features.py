@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from tests.clips import face_frame
 from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set, recipe, shrink, spectrum
+from workflow_scripts.lib.features._blocks import transform_blocks
 
 SMALL = 32  # every set takes crops of this side
 FLOATING = [name for name in FEATURE_SETS if name != "pixels"]
@@ -140,6 +141,25 @@ def test_spectrum_and_sparsity_are_the_same_for_any_contrast():
         )
         luma = len(faint) // 3  # a grey picture's colour planes are flat
         assert np.abs(faint[:luma] - strong[:luma]).max() < tolerance, name
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+@settings(max_examples=20, deadline=None)
+def test_blocks_are_transformed_term_by_term_wherever_they_lie(seed, n_blocks):
+    rng = np.random.default_rng(seed)
+    plane = rng.integers(0, 256, (40, 50), np.uint8)
+    corners = np.column_stack([rng.integers(0, 25, n_blocks), rng.integers(0, 35, n_blocks)])
+    basis = cv2.dct(np.eye(16, dtype=np.float32), flags=cv2.DCT_ROWS).T.copy()
+    found = transform_blocks(plane, corners, basis).reshape(n_blocks, 16, 16)
+    for (top, left), got in zip(corners, found, strict=True):
+        block = plane[top : top + 16, left : left + 16].astype(np.float32)
+        assert got == pytest.approx(cv2.dct(block), abs=2e-3)
+        rows, both = np.zeros((2, 16, 16), np.float32)
+        for k in range(16):
+            rows += basis[:, k, None] * block[k]
+        for k in range(16):
+            both += rows[:, k, None] * basis[:, k]
+        assert got.tobytes() == both.tobytes()
 
 
 def test_dct_scale_follows_contrast():

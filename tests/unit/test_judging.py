@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from tests.browser import look_at, needs_chromium
 from tests.bundles import write_small_bundle
 from tests.clips import background, face_frame, paste_face, write_clip, write_face_clip
 from workflow_scripts import judge
+from workflow_scripts.lib.features import FEATURE_SETS
 from workflow_scripts.lib.ranges import outside
 from workflow_scripts.lib.verdict import (
     decide,
@@ -56,6 +59,24 @@ def judged(video, bundle, folder, *options):
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator(SCHEMA).validate(verdict)
     return verdict
+
+
+def test_a_forest_judges_without_heavy_imports(tmp_path):
+    every_set = "+".join(name for name in FEATURE_SETS if name != "pixels")
+    video = tmp_path / "face.mp4"
+    write_face_clip(video)
+    bundle = write_small_bundle(tmp_path, "extra_trees", every_set)
+    script = (
+        "import sys\n"
+        "from workflow_scripts.judge import main\n"
+        "status = main(sys.argv[1:])\n"
+        "heavy = {'numba', 'pandas', 'scipy', 'skimage', 'sklearn', 'skops', 'zarr', 'networkx'}\n"
+        "print(status, sorted(heavy & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", script, video, "--model", bundle, "--output", tmp_path / "v"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "0 []", ended.stderr
+    assert json.loads((tmp_path / "v/verdict.json").read_text())["people"]
 
 
 @pytest.mark.parametrize(

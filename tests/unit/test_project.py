@@ -106,7 +106,7 @@ def test_dependencies_are_found_through_every_kind_of_import():
     assert {"workflow_scripts/lib/detector.py", "workflow_scripts/lib/video.py"} <= set(faces)
     assert "workflow_scripts/lib/store.py" not in faces
     features = "workflow_scripts/lib/features"  # a package: all of it
-    assert {f"{features}/{name}.py" for name in ("__init__", "dct", "_kernels")} <= set(
+    assert {f"{features}/{name}.py" for name in ("__init__", "dct", "_blocks")} <= set(
         library_modules("train_model")
     )
     for path in SCRIPTS:

@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from workflow_scripts.lib.features import find_feature_set
-from workflow_scripts.lib.features._kernels import SIZE
+from workflow_scripts.lib.features._blocks import SIZE
 
 __all__ = ["CELLS", "column_groups", "group_moves"]
 

@@ -7,24 +7,51 @@ from itertools import product
 
 import numpy as np
 
-from workflow_scripts.lib.features._kernels import SIZE, compiled, transform_blocks
 from workflow_scripts.lib.features._planes import in_face
 
-__all__ = ["FLOOR", "FREQUENCIES", "face_blocks"]
+__all__ = ["FLOOR", "FREQUENCIES", "SIZE", "face_blocks", "transform_blocks"]
 
+SIZE = 16  # pixels; side of a block
 STEP = SIZE // 2  # blocks overlap by half
 FREQUENCIES = list(product(range(SIZE), repeat=2))[1:]  # (vertical, horizontal), without the mean
 FLOOR = 0.05  # grey levels; well below what rounding to bytes leaves, and it keeps logs finite
 
 
-def face_blocks(planes: np.ndarray) -> np.ndarray:
+def face_blocks(plane: np.ndarray) -> np.ndarray:
     """Coefficients of the orthonormal DCT-II of all blocks in the face.
 
-    Takes planes (3, side, side) uint8, gives (3, blocks, 255) float32, in grey levels, ordered as
+    Takes a plane (side, side) uint8, gives (blocks, 255) float32, in grey levels, ordered as
     `FREQUENCIES`.
     """
-    corners = _corners(planes.shape[1])
-    return compiled(transform_blocks)(planes.astype(np.float32), corners, _basis())[:, :, 1:]
+    return transform_blocks(plane, _corners(len(plane)), _basis())[:, 1:]
+
+
+def transform_blocks(plane: np.ndarray, corners: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Apply `basis` (k, SIZE) float32 along both axes of square blocks.
+
+    Takes a plane (height, width) and the blocks' corners (b, 2) int, y and x; gives (b, k * k)
+    float32, the vertical index first.
+    """
+    tops, strip_of = np.unique(corners[:, 0], return_inverse=True)
+    offsets = np.arange(SIZE)[:, None]
+    # along y, where neighbouring blocks share what is done: strips, one beside the other
+    strips = plane.astype(np.float32)[tops + offsets].reshape(SIZE, -1)
+    columns = strip_of * plane.shape[1] + corners[:, 1] + offsets
+    rows = _weighted_sums(strips, basis).take(columns, axis=1)
+    # then along x
+    both = _weighted_sums(rows.swapaxes(0, 1).copy(), basis)
+    return both.transpose(2, 1, 0).reshape(len(corners), -1)
+
+
+def _weighted_sums(terms: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sums of `terms` (SIZE, ...) with each row of `weights` (k, SIZE), (k, ...). Term by term, in
+    their order: a matrix product's last bits are its library's choice."""
+    sums = np.zeros((len(weights), *terms.shape[1:]), np.float32)
+    scaled = np.empty_like(terms[0])
+    for total, row in zip(sums, weights, strict=True):
+        for term, weight in zip(terms, row, strict=True):
+            total += np.multiply(term, weight, out=scaled)
+    return sums
 
 
 @cache

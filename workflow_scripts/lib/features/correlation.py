@@ -32,8 +32,11 @@ def columns(_side: int) -> list[str]:
 
 
 def _row(planes: np.ndarray) -> np.ndarray:
-    blocks = face_blocks(planes)
-    blocks /= np.sqrt(np.square(blocks).mean(axis=1, keepdims=True)) + FLOOR
-    sizes = np.abs(blocks)
+    blocks = [_normalised(face_blocks(plane)) for plane in planes]
+    sizes = [np.abs(plane) for plane in blocks]
     parts = [(b[one] * b[other]).mean(axis=0) for b in (blocks, sizes) for one, other in PAIRS]
     return np.concatenate(parts)
+
+
+def _normalised(blocks: np.ndarray) -> np.ndarray:
+    return blocks / (np.sqrt(np.square(blocks).mean(axis=0)) + FLOOR)

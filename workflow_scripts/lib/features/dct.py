@@ -25,4 +25,5 @@ def columns(_side: int) -> list[str]:
 
 
 def _row(planes: np.ndarray) -> np.ndarray:
-    return np.log(np.abs(face_blocks(planes)).mean(axis=1) + FLOOR).ravel()
+    sizes = [np.abs(face_blocks(plane)).mean(axis=0) for plane in planes]
+    return np.log(np.concatenate(sizes) + FLOOR)

@@ -6,19 +6,15 @@ from functools import cache
 
 import numpy as np
 
-from workflow_scripts.lib.features._kernels import (
-    LEVELS,
-    ORDER,
-    REACH,
-    TOP,
-    compiled,
-    count_patterns,
-)
 from workflow_scripts.lib.features._planes import FACE_HEIGHT, FACE_WIDTH, PLANES, by_crop
 
 __all__ = ["columns", "residual"]
 
 STEPS = (4, 2, 2)  # grey levels per quantum in luma and the colour differences
+TOP = 2  # quanta; larger residuals count as this
+LEVELS = 2 * TOP + 1
+ORDER = 4  # residuals in a row that are looked at together
+REACH = 4 * 255  # the largest residual
 
 
 def residual(crops: np.ndarray) -> np.ndarray:
@@ -45,21 +41,33 @@ def _row(planes: np.ndarray) -> np.ndarray:
     top, left = (round(side * (1 - share) / 2) for share in (FACE_HEIGHT, FACE_WIDTH))
     class_of, patterns = _patterns()
     faces = planes[:, top : side - top, left : side - left]
-    count = compiled(count_patterns)
     parts = []
     for face, quanta_of in zip(faces, _quanta(), strict=True):
-        both_ways = [count(np.ascontiguousarray(f), quanta_of) for f in (face, face.T)]
+        both_ways = [_count_patterns(f, quanta_of) for f in (face, face.T)]
         for counts in np.sum(both_ways, axis=0):
             sums = np.bincount(class_of, weights=counts, minlength=len(patterns))
             parts.append(sums / counts.sum())
     return np.concatenate(parts)
 
 
+def _count_patterns(picture: np.ndarray, quanta_of: np.ndarray) -> np.ndarray:
+    """How often each pattern occurs that ORDER neighbouring third differences along x form: (2,
+    LEVELS ** ORDER), patterns along x, and across, along y. The first residual is the lowest digit
+    of a pattern's number."""
+    digits = quanta_of[np.diff(picture.astype(np.int16), 3, axis=1) + REACH] + TOP
+    counts = []
+    for lines in (digits.T, digits):  # (in the patterns' direction, beside it)
+        n_places = len(lines) - ORDER + 1
+        numbers = sum(lines[k : n_places + k] * LEVELS**k for k in range(ORDER))
+        counts.append(np.bincount(np.ravel(numbers), minlength=LEVELS**ORDER))
+    return np.stack(counts)
+
+
 @cache
 def _quanta() -> np.ndarray:
-    """The quantum of each residual from -REACH to REACH, per plane: (3, 2 REACH + 1) int8."""
+    """The quantum of each residual from -REACH to REACH, per plane: (3, 2 REACH + 1) int16."""
     values = np.arange(-REACH, REACH + 1)
-    return np.stack([np.clip(np.rint(values / step), -TOP, TOP) for step in STEPS]).astype(np.int8)
+    return np.stack([np.clip(np.rint(values / step), -TOP, TOP) for step in STEPS]).astype(np.int16)
 
 
 @cache

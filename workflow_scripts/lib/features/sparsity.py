@@ -25,6 +25,9 @@ def columns(_side: int) -> list[str]:
 
 
 def _row(planes: np.ndarray) -> np.ndarray:
-    blocks = face_blocks(planes)
-    spread = np.sqrt(np.square(blocks).mean(axis=1))
-    return (np.log(spread + FLOOR) - np.log(np.abs(blocks).mean(axis=1) + FLOOR)).ravel()
+    return np.concatenate([_unevenness(face_blocks(plane)) for plane in planes])
+
+
+def _unevenness(blocks: np.ndarray) -> np.ndarray:
+    spread = np.sqrt(np.square(blocks).mean(axis=0))
+    return np.log(spread + FLOOR) - np.log(np.abs(blocks).mean(axis=0) + FLOOR)
