@@ -22,11 +22,13 @@ demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, wr
 		print(t[["protocol", "leak", "experiment", "video_accuracy", "video_roc_auc"]].to_string(index=False))'
 	@echo "These videos are made up: the accuracy says nothing about real deepfakes."
 
-JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
+# unexpanded, and handed on in the environment: a name may hold what make or the shell take for theirs
+override export VIDEO := $(value VIDEO)
+export JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
 judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
-	@test -n "$(VIDEO)" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
-	@test -e "$(JUDGE)" || snakemake "$(JUDGE)"
-	python -m workflow_scripts.judge "$(VIDEO)" --model "$(JUDGE)" --output verdict
+	@test -n "$$VIDEO" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
+	@test -e "$$JUDGE" || snakemake "$$JUDGE"
+	python -m workflow_scripts.judge --model "$$JUDGE" --output verdict -- "$$VIDEO"
 
 test: $(VENV)/develop ## run all tests and checks of style and types
 	@echo "==> Running the tests"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts import bundle_model
+from workflow_scripts.lib import bundle as bundles
 from workflow_scripts.lib.calibration import calibrate
 from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.experiments import stored_features
@@ -19,7 +22,7 @@ from workflow_scripts.lib.models import save_model
 from workflow_scripts.lib.store import VideoCrops, load_matrix, write_features, write_store
 from workflow_scripts.lib.training import model_card, train
 
-__all__ = ["write_small_bundle"]
+__all__ = ["members", "rewritten", "signed", "write_small_bundle"]
 
 SIZE, FRAMES, VIDEOS, TREES = 32, 3, 12, 8
 
@@ -56,7 +59,7 @@ def write_small_bundle(
     scores, groups = np.where(fake, 0.8, 0.3), np.arange(VIDEOS) // 2
     choice = {
         "params": experiment["params"],
-        "validation": {},
+        "validation": {"video_roc_auc": 1.0, "videos": VIDEOS, "groups": VIDEOS // 2},
         "cost": {"cpu_s": 0.0},
         **calibrate(scores, fake, groups, 0.05),
     }
@@ -81,6 +84,40 @@ def write_small_bundle(
         folder / "bundle.zip",
     )
     return folder / "bundle.zip"
+
+
+def members(path: Path) -> dict[str, bytes]:
+    """What a bundle holds, by name."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewritten(
+    path: Path, contents: dict[str, bytes], compression: int = zipfile.ZIP_STORED
+) -> Path:
+    """Write a bundle of these members."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return path
+
+
+def signed(
+    contents: dict[str, bytes], card: dict[str, Any] | None = None, **about: Any
+) -> dict[str, bytes]:
+    """The members with another card or other entries of bundle.json, and checksums that fit."""
+    if card is not None:
+        contents["model.json"] = json.dumps(card).encode()
+    told = {**json.loads(contents["bundle.json"]), **about}
+    told["files"] = {
+        name: bundles._checksum(content)
+        for name, content in contents.items()
+        if name != "bundle.json"
+    }
+    del told["digest"]
+    made = told.pop("made")
+    told |= {"digest": bundles._digest(told), "made": made}
+    return {**contents, "bundle.json": json.dumps(told).encode()}
 
 
 def _video(number: int, frames: int, size: int) -> VideoCrops:

@@ -9,11 +9,12 @@ import numpy as np
 
 from workflow_scripts.lib.bundle import write_bundle
 from workflow_scripts.lib.explain import column_groups, group_moves
+from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.manifest import Label, read_manifest
 from workflow_scripts.lib.models import MODELS, load_model
 from workflow_scripts.lib.plain_forest import plain_forest
 from workflow_scripts.lib.ranges import measure, people_shown, training_ranges
-from workflow_scripts.lib.splits import TRAIN
+from workflow_scripts.lib.splits import TEST, TRAIN
 from workflow_scripts.lib.store import StoredVideos
 from workflow_scripts.lib.tables import read_table
 from workflow_scripts.lib.training import load_experiment
@@ -38,12 +39,13 @@ def main(
     rows = read_manifest(manifest)
     stored = StoredVideos(store)
     videos = training["video"].unique()
-    measured = []
+    measured, marks = [], list[str]()
     for video in videos:
         seen = stored.read(video, "")
         columns = seen.columns
         measured.append(measure(seen.crops, columns["box"], columns["frame"], columns["time"]))
-    real = training[training["label"] == Label.REAL.word]
+        marks += map(crop_mark, seen.crops)
+    unseen_real = table[(table["part"] == TEST) & (table["label"] == Label.REAL.word)]
     write_bundle(
         output,
         model_path,
@@ -51,7 +53,8 @@ def main(
         networks,
         evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
         ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
-        typical_real=_typical(store, real["row"].to_numpy(), model_path, card),
+        typical_real=_typical(store, unseen_real["row"].to_numpy(), model_path, card),
+        trained_on=marks,
     )
     logging.info(
         "Bundled %s, protocol %s: %.1f MB",
@@ -77,9 +80,9 @@ def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
 def _typical(
     store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
 ) -> dict[str, Any]:
-    """What moves the scores of the real videos that were trained on; nothing where the model has no
-    trees."""
-    if not MODELS[card["model"]].made_of_trees:
+    """What moves the scores of real videos that were not trained on, whose leaves a forest does not
+    know by heart; nothing where the model has no trees, or the test part no such videos."""
+    if not MODELS[card["model"]].made_of_trees or not len(rows):
         return {"rows": 0, "moves": {}}
     features = card["features"]
     experiment = {"features": features["name"], "side": features["side"]}

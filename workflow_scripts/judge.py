@@ -6,11 +6,12 @@ there is none.
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
 from workflow_scripts.lib.evidence import write_page
-from workflow_scripts.lib.judging import FAILURES, judge_video
+from workflow_scripts.lib.judging import FAILURES, SPREAD, judge_video
 from workflow_scripts.lib.run import UserError, write_json
 
 
@@ -19,15 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
-        if problems := [n for n in (options.frames, options.every) if n is not None and n < 1]:
-            raise UserError(f"--frames and --every must be 1 or more, not {problems[0]}.")
+        pair = [options.output / name for name in ("verdict.json", "verdict.html")]
+        _clear(options.output, pair)
         judgement = judge_video(options.video, options.model, options.frames, options.every, 1)
         verdict = judgement.verdict
         if verdict["sampling"]["status"] in FAILURES:
             raise UserError(verdict["reason"])
-        options.output.mkdir(parents=True, exist_ok=True)
-        write_json(options.output / "verdict.json", verdict)
-        write_page(options.output / "verdict.html", judgement)
+        write_json(pair[0], verdict)
+        write_page(pair[1], judgement)
     except (UserError, OSError) as error:
         print(f"judge: {error}", file=sys.stderr)
         return 1
@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     told = "" if likely is None else f", probability of fake {likely:.0%}"
     print(f"{verdict['verdict'].upper()}{told}")
     print(verdict["reason"], verdict["how_often_wrong"])
+    print(verdict["scope"])
     for warning in verdict["warnings"]:
         print(f"Warning: {warning}")
     if verdict["model"]["demo"]:
@@ -49,10 +50,36 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("video", type=Path, help="the video")
     parser.add_argument("--model", type=Path, required=True, help="a model's bundle.zip")
     parser.add_argument("--output", type=Path, default=Path("verdict"), help="folder to write to")
-    parser.add_argument("--frames", type=int, help="how many frames are looked at (as in training)")
-    parser.add_argument("--every", type=int, help="distance of two of them, in frames")
+    parser.add_argument(
+        "--frames", type=_positive, help="how many frames are looked at (as in training)"
+    )
+    parser.add_argument(
+        "--every",
+        type=lambda text: text if text == SPREAD else _positive(text),
+        help=f"distance of two of them, in frames; {SPREAD!r}: over the whole video",
+    )
     return parser
 
 
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def _clear(folder: Path, files: list[Path]) -> None:
+    """Make the folder, and leave in it no verdict on another video."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in files:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"Nothing can be written to {folder} ({error.strerror}): give another --output."
+        ) from error
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, and has no traceback to tell
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so does whoever reads, and reads no further
     sys.exit(main())

@@ -25,7 +25,12 @@ from workflow_scripts.lib.layouts import faceforensics
 from workflow_scripts.lib.manifest import Video, assign_groups, write_manifest
 from workflow_scripts.lib.metrics import evaluate
 
-FRAMES = ((3, 30), (12, 30), (14, 15), (28, 7))  # and their distance; besides the study's 7, one every 30
+FRAMES = (
+    (3, 30),
+    (12, 30),
+    (14, 15),
+    (28, 7),
+)  # and their distance; besides the study's 7, one every 30
 EXPERIMENT = {
     "features": "spectrum+dct+sparsity",
     "model": "extra_trees",

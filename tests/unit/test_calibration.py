@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from workflow_scripts.lib.calibration import (
@@ -142,22 +143,24 @@ def test_operating_points_keep_their_promise(data, wrong_share):
         ("fake_called_real", scores[labels == 1] < points["low"]),
     ):
         rate = points[cell]
-        assert rate["share"] == pytest.approx(wrong.mean(), abs=1e-6)
-        assert rate["share"] <= wrong_share + 1e-9
-        assert 0 <= rate["low"] <= rate["share"] + 1e-6
-        assert rate["share"] <= rate["high"] + 1e-6 <= 1 + 1e-6
+        assert (rate["wrong"], rate["videos"]) == (wrong.sum(), len(wrong))
+        assert wrong.mean() <= wrong_share + 1e-9
+        assert 0 <= rate["low"] <= rate["expected"] <= rate["high"] <= 1
         assert rate["expected"] <= max(wrong_share, 1 / (len(wrong) + 1)) + 1e-6
 
 
 def test_new_videos_are_called_wrong_as_rarely_as_promised():
     rng = np.random.default_rng(3)
-    wrong = []
+    wrong, covered = [], []
     for _ in range(400):
         labels = np.repeat([0, 1], 60)
         scores = 1 / (1 + np.exp(-rng.normal(labels - 0.5, 1)))
         points = operating_points(scores, labels, np.arange(120).astype(str), 0.05)
         fresh = 1 / (1 + np.exp(-rng.normal(np.repeat([-0.5, 0.5], 200), 1)))
         wrong.append([(fresh[:200] >= points["high"]).mean(), (fresh[200:] < points["low"]).mean()])
+        promised, rate = points["real_called_fake"], norm.sf(logit(points["high"]) + 0.5)
+        covered.append(promised["low"] <= rate <= promised["high"])
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
     assert np.mean(wrong, axis=0) == pytest.approx([0.05, 0.05], abs=0.006)  # 3 of 61 is 0.049
 
 
@@ -165,10 +168,25 @@ def test_operating_points_by_hand():
     scores = np.concatenate([np.arange(20) / 40, 0.3 + np.arange(20) / 40])
     points = operating_points(scores, np.repeat([0, 1], 20), np.arange(40).astype(str), 0.05)
     assert (points["low"], points["high"]) == (0.3, 0.475001)
-    assert points["real_called_fake"]["share"] == 0
+    assert points["real_called_fake"]["wrong"] == 0
     assert points["real_called_fake"]["expected"] == pytest.approx(1 / 21, abs=1e-6)
+    # the largest of 20: the chance that one more lies above has the density 20 (1 - p)^19
+    low, high = (points["real_called_fake"][end] for end in ("low", "high"))
+    assert 1 - (1 - low) ** 20 == pytest.approx(0.025, abs=1e-4)
+    assert 1 - (1 - high) ** 20 == pytest.approx(0.975, abs=1e-4)
     few = operating_points(scores[::5], np.repeat([0, 1], 4), np.arange(8).astype(str), 0.05)
     assert few["real_called_fake"]["expected"] == 0.2  # four videos cannot promise 5 %
+
+
+def test_videos_of_few_people_promise_less():
+    scores = np.concatenate([np.arange(20) / 40, 0.3 + np.arange(20) / 40])
+    apart, together = (
+        operating_points(scores, np.repeat([0, 1], 20), groups, 0.05)["real_called_fake"]
+        for groups in (np.arange(40).astype(str), (np.arange(40) // 5).astype(str))
+    )
+    assert (apart["groups"], together["groups"]) == (20, 4)
+    assert apart["expected"] == together["expected"]
+    assert together["high"] > apart["high"]
 
 
 def test_classes_far_apart_leave_nothing_undetermined():

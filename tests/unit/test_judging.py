@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tests.browser import look_at, needs_chromium
-from tests.bundles import write_small_bundle
+from tests.bundles import members, rewritten, signed, write_small_bundle
 from tests.clips import background, face_frame, paste_face, write_clip, write_face_clip
 from workflow_scripts import judge
+from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.features import FEATURE_SETS
+from workflow_scripts.lib.judging import judge_video
 from workflow_scripts.lib.ranges import outside
 from workflow_scripts.lib.verdict import (
     decide,
@@ -32,13 +35,19 @@ EVIL = "<script>document.title='run'<%2fscript>.mp4"
 POINTS = {
     "low": 0.4,
     "high": 0.6,
-    "real_called_fake": {"share": 0.0, "low": 0.0, "high": 0.3, "expected": 0.05},
-    "fake_called_real": {"share": 0.1, "low": 0.02, "high": 0.4, "expected": 0.12},
+    "real_called_fake": {
+        **{"expected": 0.05, "low": 0.004, "high": 0.3},
+        **{"wrong": 0, "videos": 19, "groups": 9},
+    },
+    "fake_called_real": {
+        **{"expected": 0.12, "low": 0.02, "high": 0.4},
+        **{"wrong": 1, "videos": 20, "groups": 1},
+    },
 }
 CARD = {
     "crops": {"sampling": {"frames": 7}},
     "operating_points": POINTS,
-    "calibration": {"slope": 1.0, "intercept": 0.0},
+    "calibration": {"slope": 1.0, "intercept": 0.0, "videos": 39, "groups": 8},
 }
 
 
@@ -133,11 +142,21 @@ def test_the_most_suspicious_person_decides():
 
 
 def test_words_count_as_people_do():
-    assert operating_words("fake", POINTS).startswith(
-        "Of 100 real videos of unseen people, about 5 would be called fake"
+    assert operating_words("fake", 0.7, POINTS) == (
+        "Of 100 real videos of unseen people, about 5 would be called fake (anything from 0 to 30: "
+        "the threshold was set on 19 real videos of 9 groups of people, of which 0 lie beyond it)."
     )
-    assert "about 12 would be called real" in operating_words("real", POINTS)
-    assert "from 2 to 40" in operating_words("real", POINTS)
+    assert "about 12 would be called real" in operating_words("real", 0.1, POINTS)
+    assert "20 fakes of 1 group of people, of which 1 lies" in operating_words("real", 0.1, POINTS)
+    assert "What lies between" in operating_words("undetermined", 0.5, POINTS)
+    assert operating_words("undetermined", None, POINTS) == ""
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=7))
+def test_no_probability_is_surer_than_its_groups_of_people(scores):
+    told = person_verdict(np.array(scores), CARD)
+    assert 0.1 <= told["probability"] <= 0.9  # eight groups that went one way leave one of ten
+    assert person_verdict(np.ones(3), CARD)["probability"] == 0.9
 
 
 def test_what_lies_outside_of_the_training_is_told():
@@ -170,6 +189,49 @@ def test_more_frames_when_asked(bundle, tmp_path):
     write_face_clip(tmp_path / "clip.mp4", 20)
     verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path, "--frames", "9", "--every", "2")
     assert [frame["index"] for frame in verdict["sampling"]["frames"]] == list(range(0, 18, 2))
+
+
+def test_frames_spread_over_the_whole_video_when_asked(bundle, tmp_path, capsys):
+    write_face_clip(tmp_path / "clip.mp4", 50)
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    said = "nothing of what follows, up to 1.7 s. To look at all of it"
+    for told in (
+        verdict["scope"],
+        capsys.readouterr().out,
+        (tmp_path / "verdict.html").read_text(),
+    ):
+        assert said in told
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path, "--every", "spread")
+    assert verdict["sampling"]["every"] == 24
+    assert [frame["index"] for frame in verdict["sampling"]["frames"]] == [0, 24, 48]
+    assert verdict["scope"] == "3 frames between 0 and 1.6 s were looked at, from 50 frames."
+
+
+@pytest.mark.parametrize(
+    "options", [["--frames", "0"], ["--every", "-1"], ["--every", "seldom"], ["--frames", "2"]]
+)
+def test_what_cannot_be_asked_for_is_refused(bundle, tmp_path, options, capsys):
+    write_face_clip(tmp_path / "clip.mp4", 20)
+    command = [str(tmp_path / "clip.mp4"), "--model", str(bundle), "--output", str(tmp_path / "v")]
+    try:
+        status = judge.main([*command, *options])
+    except SystemExit as error:
+        status = error.code
+    said = capsys.readouterr().err
+    assert status
+    assert "no whole number of 1 or more" in said or "Ask for 3 frames or more" in said
+
+
+def test_a_video_of_the_training_is_known_again(tmp_path):
+    bundle = write_small_bundle(tmp_path)
+    write_face_clip(tmp_path / "clip.mp4", 20)
+    assert judged(tmp_path / "clip.mp4", bundle, tmp_path)["in_training"] is False
+    (faces,) = judge_video(tmp_path / "clip.mp4", bundle, None, None, 1).people
+    marks = [crop_mark(faces[1].pixels)]  # one is enough: others may be cut a pixel off elsewhere
+    rewritten(bundle, signed(members(bundle), trained_on=marks))
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    assert verdict["in_training"] is True
+    assert verdict["warnings"][0].startswith("The model was trained on this very video")
 
 
 def test_several_people_are_judged_each_by_themselves(bundle, tmp_path):
@@ -205,8 +267,50 @@ def test_what_is_no_video_is_a_failure_without_a_verdict(bundle, tmp_path, capsy
     for name in ("text.mp4", "missing.mp4"):
         options = [str(tmp_path / name), "--model", str(bundle), "--output", str(tmp_path / "out")]
         assert judge.main(options) == 1
-        assert name in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert name in said
+        assert str(tmp_path) not in said
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_failure_leaves_no_verdict_on_another_video(bundle, tmp_path):
+    write_face_clip(tmp_path / "clip.mp4", 12)
+    judged(tmp_path / "clip.mp4", bundle, tmp_path / "out")
+    (tmp_path / "text.mp4").write_text("text")
+    options = ["--model", str(bundle), "--output", str(tmp_path / "out")]
+    assert judge.main([str(tmp_path / "text.mp4"), *options]) == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_where_nothing_can_be_written_is_told_before_the_work(bundle, tmp_path, capsys):
+    write_face_clip(tmp_path / "clip.mp4", 12)
+    (tmp_path / "file").write_text("")
+    options = ["--model", str(bundle), "--output", str(tmp_path / "file")]
+    assert judge.main([str(tmp_path / "clip.mp4"), *options]) == 1
+    said = capsys.readouterr().err
+    assert "give another --output" in said
+    assert "Reading" not in said
+
+
+def test_whoever_reads_no_further_and_ctrl_c_get_no_traceback(bundle, tmp_path):
+    write_face_clip(tmp_path / "clip.mp4", 12)
+    command = [sys.executable, "-m", "workflow_scripts.judge", str(tmp_path / "clip.mp4")]
+    command += ["--model", str(bundle), "--output", str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        started.stdout.close()
+        said = started.stderr.read()
+    assert (tmp_path / "out/verdict.html").exists()
+    assert "Error" not in said
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as started:
+        first = started.stderr.readline()
+        started.send_signal(signal.SIGINT)
+        said = first + started.stderr.read()
+    assert started.returncode == -signal.SIGINT
+    assert "Traceback" not in said
 
 
 @needs_chromium

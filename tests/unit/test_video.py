@@ -72,12 +72,10 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same(one: SampledVideo, other: SampledVideo) -> bool:
-    return (one.status, one.detail, one.fps, len(one.frames)) == (
-        other.status,
-        other.detail,
-        other.fps,
-        len(other.frames),
-    ) and all(
+    def told(v: SampledVideo) -> tuple[object, ...]:
+        return v.status, v.detail, v.fps, v.step, v.declared, len(v.frames)
+
+    return told(one) == told(other) and all(
         (a.index, a.time_s) == (b.index, b.time_s) and np.array_equal(a.pixels, b.pixels)
         for a, b in zip(one.frames, other.frames, strict=True)
     )
@@ -117,12 +115,37 @@ def test_count_and_step(numbered: Path, count: int, step: int) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("arguments", [(0, 1), (1, 0), (0, None)])
 def test_arguments_below_one_are_a_mistake_of_the_caller(
-    numbered: Path, arguments: tuple[int, int]
+    numbered: Path, arguments: tuple[int, int | None]
 ) -> None:
     with pytest.raises(ValueError, match="must be 1 or more"):
         sample_frames(numbered, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(7, 294), (2, 299), (1, 0), (300, 299), (299, 298), (200, 199)]
+)
+def test_frames_are_spread_over_the_whole_video(numbered: Path, count: int, last: int) -> None:
+    sampled = sample_frames(numbered, count, None)
+    assert (sampled.status, sampled.declared) == (VideoStatus.OK, 300)
+    indices = [frame.index for frame in sampled.frames]
+    assert indices == list(range(0, last + 1, sampled.step))
+    assert (len(indices), indices[-1]) == (count, last)
+
+
+def test_more_frames_than_there_are_cannot_be_spread(numbered: Path) -> None:
+    sampled = sample_frames(numbered, 301, None)
+    assert (sampled.status, len(sampled.frames), sampled.step) == (VideoStatus.TOO_SHORT, 300, 1)
+
+
+def test_a_length_that_is_not_told_cannot_be_spread_over(tmp_path: Path) -> None:
+    live = {"live": "1"}  # a recording that was broken off, say
+    write_face_clip(tmp_path / "live.mkv", 20, container="matroska", container_options=live)
+    spread = sample_frames(tmp_path / "live.mkv", 3, None)
+    assert spread.status == VideoStatus.UNREADABLE
+    assert "does not say how long it is" in spread.detail
+    assert sample_frames(tmp_path / "live.mkv", 3, 9).declared == 0
 
 
 def test_decoding_stops_at_the_last_wanted_frame(numbered: Path) -> None:
@@ -460,6 +483,8 @@ def sampled_videos(draw: st.DrawFn) -> SampledVideo:
         status=draw(st.sampled_from(VideoStatus)),
         detail=draw(st.text(st.characters(exclude_characters="\0"), max_size=20)),
         fps=draw(finite),
+        step=draw(st.integers(0, 2**40)),
+        declared=draw(st.integers(0, 2**40)),
         frames=tuple(
             Frame(
                 draw(st.integers(0, 2**40)),

@@ -7,7 +7,9 @@ as `lib/models.py` keeps it), its card, the face detector's networks, and `bundl
 - `made`, the day on which the model was trained (UTC)
 - `evaluation`: what the test part says of the model
 - `ranges`: what the training videos were like, to tell what lies outside (`lib/ranges.py`)
-- `typical_real`: what moves the scores of real videos, by group of columns (`lib/explain.py`)
+- `typical_real`: what moves the scores of the test part's real videos, by group of columns
+  (`lib/explain.py`)
+- `trained_on`: the marks of the training part's crops (`lib/faces.py`), to know such a video again
 - `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
   `made`: the same model of another day is the same version
 
@@ -24,6 +26,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -38,7 +41,7 @@ from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = ["Bundle", "check_bundle", "read_bundle", "read_card", "write_bundle"]
 
-FORMAT = 3  # of the file
+FORMAT = 4  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, CARD = "bundle.json", "model.json"
 FOREST, MODEL = "forest.npz", "model.zip"  # a bundle holds one of them
@@ -70,6 +73,8 @@ class Bundle:
         `model.json`, see `training.model_card`, without `made` and `cost`.
     evaluation, ranges, typical_real : dict
         See the module.
+    trained_on : frozenset of str
+        See the module.
     networks : Path
         Folder of the detector's networks.
     version : str
@@ -83,6 +88,7 @@ class Bundle:
     evaluation: dict[str, Any]
     ranges: dict[str, Any]
     typical_real: dict[str, Any]
+    trained_on: frozenset[str]
     networks: Path
     version: str
     made: str
@@ -96,6 +102,7 @@ def write_bundle(
     evaluation: dict[str, Any],
     ranges: dict[str, Any],
     typical_real: dict[str, Any],
+    trained_on: Iterable[str],
 ) -> None:
     """Write a bundle of a model's file, its card, and the networks in a folder."""
     if MODELS[card["model"]].made_of_trees:
@@ -110,6 +117,7 @@ def write_bundle(
         "evaluation": evaluation,
         "ranges": ranges,
         "typical_real": typical_real,
+        "trained_on": sorted(set(trained_on)),
         "files": {name: _checksum(content) for name, content in files.items()},
     }
     about |= {"digest": _digest(about), "made": card["made"]}
@@ -156,6 +164,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         evaluation=about["evaluation"],
         ranges=about["ranges"],
         typical_real=about["typical_real"],
+        trained_on=frozenset(about["trained_on"]),
         networks=folder,
         version=stated[:12],
         made=made,
@@ -261,6 +270,8 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
     ]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError("its card holds something else where a number belongs")
+    if not all(isinstance(mark, str) for mark in about["trained_on"]):
+        raise ValueError("it has something else where a crop's mark belongs")
     if not about["ranges"].keys() <= MEASURES.keys():
         raise ValueError("it has the range of something that is not measured")
     if not (12 <= size <= 1024 and (side is None or 1 <= side <= size)):
@@ -269,6 +280,8 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
         raise ValueError("its features have another number of columns than it says")
     for key in ("videos", "groups", "datasets", "methods", "compressions"):
         _ = card["training"][key]
+    for key in ("video_roc_auc", "videos", "groups"):
+        _ = card["validation"][key]
     for key in ("protocol", "leak", "roc_auc", "interval", "videos", "groups"):
         _ = about["evaluation"][key]
 

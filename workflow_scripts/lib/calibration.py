@@ -115,11 +115,12 @@ def operating_points(
     Returns
     -------
     dict
-        `low`, `high`, and for `real_called_fake` and `fake_called_real`: `share`, what was seen
-        out of fold; `low` and `high`, its 95 % Wilson interval with as many observations as there
-        are groups (videos of one person are not independent); `expected`, the share that can be
-        promised for the next video. Where the classes are so far apart that one threshold would
-        do, `low` and `high` are the same.
+        `low`, `high`, and for `real_called_fake` and `fake_called_real`: `expected`, the share
+        that can be promised for the next video; `low` and `high`, the 95 % interval of that share,
+        a beta distribution as an order statistic has it, with as many observations as there are
+        groups (videos of one person are not independent); `videos` and `groups`, on which the point
+        was set, and `wrong`, the videos of these beyond it. Where the classes are so far apart that
+        one threshold would do, `low` and `high` are the same.
     """
     _check_both_classes(labels)
     scores = np.round(scores, 6)
@@ -132,8 +133,8 @@ def operating_points(
     return {
         "low": low,
         "high": high,
-        "real_called_fake": _rate(scores[real] >= high, groups[real], expected_fake),
-        "fake_called_real": _rate(scores[~real] < low, groups[~real], expected_real),
+        "real_called_fake": _promise(scores[real] >= high, groups[real], expected_fake),
+        "fake_called_real": _promise(scores[~real] < low, groups[~real], expected_real),
     }
 
 
@@ -189,12 +190,18 @@ def _upper_point(scores: np.ndarray, share: float) -> tuple[float, float]:
     return float(round(np.sort(scores)[-rank] + DIGIT, 6)), rank / (n + 1)
 
 
-def _rate(wrong: np.ndarray, groups: np.ndarray, expected: float) -> dict[str, float]:
-    share = float(wrong.mean())
-    low, high = wilson_interval(share, len(np.unique(groups)))
+def _promise(wrong: np.ndarray, groups: np.ndarray, expected: float) -> dict[str, float | int]:
+    from scipy.special import betaincinv  # not needed to judge
+
+    n_groups = len(np.unique(groups))
+    # of n values the k-th largest is exceeded with a chance that has the density Beta(k, n + 1 - k)
+    beyond = expected * (n_groups + 1)
+    low, high = betaincinv(beyond, n_groups + 1 - beyond, [0.025, 0.975])
     return {
-        "share": round(share, 6),
-        "low": round(low, 6),
-        "high": round(high, 6),
         "expected": round(expected, 6),
+        "low": round(float(low), 6),
+        "high": round(float(high), 6),
+        "wrong": int(wrong.sum()),
+        "videos": len(wrong),
+        "groups": n_groups,
     }

@@ -116,17 +116,27 @@ def _person(person: dict[str, Any], faces: list[FaceCrop]) -> dict[str, Any]:
     others = [move for move in moves if not REGION.fullmatch(move["name"])]
     others.sort(key=lambda move: abs(move["move"]), reverse=True)
     shown = others[:SHOWN_BARS]
-    rest = sum(move["move"] for move in others[SHOWN_BARS:])
     colour = BOX_COLOURS[(person["person"] - 1) % len(BOX_COLOURS)]
     return {
         **person,
         "colour": "#{:02x}{:02x}{:02x}".format(*colour),
         "crops": [_uri(_small(face.pixels)) for face in faces],
         "bars": shown,
-        "rest": rest,
+        "rest": _together(others[SHOWN_BARS:]),
+        "score_of": _together(moves, evidence["bias"] if evidence else 0.0),
         "regions_sum": sum(move["move"] for move in regions),
         "longest": max((_length(move) for move in shown), default=0.0) or 1.0,
         "maps": _maps(regions, faces),
+    }
+
+
+def _together(moves: Sequence[dict[str, Any]], start: float = 0.0) -> dict[str, float | None]:
+    """What moves come to, here and in typical real videos; None where these are not known."""
+    return {
+        key: None
+        if any(move[key] is None for move in moves)
+        else start + sum(m[key] for m in moves)
+        for key in ("move", "typical_real")
     }
 
 

@@ -3,6 +3,7 @@ frame."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ __all__ = [
     "FaceCrop",
     "FrameResult",
     "FrameStatus",
+    "crop_mark",
     "crop_square",
     "cut_face",
     "draw_strip",
@@ -141,6 +143,11 @@ def cut_face(frame: Frame, detection: Detection, faces: int, margin: float, size
         square=square,
     )
     return FaceCrop(crop_square(frame.pixels, square, size), result)
+
+
+def crop_mark(pixels: np.ndarray) -> str:
+    """By which a crop is known again, and of which no picture can be made."""
+    return hashlib.blake2b(pixels.tobytes(), digest_size=8).hexdigest()
 
 
 def _lost(frame: Frame, detections: Sequence[Detection]) -> FrameResult:

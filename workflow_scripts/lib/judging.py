@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,19 @@ import numpy as np
 from workflow_scripts.lib.bundle import Bundle, read_bundle
 from workflow_scripts.lib.detector import FaceDetector, make_detector
 from workflow_scripts.lib.explain import column_groups, group_moves
-from workflow_scripts.lib.faces import FaceCrop, cut_face
+from workflow_scripts.lib.faces import FaceCrop, crop_mark, cut_face
 from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.judged import shown
 from workflow_scripts.lib.models import fake_scores
 from workflow_scripts.lib.plain_forest import PlainForest
 from workflow_scripts.lib.ranges import measure, outside
+from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.tracks import follow
 from workflow_scripts.lib.verdict import (
     CAUTION,
     Verdict,
     about_model,
+    least_faces,
     most_suspicious,
     operating_words,
     person_verdict,
@@ -38,11 +40,14 @@ from workflow_scripts.lib.video import (
     sample_to_file,
 )
 
-__all__ = ["FAILURES", "Judgement", "judge_video"]
+__all__ = ["FAILURES", "SPREAD", "Judgement", "judge_video"]
 
-FORMAT = 1  # of a verdict, see config/schemas/verdict.schema.json
+FORMAT = 2  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
+SPREAD = "spread"  # for `every`: over the whole video
+SPREAD_ALLOWANCE = 10  # times what decoding may take in training: some hours of video
 NO_FACES = "No face was found that the detector is sure enough of."
+ON_WHOLE = f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD})."
 DIGITS = 6
 
 
@@ -57,24 +62,30 @@ class Judgement:
 
 
 def judge_video(
-    video: Path, bundle_path: Path, frames: int | None, every: int | None, threads: int
+    video: Path, bundle_path: Path, frames: int | None, every: int | str | None, threads: int
 ) -> Judgement:
     """Judge one video with nothing but a bundle.
 
     `frames` and `every` are the number of sampled frames and their distance in frames; None takes
-    what the model was trained with.
+    what the model was trained with. `SPREAD` for `every` spreads them over the whole video.
 
     Raises
     ------
     UserError
-        The bundle can't be used. What is wrong with the video is said in the verdict.
+        The bundle can't be used, or so few frames can't be judged. What is wrong with the video is
+        said in the verdict.
     """
     with tempfile.TemporaryDirectory() as scratch:
         bundle = read_bundle(bundle_path, Path(scratch))
         settings = bundle.card["crops"]
-        sampling = {**settings["sampling"], **_given(frames=frames, every=every)}
-        logging.info("Reading %d frames of %s", sampling["frames"], shown(str(video)))
-        sampled = _sample(video, Path(scratch), sampling, settings["sampling"])
+        wanted = settings["sampling"]["frames"] if frames is None else frames
+        if wanted < (least := least_faces(bundle.card)):
+            raise UserError(
+                f"{wanted} frames are too few: nobody is judged by fewer than {least} faces. Ask "
+                f"for {least} frames or more."
+            )
+        logging.info("Reading %d frames of %s", wanted, shown(str(video)))
+        sampled = _sample(video, Path(scratch), wanted, every, settings["sampling"])
         detector = make_detector(
             "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
         )
@@ -90,13 +101,15 @@ def judge_video(
     verdict = {
         "format": FORMAT,
         "video": {"name": shown(video.name), "sha256": _sha256(video)},
-        **_answer(told, sampled, bundle),
+        **_answer(told, people, sampled, bundle),
+        "scope": _scope(sampled),
         "sampling": {
             "status": sampled.status,
             "detail": sampled.detail,
             "fps": round(sampled.fps, 3),
-            "frames_wanted": sampling["frames"],
-            "every": sampling["every"],
+            "frames_declared": sampled.declared,
+            "frames_wanted": wanted,
+            "every": sampled.step or None,
             "frames": [
                 {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
             ],
@@ -108,26 +121,41 @@ def judge_video(
     return Judgement(verdict, sampled.frames, people)
 
 
-def _given(**settings: int | None) -> dict[str, int]:
-    return {name: value for name, value in settings.items() if value is not None}
-
-
 def _sample(
-    video: Path, scratch: Path, wanted: dict[str, int], trained: dict[str, int]
+    video: Path, scratch: Path, frames: int, every: int | str | None, trained: dict[str, int]
 ) -> SampledVideo:
-    """Sample in a child process; what may be spent grows with what is decoded."""
-    decoded = wanted["frames"] * wanted["every"] / (trained["frames"] * trained["every"])
-    held = wanted["frames"] / trained["frames"]
+    """Sample in a child process; what may be spent grows with what is decoded. What is said of the
+    video names the file without its folders, which are nobody's business."""
+    step = trained["every"] if every is None else every
+    held = frames / trained["frames"]
+    longer = SPREAD_ALLOWANCE if isinstance(step, str) else held * step / trained["every"]
     path = scratch / "frames.npz"
     sample_to_file(
         video,
         path,
-        wanted["frames"],
-        wanted["every"],
-        round(trained["max_seconds"] * max(1, decoded)),
+        frames,
+        None if isinstance(step, str) else step,
+        round(trained["max_seconds"] * max(1, longer)),
         round(trained["max_memory_mb"] * max(1, held)),
     )
-    return load_frames(path)
+    sampled = load_frames(path)
+    named = sampled.detail.replace(repr(str(video)), repr(shown(video.name)))
+    return replace(sampled, detail=named)
+
+
+def _scope(sampled: SampledVideo) -> str:
+    """Which part of the video was looked at, and how to see more; "" where no frame was."""
+    if not sampled.frames:
+        return ""
+    last = sampled.frames[-1]
+    looked = f"{len(sampled.frames)} frames between 0 and {last.time_s:.1f} s were looked at"
+    if not sampled.declared:
+        return f"{looked}; how long the video is, it does not say."
+    unseen = sampled.declared - 1 - last.index
+    if unseen < max(sampled.step, 1) or not sampled.fps:
+        return f"{looked}, from {sampled.declared} frames."
+    whole = sampled.declared / sampled.fps
+    return f"{looked}, and nothing of what follows, up to {whole:.1f} s. {ON_WHOLE}"
 
 
 def _faces(
@@ -189,9 +217,16 @@ def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] |
     }
 
 
-def _answer(people: list[dict[str, Any]], sampled: SampledVideo, bundle: Bundle) -> dict[str, Any]:
+def _answer(
+    people: list[dict[str, Any]],
+    faces: list[list[FaceCrop]],
+    sampled: SampledVideo,
+    bundle: Bundle,
+) -> dict[str, Any]:
     """The video's own verdict, and what has to be said with it."""
     points = bundle.card["operating_points"]
+    marks = {crop_mark(face.pixels) for person in faces for face in person}
+    in_training = not marks.isdisjoint(bundle.trained_on)
     worst = most_suspicious(people)
     if worst is None:
         return {
@@ -200,18 +235,25 @@ def _answer(people: list[dict[str, Any]], sampled: SampledVideo, bundle: Bundle)
             "score": None,
             "person": None,
             "reason": sampled.detail if sampled.status in FAILURES else NO_FACES,
-            "how_often_wrong": operating_words(Verdict.UNDETERMINED, points),
-            "warnings": _warnings([], bundle),
+            "how_often_wrong": "",
+            "in_training": in_training,
+            "warnings": _warnings([], in_training, bundle),
         }
     return {
         **{key: worst[key] for key in ("verdict", "probability", "score", "person", "reason")},
-        "how_often_wrong": operating_words(worst["verdict"], points),
-        "warnings": _warnings(people, bundle) + worst["warnings"],
+        "how_often_wrong": operating_words(worst["verdict"], worst["score"], points),
+        "in_training": in_training,
+        "warnings": _warnings(people, in_training, bundle) + worst["warnings"],
     }
 
 
-def _warnings(people: list[dict[str, Any]], bundle: Bundle) -> list[str]:
+def _warnings(people: list[dict[str, Any]], in_training: bool, bundle: Bundle) -> list[str]:
     said = []
+    if in_training:
+        said.append(
+            "The model was trained on this very video: it knows the answer by heart, and the "
+            "verdict says nothing of what it makes of videos that it has not seen."
+        )
     judged = sum(person["score"] is not None for person in people)
     if judged > 1:
         said.append(

@@ -121,8 +121,9 @@ def outside(measured: dict[str, float | None], ranges: dict[str, dict[str, float
         value, low, high = measured[name], limits["low"], limits["high"]
         # a constant must not differ by how it was rounded
         if value is not None and not low * 0.99 <= value <= high * 1.01:
+            usual = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
             said.append(
                 f"{shown}: {value:g} {unit}, and with videos like those of the training it is "
-                f"{low:.3g} to {high:.3g}. The model has not seen its like."
+                f"{usual}. The model has not seen its like."
             )
     return said

@@ -16,7 +16,7 @@ import numpy as np
 from workflow_scripts.lib.calibration import apply_calibration
 
 __all__ = ["CAUTION", "DEMO", "MIN_FACES", "Verdict", "about_model", "decide", "is_demo"]
-__all__ += ["most_suspicious", "operating_words", "person_verdict", "without_small"]
+__all__ += ["least_faces", "most_suspicious", "operating_words", "person_verdict", "without_small"]
 
 MIN_FACES = 3  # of one person; a score of fewer sways too much
 LEAST_SIZE = 1 / 3  # of the largest person's face; training takes the largest face of each frame
@@ -54,12 +54,12 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
     card : dict
         The model's.
     """
-    least = min(MIN_FACES, card["crops"]["sampling"]["frames"])
+    least = least_faces(card)
     if len(scores) < least:
         return _not_judged(f"too few usable faces, {len(scores)}, and {least} are needed.")
     points = card["operating_points"]
     score = round(float(np.mean(np.round(scores, 6))), 6)
-    probability = float(apply_calibration(card["calibration"], np.array([score]))[0])
+    probability = _probability(score, card["calibration"])
     verdict = decide(score, points)
     low, high = f"{points['low']:.2f}", f"{points['high']:.2f}"
     why = {
@@ -69,10 +69,23 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
     }[verdict]
     return {
         "verdict": verdict,
-        "probability": round(probability, 6),
+        "probability": probability,
         "score": score,
         "reason": f"The score {score:.2f} {why}.",
     }
+
+
+def least_faces(card: dict[str, Any]) -> int:
+    """How many faces of a person it takes to judge: not more than training had of a video."""
+    return min(MIN_FACES, card["crops"]["sampling"]["frames"])
+
+
+def _probability(score: float, calibration: dict[str, Any]) -> float:
+    """The calibrated probability of fake, no surer than its data can make it: n groups that all
+    went one way leave 1 / (n + 2) for the other (Laplace's rule of succession)."""
+    doubt = 1 / (calibration["groups"] + 2)
+    found = float(apply_calibration(calibration, np.array([score]))[0])
+    return round(min(max(found, doubt), 1 - doubt), 6)
 
 
 def without_small(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -111,8 +124,10 @@ def most_suspicious(people: list[dict[str, Any]]) -> dict[str, Any] | None:
     return people[0] if people else None
 
 
-def operating_words(verdict: Verdict, points: dict[str, Any]) -> str:
-    """How often such a verdict is wrong, as people count."""
+def operating_words(verdict: Verdict, score: float | None, points: dict[str, Any]) -> str:
+    """How often such a verdict is wrong, as people count; nothing where nobody was judged."""
+    if score is None:
+        return ""
     fake = _of_100("real videos", "fake", points["real_called_fake"])
     real = _of_100("fakes", "real", points["fake_called_real"])
     return {
@@ -123,11 +138,13 @@ def operating_words(verdict: Verdict, points: dict[str, Any]) -> str:
 
 
 def _of_100(what: str, called: str, rate: dict[str, float]) -> str:
-    seen, expected = rate["share"] * 100, rate["expected"] * 100
+    expected, low, high = (round(100 * rate[key]) for key in ("expected", "low", "high"))
+    people = "group" if rate["groups"] == 1 else "groups"
+    lie = "lies" if rate["wrong"] == 1 else "lie"
     return (
-        f"Of 100 {what} of unseen people, about {expected:.0f} would be called {called} at this "
-        f"threshold (in the validation it was {seen:.0f} of 100, and with its few people anything "
-        f"from {rate['low'] * 100:.0f} to {rate['high'] * 100:.0f} is in keeping with that)."
+        f"Of 100 {what} of unseen people, about {expected} would be called {called} (anything from "
+        f"{low} to {high}: the threshold was set on {rate['videos']} {what} of {rate['groups']} "
+        f"{people} of people, of which {rate['wrong']} {lie} beyond it)."
     )
 
 
@@ -154,6 +171,10 @@ def about_model(
             **{key: training[key] for key in ("datasets", "methods", "compressions")},
         },
         "evaluation": evaluation,
+        "validation": {
+            "roc_auc": card["validation"]["video_roc_auc"],
+            **{key: card["validation"][key] for key in ("videos", "groups")},
+        },
         "operating_points": card["operating_points"],
         "demo": is_demo(card),
     }

@@ -52,6 +52,7 @@ ENVIRONMENT = {  # what OpenCV reads when it opens a file; None: must not be set
 MAX_PIXELS = 8192 * 4320  # a frame of DCI 8K; a small file can claim far more and fill the memory
 MAX_SIDE = 32766  # OpenCV's own limit where the detector resamples
 MAX_FPS = 1000.0  # more is a broken header
+MAX_FRAMES = 100_000_000  # so is more than this, 19 days at 60 frames per second
 OUT_OF_MEMORY = re.compile(r"allocate memory|get_buffer\(\) failed")  # FFmpeg goes on without
 UNCONVERTED = re.compile(r"Cannot convert interlaced")
 MAX_FAILED_GRABS = 100  # each loses one damaged packet; at the end of a video they cost nothing
@@ -84,20 +85,24 @@ class Frame:
 
 @dataclass(frozen=True)
 class SampledVideo:
-    """The frames of a video, in order. `fps` is 0.0 where it is unknown. `detail` is a sentence
-    for people on what is wrong and what to do; empty when the status is `ok`."""
+    """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
+    to do; empty when the status is `ok`. `step` is the distance of the frames that were wanted, and
+    `declared` how many frames there are by what the container says; `fps` and these are 0 where
+    nobody knows."""
 
     status: VideoStatus
     detail: str
     fps: float
     frames: tuple[Frame, ...]
+    step: int = 0
+    declared: int = 0
 
 
 def sample_to_file(
     path: Path,
     output: Path,
     count: int,
-    step: int,
+    step: int | None,
     max_seconds: int,
     max_memory_mb: int,
     cache_key: str = "",
@@ -122,8 +127,9 @@ def sample_to_file(
         save_frames(output, _unreadable(detail))
 
 
-def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
-    """Read the frames 0, step, 2*step, ... of a video: `count` of them.
+def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
+    """Read the frames 0, step, 2*step, ... of a video: `count` of them. Without `step` they are
+    spread over the whole video, as long as its container says it is.
 
     A wanted frame that can't be decoded is replaced by the next one that can. Rotation metadata is
     applied; greyscale, 10-bit and alpha become 8-bit RGB. Frames whose size differs from the first
@@ -137,7 +143,7 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
     What FFmpeg prints is held back by redirecting the process's stderr meanwhile, so call this from
     one thread at a time.
     """
-    if min(count, step) < 1:
+    if min(count, 1 if step is None else step) < 1:
         raise ValueError(f"count and step must be 1 or more: {count}, {step}.")
     if refused := _refuse(path):
         return refused
@@ -158,6 +164,14 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
                     f"{MAX_SIDE} a side are read: scale it down."
                 )
             fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
+            declared = _sane_length(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            if step is None:
+                if not declared:
+                    return _unreadable(
+                        f"{name} does not say how long it is, so frames cannot be spread over it: "
+                        "give their distance, or convert it to MP4."
+                    )
+                step = max(1, (declared - 1) // max(1, count - 1))
             frames, decoded = _decode(capture, count, step, fps)
             said = _said(messages)
             # OpenCV 5.0 then hands out memory that nothing was written to, and says it went well
@@ -182,8 +196,8 @@ def sample_frames(path: Path, count: int, step: int) -> SampledVideo:
             f"{name} gave {len(frames)} of {count} frames, one every {step}, since only {decoded} "
             "could be decoded: it is short or damaged; use a longer or undamaged copy."
         )
-        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames)
-    return SampledVideo(VideoStatus.OK, "", fps, frames)
+        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, step, declared)
+    return SampledVideo(VideoStatus.OK, "", fps, frames, step, declared)
 
 
 def _memory_lacked(said: list[str], pixels: int) -> bool:
@@ -196,8 +210,8 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
     """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
 
     Arrays: cache_key, the name of its faces in the cache (empty: there is no cache), status, detail
-    (str) · fps (float64) · index (n,) int64 · time_s (n,) float64 · and, since sizes may differ,
-    one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
+    (str) · fps (float64) · step, declared (int64) · index (n,) int64 · time_s (n,) float64 · and,
+    since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
     """
     pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
     with written_aside(path) as aside, aside.open("wb") as out:
@@ -207,6 +221,8 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
             status=np.array(video.status.value),
             detail=np.array(video.detail),
             fps=np.array(video.fps, np.float64),
+            step=np.array(video.step, np.int64),
+            declared=np.array(video.declared, np.int64),
             index=np.array([frame.index for frame in video.frames], np.int64),
             time_s=np.array([frame.time_s for frame in video.frames], np.float64),
             **pixels,
@@ -225,6 +241,8 @@ def load_frames(path: Path) -> SampledVideo:
                 Frame(index, time_s, arrays[f"pixels_{i}"])
                 for i, (index, time_s) in enumerate(places)
             ),
+            step=int(arrays["step"]),
+            declared=int(arrays["declared"]),
         )
 
 
@@ -249,7 +267,7 @@ def _refuse(path: Path) -> SampledVideo | None:
             return _unreadable(f"{name} is empty: fetch it again.")
         path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
-        detail = f"{name} does not exist: correct the path in the manifest, or fetch the file."
+        detail = f"{name} does not exist: correct the path, or fetch the file."
         return SampledVideo(VideoStatus.MISSING, detail, 0.0, ())
     except OSError as error:
         return _unreadable(
@@ -323,6 +341,10 @@ def _time_s(told: float, index: int, fps: float, earlier: float) -> float:
 
 def _sane_fps(fps: float) -> float:
     return fps if 0 < fps <= MAX_FPS else 0.0
+
+
+def _sane_length(frames: float) -> int:
+    return int(frames) if 0 < frames <= MAX_FRAMES else 0
 
 
 @contextlib.contextmanager
