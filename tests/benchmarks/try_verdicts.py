@@ -20,17 +20,16 @@ from pathlib import Path
 import numpy as np
 
 from tests.workflow.conftest import Project, copy_project
-from workflow_scripts.lib.judging import judge_video
+from workflow_scripts.lib.judging import SPREAD, judge_video
 from workflow_scripts.lib.layouts import faceforensics
 from workflow_scripts.lib.manifest import Video, assign_groups, write_manifest
 from workflow_scripts.lib.metrics import evaluate
 
-FRAMES = (
-    (3, 30),
-    (12, 30),
-    (14, 15),
-    (28, 7),
-)  # and their distance; besides the study's 7, one every 30
+# Besides the study's 7, one every 30: how many, and their distance
+FRAMES: tuple[tuple[int, int | str], ...] = (
+    *((3, 30), (12, 30), (14, 15), (28, 7)),
+    *((7, SPREAD), (14, SPREAD)),
+)
 EXPERIMENT = {
     "features": "spectrum+dct+sparsity",
     "model": "extra_trees",
@@ -92,7 +91,7 @@ def _number(text: str) -> float | None:
     return float(text) if text else None
 
 
-def _judge_more(video: Video, bundle: Path, frames: int, every: int) -> Row:
+def _judge_more(video: Video, bundle: Path, frames: int, every: int | str) -> Row:
     """The same from other frames, in this process."""
     told = judge_video(Path(video.path), bundle, frames, every, 1).verdict
     return Row(video, told["verdict"], told["score"], bool(told["warnings"]))
@@ -125,12 +124,13 @@ def main(folder: Path, kept: Path) -> None:
     for number, group in enumerate(groups, start=1):
         bundle = _train(project, number, group, c23)
         judged = [video for video in (*c23, *c40) if video.group == group]
-        rows = {(7, 30): _judge(project, number, judged)}
+        rows: dict[tuple[int, int | str], list[Row]] = {(7, 30): _judge(project, number, judged)}
         for frames, every in FRAMES:
             rows[frames, every] = [_judge_more(v, bundle, frames, every) for v in judged]
         for (frames, every), found in rows.items():
             for row in found:
-                what = f"{row.video.compression}, {frames} frames, one every {every}"
+                distance = every if every == SPREAD else f"one every {every}"
+                what = f"{row.video.compression}, {frames} frames, {distance}"
                 told.setdefault(what, []).append(row)
         print(f"{number} of {len(groups)} groups", file=sys.stderr, flush=True)
     print(f"{len(c23)} videos in c23, {len(c40)} in c40, {len(groups)} groups of people")
