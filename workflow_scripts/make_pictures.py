@@ -3,6 +3,7 @@
 Needs graphviz (`dot`) for the graph of rules, and Chromium for the picture of a page.
 """
 
+import csv
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 FIGURES = ROOT / "results" / "demo" / "figures"
 VERDICTS = ROOT / "results" / "demo" / "verdicts.tsv"
+MANIFEST = "config/demo.tsv"
 SHEET_HEIGHT = 628  # pixels; two videos
 
 
@@ -31,11 +33,13 @@ def main() -> int:
             sheet.crop((0, 0, sheet.width, SHEET_HEIGHT)).save(IMAGES / "contact_sheet.jpg")
         importance = FIGURES / "identity/pixels64_forest/importance.png"
         shutil.copyfile(importance, IMAGES / "importance.png")
-        judged = [_program("snakemake"), "verdicts", "--config", "videos_to_judge=resources/demo"]
+        judged = [_program("snakemake"), "verdicts", "--config", f"videos_to_judge={MANIFEST}"]
         subprocess.run(judged, cwd=ROOT, check=True, capture_output=True)
         _show_page(VERDICTS.with_suffix(".html"), IMAGES / "verdicts.png", 620)
-        first = VERDICTS.read_text(encoding="utf-8").splitlines()[1].partition("\t")[0]
-        _show_page(VERDICTS.with_suffix("") / f"{first}.html", IMAGES / "verdict.png", 1240)
+        with VERDICTS.open(encoding="utf-8", newline="") as lines:
+            unseen = next(r for r in csv.DictReader(lines, delimiter="\t") if r["seen"] == "no")
+        page = VERDICTS.with_suffix("") / f"{unseen['video']}.html"
+        _show_page(page, IMAGES / "verdict.png", 1240)
     except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:
         print(f"make_pictures: {error}. Has `make demo` run?", file=sys.stderr)
         return 1
