@@ -103,6 +103,8 @@ def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
         lambda card: card["crops"]["faces"].update(size=10**9),
         lambda card: card["calibration"].pop("slope"),
         lambda card: card["operating_points"].update(low=None),
+        lambda card: card["operating_points"]["real_called_fake"].pop("expected"),
+        lambda card: card["validation"].update(video_roc_auc="high"),
         lambda card: card["features"].update(columns=7),
         lambda card: card.update(model="logistic_regression"),
         lambda card: card.update(training=[]),
@@ -113,6 +115,13 @@ def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
     card = json.loads(contents["model.json"])
     change(card)
     path = rewritten(tmp_path / "other.zip", signed(contents, card))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bundle(path, tmp_path)
+
+
+@pytest.mark.parametrize("marks", [None, 7, [7], [["a"]]])
+def test_marks_that_are_none_are_refused(made, tmp_path, marks):
+    path = rewritten(tmp_path / "other.zip", signed(members(made), trained_on=marks))
     with pytest.raises(UserError, match="cannot be read"):
         read_bundle(path, tmp_path)
 

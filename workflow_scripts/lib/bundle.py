@@ -262,8 +262,9 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
         *(
             points[way][key]
             for way in ("real_called_fake", "fake_called_real")
-            for key in points[way]
+            for key in ("expected", "low", "high", "wrong", "videos", "groups")
         ),
+        *(card["validation"][key] for key in ("video_roc_auc", "videos", "groups")),
         *(limits[end] for limits in about["ranges"].values() for end in ("low", "high")),
         *about["typical_real"]["moves"].values(),
         size if side is None else side,
@@ -280,8 +281,6 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
         raise ValueError("its features have another number of columns than it says")
     for key in ("videos", "groups", "datasets", "methods", "compressions"):
         _ = card["training"][key]
-    for key in ("video_roc_auc", "videos", "groups"):
-        _ = card["validation"][key]
     for key in ("protocol", "leak", "roc_auc", "interval", "videos", "groups"):
         _ = about["evaluation"][key]
 
