@@ -1,5 +1,6 @@
 # What the rules share: the checked configuration, the manifest, and small functions.
 import os
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -284,6 +285,8 @@ def start_run():
     try:
         hold(Path("results/.lock"), wait=False)
         targets = workflow.dag_settings.targets or ()
+        if "verdicts" in targets:
+            check_given_bundle()
         if "download" in targets:
             given_server(config)
         elif "verify" not in targets and not config["parts"] and not only_judges():
@@ -323,12 +326,41 @@ def judging_bundle(wildcards):
     return config["judge_with"] or own
 
 
+def given_bundle():
+    """The bundle that judges, if this run does not make it; else None."""
+    models = f"results/{config['run']}/models"
+    own = of_all_experiments(f"{models}/{{protocol}}/{{experiment}}/bundle.zip")
+    return None if config["judge_with"] in (None, *own) else Path(config["judge_with"])
+
+
+def find_given_bundle():
+    """Stop where the bundle that judges is not there and this run does not make it."""
+    path = given_bundle()
+    if path and not path.is_file():
+        raise WorkflowError(
+            f"judge_with: there is no model bundle {path}. Correct the path, or make the bundle in "
+            "the run that it is of; without judge_with this run's first experiment judges."
+        )
+
+
+def check_given_bundle():
+    """Refuse a bundle that can't be used before each video's job finds it out.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    from workflow_scripts.lib.bundle import read_bundle
+
+    if path := given_bundle():
+        with tempfile.TemporaryDirectory() as scratch:
+            read_bundle(path, Path(scratch))
+
+
 def only_judges():
     """Whether nothing but verdicts is wanted, by a model that this run does not make."""
-    own = config["judge_with"] is None or Path(config["judge_with"]).is_relative_to(
-        f"results/{config['run']}"
-    )
-    return set(workflow.dag_settings.targets or ()) == {"verdicts"} and not own
+    return set(workflow.dag_settings.targets or ()) == {"verdicts"} and given_bundle() is not None
 
 
 def is_demo_video(video):

@@ -28,10 +28,11 @@ rule bundle_model:
         "../workflow_scripts/bundle_model.py"
 
 
-# What is wrong with the videos is told before anything else, and without a traceback; Snakemake
-# itself knows its targets only later.
+# What is wrong with the videos, or that the bundle is missing, is told before anything else, and
+# without a traceback; Snakemake itself knows its targets only later.
 if "verdicts" in sys.argv:
     judged_videos()
+    find_given_bundle()
 
 
 # Names of files are anybody's and may hold what means something to Snakemake, so a video is no

@@ -9,8 +9,17 @@ from workflow_scripts.lib.bundle import read_card
 from workflow_scripts.lib.judged import find_videos
 from workflow_scripts.lib.manifest import pair_with_files
 from workflow_scripts.lib.pages import render
-from workflow_scripts.lib.ranking import COLUMNS, as_cells, ranked, shortened, worth
+from workflow_scripts.lib.ranking import (
+    COLUMNS,
+    NOT_JUDGED,
+    as_cells,
+    on_people_seen,
+    ranked,
+    shortened,
+    worth,
+)
 from workflow_scripts.lib.run import written_aside
+from workflow_scripts.lib.verdict import Verdict
 
 
 def main(
@@ -43,15 +52,18 @@ def main(
         folder=files[0].parent.name,
         model=verdicts[0]["model"],
         caution=verdicts[0]["caution"],
+        called=(Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL, NOT_JUDGED),
         worth=measured,
+        people_seen=measured and on_people_seen(measured),
     )
     logging.info("Judged %d videos: see %s", len(rows), page)
     if measured:
         auc = measured["roc_auc"]
         logging.info("Where the truth is known: %s", json.dumps(measured["counts"]))
         logging.info(
-            "AUC %s (%s to %s) on %d videos of %d groups of people that the model has not seen",
+            "AUC %s (%s to %s) on %d videos of %d groups of people. %s",
             *(auc["value"], auc["low"], auc["high"], measured["scored"], measured["groups"]),
+            on_people_seen(measured),
         )
 
 

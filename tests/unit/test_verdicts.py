@@ -1,6 +1,7 @@
 """Many videos: each has a row, whatever it is and whatever its name; the page filters and sorts."""
 
 import csv
+import html
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from tests.clips import background, write_clip, write_face_clip
 from workflow_scripts import judge_video, verdicts
 from workflow_scripts.lib.judged import find_videos, shown, stamp
 from workflow_scripts.lib.manifest import Video, write_manifest
-from workflow_scripts.lib.ranking import as_cells, ranked, shortened, worth
+from workflow_scripts.lib.ranking import as_cells, on_people_seen, ranked, shortened, worth
 from workflow_scripts.lib.run import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,14 @@ def test_a_table_may_lack_labels_but_not_paths(tmp_path):
         find_videos(tmp_path / "empty")
 
 
+def test_what_is_neither_folder_nor_table_is_told_with_its_remedy(tmp_path):
+    with pytest.raises(UserError, match=r"videos_to_judge: .*nowhere does not exist"):
+        find_videos(tmp_path / "nowhere")
+    write_face_clip(tmp_path / "face.MP4", 2)
+    with pytest.raises(UserError, match=r"is a video itself.*python -m workflow_scripts\.judge"):
+        find_videos(tmp_path / "face.MP4")
+
+
 def test_a_changed_file_has_another_stamp(tmp_path):
     path = tmp_path / "a.mp4"
     assert stamp(str(path)) is None
@@ -69,7 +78,7 @@ def test_a_changed_file_has_another_stamp(tmp_path):
     assert stamp(str(path)) != before
 
 
-def told(score, verdict="undetermined"):
+def told(score, verdict="undetermined", in_training=False):
     return {
         "verdict": verdict,
         "probability": score,
@@ -78,6 +87,8 @@ def told(score, verdict="undetermined"):
         "people": [],
         "sampling": {"status": "ok"},
         "reason": "as it is",
+        "scope": "all of it",
+        "in_training": in_training,
         "warnings": [],
     }
 
@@ -109,7 +120,37 @@ def test_names_leave_out_the_folder_that_all_have_in_common(paths, place, names)
     assert shortened(paths) == (place, names)
 
 
-def test_what_verdicts_are_worth_counts_only_people_that_the_model_has_not_seen():
+PERSON, NOBODY = Video("v", "v", "", target="2", dataset="d"), Video("v", "v", "")
+
+
+@pytest.mark.parametrize(
+    ("video", "trained_on", "seen"),
+    [
+        (PERSON, ["d:2"], "yes"),
+        (PERSON, ["d:1", "d:3"], "no"),
+        # the group is d:1 here, and that of the training is named after another of its people
+        (Video("v", "v", "", target="1", source="2", dataset="d"), ["d:2"], "yes"),
+        (Video("v", "v", "", group="2"), ["group:2"], "yes"),
+        (Video("v", "v", "", group="2", target="1", dataset="d"), ["group:2"], "yes"),
+        # what is named without a data set may be anybody of any table
+        (Video("v", "v", "", target="2"), ["d:2"], "unknown"),
+        (Video("v", "v", "", group="2"), ["group:1"], "unknown"),
+        (NOBODY, ["d:2"], "unknown"),
+        (NOBODY, ["video:v"], "unknown"),  # another nameless video with the same id, perhaps
+        # and so may be who was trained on
+        (PERSON, ["d:1", ":2"], "unknown"),
+        (PERSON, ["d:1", "group:2"], "unknown"),
+        (PERSON, ["d:1", "video:two"], "unknown"),
+    ],
+)
+def test_people_count_as_unseen_only_where_names_tell_it(video, trained_on, seen):
+    (row,) = ranked([video], [told(0.5)], trained_on)
+    assert row["seen"] == seen
+    (row,) = ranked([video], [told(0.5, in_training=True)], trained_on)
+    assert row["seen"] == "yes"  # whatever names say
+
+
+def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
     videos = [
         Video("r1", "r1", "real", target="1", dataset="d"),
         Video("f1", "f1", "fake", target="1", dataset="d"),
@@ -120,7 +161,7 @@ def test_what_verdicts_are_worth_counts_only_people_that_the_model_has_not_seen(
     ]
     made = [told(0.9, "fake"), told(0.1, "real"), told(0.3, "real"), told(0.7, "fake"), told(None)]
     rows = ranked(videos, [*made, told(0.5)], ["d:1"])
-    assert [row["seen"] for row in rows] == ["yes", "no", "", "no", "yes", "no"]
+    assert [row["seen"] for row in rows] == ["yes", "no", "unknown", "no", "yes", "no"]
     measured = worth(rows, 0, 0.95, 1)
     assert measured["counts"] == {
         "real": {"fake": 0, "real": 1, "undetermined": 0},
@@ -128,8 +169,38 @@ def test_what_verdicts_are_worth_counts_only_people_that_the_model_has_not_seen(
     }
     assert measured["roc_auc"]["value"] == 1.0
     assert (measured["scored"], measured["groups"], measured["left_out"]) == (2, 1, 2)
+    assert (measured["counted"], measured["unknown"]) == (3, 0)
     assert worth(rows[:1], 0, 0.95, 1) is None
     assert worth(ranked(videos[3:4], [told(None)], []), 0, 0.95, 1)["roc_auc"]["value"] is None
+
+
+def test_who_is_not_named_is_counted_and_never_called_unseen():
+    videos = [Video(name, name, name) for name in ("real", "fake")]
+    videos.append(Video("named", "named", "fake", target="2", dataset="d"))
+    measured = worth(ranked(videos, [told(0.5)] * 3, ["d:1"]), 0, 0.95, 1)
+    assert (measured["counted"], measured["unknown"]) == (3, 2)
+    said = on_people_seen(measured)
+    assert said.startswith("The people of 2 of these 3 videos are not named")
+    assert said.endswith("so the model may have been trained on them.")
+    measured = worth(ranked(videos, [told(0.5, in_training=True)] * 3, ["d:1"]), 0, 0.95, 1)
+    assert measured is None
+
+
+STATUSES = {
+    "ok": "undetermined",
+    "too_short": "undetermined",
+    "missing": "not judged",
+    "unreadable": "not judged",
+    "too_costly": "not judged",
+}
+
+
+def test_a_file_that_could_not_be_judged_is_told_apart_from_an_undetermined_verdict():
+    verdicts = [{**told(None), "sampling": {"status": status}} for status in STATUSES]
+    videos = [Video(status, status, "") for status in STATUSES]
+    rows = {row["status"]: row for row in ranked(videos, verdicts, [])}
+    assert {status: row["called"] for status, row in rows.items()} == STATUSES
+    assert {row["verdict"] for row in rows.values()} == {"undetermined"}
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +236,7 @@ def many(bundle, tmp_path_factory):
 
 
 def test_a_bad_video_is_a_row_that_says_why(many):
-    rows, _ = many
+    rows, folder = many
     assert len(rows) == 4
     by_name = {row["video"].rsplit("-", 1)[0]: row for row in rows}
     assert by_name["text"]["status"] == "unreadable"
@@ -173,6 +244,11 @@ def test_a_bad_video_is_a_row_that_says_why(many):
     assert (by_name["text"]["verdict"], by_name["text"]["score"]) == ("undetermined", "")
     assert "No face was found" in by_name["wall"]["reason"]
     assert float(by_name["good"]["score"]) >= 0
+    page = (folder / "verdicts.html").read_text()
+    for row in rows:
+        told = json.loads((folder / f"verdicts/{row['video']}.json").read_text())
+        assert row["scope"] == told["scope"]
+        assert f'<p class="scope">{html.escape(row["scope"])}</p>' in page
     scores = [row["score"] for row in rows]
     assert scores == [*sorted(filter(None, scores), key=float, reverse=True), "", ""]
 
@@ -188,6 +264,9 @@ def test_what_is_known_of_the_videos_is_held_against_the_verdicts(bundle, tmp_pa
     assert "How right the verdicts are" in page
     assert "of the 2 videos with a score" in page
     assert "AUC 0.5 (None to None) on 2 videos" in caplog.text
+    for said in (page, caplog.text):
+        assert "The people of 2 of these 2 videos are not named" in said
+        assert "trained on none of these people" not in said
 
 
 PICTURES = "const pictures = [...document.images].map(i => i.naturalWidth > 0 ? 1 : 0).join('');"
@@ -207,26 +286,36 @@ def test_the_index_in_a_browser(many, tmp_path, width):
         "document.documentElement.scrollWidth <= innerWidth, listed()];"
         "const click = node => { node.click(); answers.push(listed()); };"
         "const heads = [...document.querySelectorAll('.judged th')];"
-        "click(heads[1]); click(heads[1]); click(heads[3]); click(heads[3]);"
+        "answers.push(heads.filter(head => head.checkVisibility()).map(h => h.textContent).join());"
+        "const buttons = heads.map(head => head.querySelector('button'));"
+        "click(buttons[1]); click(buttons[1]); click(buttons[3]); click(buttons[3]);"
         "const name = document.querySelector('#name');"
         "const type = text => { name.value = text;"
         "name.dispatchEvent(new Event('input', {bubbles: true})); answers.push(listed()); };"
         "type('GOOD'); type('no face'); type('');"
+        "click(document.querySelector('[value=\"not judged\"]'));"
         "click(document.querySelector('[value=undetermined]'));"
         "answers.push(document.querySelector('#shown').textContent);"
         "return answers.join('|')"
     )
     answer, text, asked = look_at(folder / "verdicts.html", question, tmp_path, width)
-    pictures, scripts, title, fits, first, *sorted_by, good, faceless, every, judged, count = (
-        answer.split("|")
-    )
+    pictures, scripts, title, fits, first, heads, *sorted_by, rest = answer.split("|", 10)
+    good, faceless, every, readable, judged, count = rest.split("|")
     assert (pictures, scripts, title, fits) == ("1111", "3", "Verdicts on 4 videos", "true")
     assert set(first.split(",")[:2]) == {"script", "good"}
+    assert (
+        heads
+        == {
+            500: "video,verdict,probability",  # of narrow rows no other cells have a head
+            1400: ",video,verdict,probability,score,people,why",
+        }[width]
+    )
     assert sorted_by[0] == "script,good,text,wall"
     assert sorted_by[1] == "wall,text,good,script"
-    assert set(sorted_by[2].split(",")[:2]) == {"text", "wall"}  # no probability: lowest
-    assert set(sorted_by[3].split(",")[2:]) == {"text", "wall"}
+    for rows in sorted_by[2:]:
+        assert set(rows.split(",")[2:]) == {"text", "wall"}  # no probability: last in both ways
     assert (good, faceless, len(every.split(","))) == ("good", "wall", 4)
+    assert set(readable.split(",")) == {"script", "good", "wall"}
     assert set(judged.split(",")) <= {"script", "good"}
     assert count == f"{len(list(filter(None, judged.split(','))))} shown"
     assert "&lt;script&gt;document.title" in text

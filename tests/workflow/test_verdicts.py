@@ -98,7 +98,11 @@ def test_labels_of_a_table_are_held_against_the_verdicts(judged, videos, tmp_pat
     with (project.root / "results/known/verdicts.tsv").open(newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     assert {row["label"] for row in rows} == {"real", "fake"}
-    assert {row["seen"] for row in rows} <= {"yes", "no"}
+    assert all(row["scope"] for row in rows)
+    # no data set is named, so nobody is known to be unseen
+    assert {row["seen"] for row in rows} <= {"yes", "unknown"}
+    page = (project.root / "results/known/verdicts.html").read_text()
+    assert "so the model may have been trained on them" in page
 
 
 def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
@@ -122,7 +126,7 @@ def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
     ("config", "message"),
     [
         ([], "videos_to_judge is not set"),
-        (["--config", "videos_to_judge=nowhere"], "nowhere does not exist"),
+        (["--config", "videos_to_judge=nowhere"], "videos_to_judge: nowhere does not exist"),
         (["--config", "videos_to_judge=docs"], "no videos in docs"),
     ],
 )
@@ -131,6 +135,29 @@ def test_what_is_wrong_with_the_videos_is_told(finished, config, message):
     assert ended.returncode == 1
     assert message in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    "bundle", ["gone.zip", "docs", "results/small/models/identity/no_such/bundle.zip"]
+)
+def test_a_missing_bundle_is_told_before_anything_is_planned(judged, bundle):
+    project, folder = judged
+    ended = project.snakemake("-n", "verdicts", *asked(folder, judge_with=bundle), check=False)
+    assert ended.returncode == 1
+    assert f"judge_with: there is no model bundle {bundle}" in ended.stdout + ended.stderr
+    assert "Exception" not in ended.stdout + ended.stderr.replace("WorkflowError", "")
+
+
+def test_a_damaged_bundle_is_told_once_and_before_any_video_is_judged(judged, tmp_path):
+    project, folder = judged
+    whole = (project.results / "models/identity/forest/bundle.zip").read_bytes()
+    (tmp_path / "b.zip").write_bytes(whole[: len(whole) // 2])
+    arguments = asked(folder, run="other", judge_with=tmp_path / "b.zip")
+    ended = project.snakemake("verdicts", *arguments, check=False)
+    assert ended.returncode == 1
+    assert (ended.stdout + ended.stderr).count("b.zip cannot be read") == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert not list((project.root / "results/other").rglob("judge_video/*.log"))
 
 
 def test_one_video_is_judged_with_a_bundle_of_snakemake(judged):

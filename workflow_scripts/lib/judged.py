@@ -31,8 +31,17 @@ def find_videos(source: Path) -> dict[str, Video]:
     Raises
     ------
     UserError
-        There is no such folder or table, or it holds no video.
+        There is no such folder or table, it holds no video, or it is one itself.
     """
+    if not source.exists():
+        raise UserError(
+            f"videos_to_judge: {source} does not exist. Name a folder of videos or a table of them."
+        )
+    if source.is_file() and source.suffix.lower() in SUFFIXES:
+        raise UserError(
+            f"videos_to_judge: {source} is a video itself, and a folder of videos or a table of "
+            "them is expected. One video is judged by `python -m workflow_scripts.judge`."
+        )
     if not source.is_dir():
         return read_manifest(source, labelled=False)
     paths = sorted(

@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.lib.judged import shown
-from workflow_scripts.lib.manifest import Label, Video, assign_groups
+from workflow_scripts.lib.judging import FAILURES
+from workflow_scripts.lib.manifest import UNKNOWN, Label, Video, assign_groups
 from workflow_scripts.lib.metrics import evaluate
 from workflow_scripts.lib.verdict import Verdict
 
-__all__ = ["COLUMNS", "as_cells", "ranked", "shortened", "worth"]
+__all__ = ["COLUMNS", "NOT_JUDGED", "as_cells", "on_people_seen", "ranked", "shortened", "worth"]
 
 COLUMNS = (
     *("video", "path", "label", "seen", "verdict", "probability", "score", "person", "people"),
-    *("faces", "status", "reason", "warnings"),
+    *("faces", "status", "reason", "scope", "warnings"),
 )
+NOT_JUDGED = "not judged"  # what the page calls a file that could not be looked at
+NO_DATA_SET = (UNKNOWN, "group:", ":")  # begin groups whose names mean nothing in another table
 FORMULA = ("=", "+", "-", "@")  # begin a formula where a table is opened in a spreadsheet
 
 
@@ -30,29 +33,53 @@ def ranked(
     """A row per video, by `COLUMNS`: first the highest score, last those that have none.
 
     `trained_on` are the groups of people in the model's training part; `seen` tells whether the
-    video shows some of them: `yes`, `no`, or nothing where the people are unknown.
+    video shows some of them: `yes`; `no`, which takes names of people and of data sets, here and
+    in the training; or `unknown`. Besides the columns a row has its `group` of people, and as
+    `called` its verdict or `NOT_JUDGED`.
     """
     groups = assign_groups(videos)
+    trained = frozenset(trained_on)
+    all_named = all(map(_with_data_set, trained))
     rows = []
     for video, verdict in zip(videos, verdicts, strict=True):
-        known = video.group or video.target or video.source
+        group = groups[video.video_id]
         people = verdict["people"]
+        status = verdict["sampling"]["status"]
+        if verdict["in_training"] or not trained.isdisjoint(_names(video, group)):
+            seen = "yes"
+        else:
+            seen = "no" if all_named and _with_data_set(group) else "unknown"
         rows.append(
             {
                 "video": video.video_id,
                 "path": shown(video.path),
                 "label": video.label,
-                "seen": ("no", "yes")[groups[video.video_id] in trained_on] if known else "",
+                "seen": seen,
                 **{key: verdict[key] for key in ("verdict", "probability", "score", "person")},
                 "people": len(people),
                 "faces": sum(len(person["faces"]) for person in people),
-                "status": verdict["sampling"]["status"],
+                "status": status,
                 "reason": shown(verdict["reason"]),
+                "scope": verdict["scope"],
                 "warnings": " ".join(verdict["warnings"]),
-                "group": groups[video.video_id],
+                "group": group,
+                "called": NOT_JUDGED if status in FAILURES else verdict["verdict"],
             }
         )
     return sorted(rows, key=_suspicion)
+
+
+def _names(video: Video, group: str) -> set[str]:
+    """Under which names the video's people may stand in the training: a group there is named after
+    one of its people, which need not be the one that the group is named after here."""
+    names = {f"{video.dataset}:{name}" for name in (video.target, video.source) if name}
+    names |= {f"group:{video.group}"} if video.group else set()
+    return names if group.startswith(UNKNOWN) else {*names, group}
+
+
+def _with_data_set(group: str) -> bool:
+    """Whether a group of people is named together with its data set."""
+    return not group.startswith(NO_DATA_SET)
 
 
 def _suspicion(row: dict[str, Any]) -> tuple[bool, float, str]:
@@ -81,26 +108,26 @@ def shortened(paths: Sequence[str]) -> tuple[str, list[str]]:
 def worth(
     rows: Sequence[dict[str, Any]], resamples: int, coverage: float, seed: int
 ) -> dict[str, Any] | None:
-    """How right the verdicts are on the videos whose label is known and whose people the model has
-    not seen; None where there are no such videos.
+    """How right the verdicts are on the videos whose label is known, without those whose people the
+    model was trained on as far as names tell; None where there are no such videos.
 
     Returns
     -------
     dict
         `counts` by label and verdict; `roc_auc` with its interval over groups, of the videos that
-        have a score; `scored`, `groups` and `left_out`, the labelled videos of people that the
-        model has seen.
+        have a score; `scored` and `groups` of those; `counted`, all of them, and `unknown`, those
+        whose people the model may have seen; `left_out`, those whose people it has seen.
     """
     labelled = [row for row in rows if row["label"]]
-    unseen = [row for row in labelled if row["seen"] != "yes"]
-    if not unseen:
+    counted = [row for row in labelled if row["seen"] != "yes"]
+    if not counted:
         return None
-    scored = [row for row in unseen if row["score"] is not None]
+    scored = [row for row in counted if row["score"] is not None]
     return {
         "counts": {
             label.word: {
                 str(called): sum(
-                    row["label"] == label.word and row["verdict"] == called for row in unseen
+                    row["label"] == label.word and row["verdict"] == called for row in counted
                 )
                 for called in Verdict
             }
@@ -110,8 +137,21 @@ def worth(
         "interval": coverage,
         "scored": len(scored),
         "groups": len({row["group"] for row in scored}),
-        "left_out": len(labelled) - len(unseen),
+        "counted": len(counted),
+        "unknown": sum(row["seen"] == "unknown" for row in counted),
+        "left_out": len(labelled) - len(counted),
     }
+
+
+def on_people_seen(measured: dict[str, Any]) -> str:
+    """Whether the model has seen the people on whom `worth` measured, in words."""
+    if not measured["unknown"]:
+        return "As far as names tell, the model was trained on none of these people."
+    return (
+        f"The people of {measured['unknown']} of these {measured['counted']} videos are not named "
+        "(or their data set is not, in the table or in the training), so the model may have been "
+        "trained on them."
+    )
 
 
 def _roc_auc(
