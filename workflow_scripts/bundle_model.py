@@ -10,7 +10,7 @@ import numpy as np
 from workflow_scripts.lib.bundle import write_bundle
 from workflow_scripts.lib.explain import column_groups, group_moves
 from workflow_scripts.lib.faces import crop_mark
-from workflow_scripts.lib.manifest import Label, read_manifest
+from workflow_scripts.lib.manifest import Label, names_of, read_manifest
 from workflow_scripts.lib.models import MODELS, load_model
 from workflow_scripts.lib.plain_forest import plain_forest
 from workflow_scripts.lib.ranges import measure, people_shown, training_ranges
@@ -55,6 +55,7 @@ def main(
         ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
         typical_real=_typical(store, unseen_real["row"].to_numpy(), model_path, card),
         trained_on=marks,
+        people=names_of(rows[video] for video in videos),
     )
     logging.info(
         "Bundled %s, protocol %s: %.1f MB",

@@ -5,7 +5,7 @@ import json
 import logging
 from pathlib import Path
 
-from workflow_scripts.lib.bundle import read_card
+from workflow_scripts.lib.bundle import read_people
 from workflow_scripts.lib.judged import find_videos
 from workflow_scripts.lib.manifest import pair_with_files
 from workflow_scripts.lib.pages import render
@@ -37,7 +37,7 @@ def main(
     verdicts = [
         json.loads(path.read_text(encoding="utf-8")) for _, path in pair_with_files(videos, files)
     ]
-    rows = ranked(videos, verdicts, read_card(bundle)["training"]["groups"])
+    rows = ranked(videos, verdicts, read_people(bundle))
     with written_aside(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerows([COLUMNS, *map(as_cells, rows)])

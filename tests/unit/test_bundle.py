@@ -12,9 +12,10 @@ import zarr
 
 from tests.bundles import members, rewritten, signed, write_small_bundle
 from workflow_scripts.lib import bundle as bundles
-from workflow_scripts.lib.bundle import read_bundle, read_card, write_bundle
+from workflow_scripts.lib.bundle import read_bundle, read_people, write_bundle
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.faces import crop_mark
+from workflow_scripts.lib.manifest import UNKNOWN
 from workflow_scripts.lib.run import UserError
 
 
@@ -28,7 +29,8 @@ def test_round_trip(made, tmp_path):
     card = json.loads((made.parent / "model.json").read_text())
     assert read.made == card.pop("made") == datetime.now(UTC).date().isoformat()
     del card["cost"]
-    assert read.card == read_card(made) == card
+    assert read.card == card
+    assert read_people(made) == {UNKNOWN, *(f"group:g{number}" for number in range(4))}
     assert read.model.columns == card["features"]["columns"]
     assert read.evaluation["roc_auc"]["value"] == 1.0
     assert read.evaluation["leak"] == "no"
@@ -46,7 +48,7 @@ def test_equal_content_gives_equal_bytes_and_another_day_the_same_version(made, 
     about = json.loads(members(made)["bundle.json"])
     folder = made.parent
     card = json.loads((folder / "model.json").read_text())
-    kept = ("evaluation", "ranges", "typical_real", "trained_on")
+    kept = ("evaluation", "ranges", "typical_real", "trained_on", "people")
     parts = (folder, *(about[key] for key in kept))
     again, later = tmp_path / "again.zip", tmp_path / "later.zip"
     write_bundle(again, folder / "model.zip", {**card, "cost": {"cpu_s": 99.0}}, *parts)
@@ -119,9 +121,10 @@ def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
         read_bundle(path, tmp_path)
 
 
-@pytest.mark.parametrize("marks", [None, 7, [7], [["a"]]])
-def test_marks_that_are_none_are_refused(made, tmp_path, marks):
-    path = rewritten(tmp_path / "other.zip", signed(members(made), trained_on=marks))
+@pytest.mark.parametrize("key", ["trained_on", "people"])
+@pytest.mark.parametrize("names", [None, 7, [7], [["a"]]])
+def test_marks_and_names_that_are_none_are_refused(made, tmp_path, key, names):
+    path = rewritten(tmp_path / "other.zip", signed(members(made), **{key: names}))
     with pytest.raises(UserError, match="cannot be read"):
         read_bundle(path, tmp_path)
 

@@ -17,7 +17,7 @@ from tests.bundles import write_small_bundle
 from tests.clips import background, write_clip, write_face_clip
 from workflow_scripts import judge_video, verdicts
 from workflow_scripts.lib.judged import find_videos, shown, stamp
-from workflow_scripts.lib.manifest import Video, write_manifest
+from workflow_scripts.lib.manifest import Video, names_of, write_manifest
 from workflow_scripts.lib.ranking import as_cells, on_people_seen, ranked, shortened, worth
 from workflow_scripts.lib.run import UserError
 
@@ -95,12 +95,12 @@ def told(score, verdict="undetermined", in_training=False):
 
 def test_the_most_suspicious_come_first_and_those_without_a_score_last():
     videos = [Video(name, name, "") for name in "abcd"]
-    rows = ranked(videos, [told(None), told(0.2), told(0.9), told(0.2)], [])
+    rows = ranked(videos, [told(None), told(0.2), told(0.9), told(0.2)], set())
     assert [row["video"] for row in rows] == ["c", "b", "d", "a"]
 
 
 def test_cells_hold_no_formula_and_no_line():
-    (row,) = ranked([Video("a", "=1+1\t\n.mp4", "")], [told(0.5)], [])
+    (row,) = ranked([Video("a", "=1+1\t\n.mp4", "")], [told(0.5)], set())
     cells = as_cells(row)
     assert cells[1].startswith("'=1+1")
     assert not set("\t\n") & set("".join(cells))
@@ -120,33 +120,37 @@ def test_names_leave_out_the_folder_that_all_have_in_common(paths, place, names)
     assert shortened(paths) == (place, names)
 
 
-PERSON, NOBODY = Video("v", "v", "", target="2", dataset="d"), Video("v", "v", "")
+def of(**names):
+    return Video("v", "v", "", **names)
+
+
+PERSON = of(target="2", dataset="d")
 
 
 @pytest.mark.parametrize(
-    ("video", "trained_on", "seen"),
+    ("video", "training", "seen"),
     [
-        (PERSON, ["d:2"], "yes"),
-        (PERSON, ["d:1", "d:3"], "no"),
-        # the group is d:1 here, and that of the training is named after another of its people
-        (Video("v", "v", "", target="1", source="2", dataset="d"), ["d:2"], "yes"),
-        (Video("v", "v", "", group="2"), ["group:2"], "yes"),
-        (Video("v", "v", "", group="2", target="1", dataset="d"), ["group:2"], "yes"),
+        (PERSON, [of(target="2", dataset="d")], "yes"),
+        (PERSON, [of(target="1", source="2", dataset="d")], "yes"),
+        (PERSON, [of(target="1", dataset="d"), of(target="2", dataset="e", group="x")], "no"),
+        (of(target="1", source="2", dataset="d"), [of(target="2", dataset="d")], "yes"),
+        (of(group="2"), [of(group="2")], "yes"),
+        (of(group="2", target="1", dataset="d"), [of(group="2")], "yes"),
         # what is named without a data set may be anybody of any table
-        (Video("v", "v", "", target="2"), ["d:2"], "unknown"),
-        (Video("v", "v", "", group="2"), ["group:1"], "unknown"),
-        (NOBODY, ["d:2"], "unknown"),
-        (NOBODY, ["video:v"], "unknown"),  # another nameless video with the same id, perhaps
+        (of(target="2"), [of(target="2", dataset="d")], "unknown"),
+        (of(group="2"), [of(group="1")], "unknown"),
+        (of(), [of(target="2", dataset="d")], "unknown"),
+        (of(), [of()], "unknown"),
         # and so may be who was trained on
-        (PERSON, ["d:1", ":2"], "unknown"),
-        (PERSON, ["d:1", "group:2"], "unknown"),
-        (PERSON, ["d:1", "video:two"], "unknown"),
+        (PERSON, [of(target="1", dataset="d"), of(target="2")], "unknown"),
+        (PERSON, [of(target="1", dataset="d"), of(group="2")], "unknown"),
+        (PERSON, [of(target="1", dataset="d"), of()], "unknown"),
     ],
 )
-def test_people_count_as_unseen_only_where_names_tell_it(video, trained_on, seen):
-    (row,) = ranked([video], [told(0.5)], trained_on)
+def test_people_count_as_unseen_only_where_names_tell_it(video, training, seen):
+    (row,) = ranked([video], [told(0.5)], names_of(training))
     assert row["seen"] == seen
-    (row,) = ranked([video], [told(0.5, in_training=True)], trained_on)
+    (row,) = ranked([video], [told(0.5, in_training=True)], names_of(training))
     assert row["seen"] == "yes"  # whatever names say
 
 
@@ -160,7 +164,7 @@ def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
         Video("x", "x", ""),
     ]
     made = [told(0.9, "fake"), told(0.1, "real"), told(0.3, "real"), told(0.7, "fake"), told(None)]
-    rows = ranked(videos, [*made, told(0.5)], ["d:1"])
+    rows = ranked(videos, [*made, told(0.5)], {"d:1"})
     assert [row["seen"] for row in rows] == ["yes", "no", "unknown", "no", "yes", "no"]
     measured = worth(rows, 0, 0.95, 1)
     assert measured["counts"] == {
@@ -171,18 +175,18 @@ def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
     assert (measured["scored"], measured["groups"], measured["left_out"]) == (2, 1, 2)
     assert (measured["counted"], measured["unknown"]) == (3, 0)
     assert worth(rows[:1], 0, 0.95, 1) is None
-    assert worth(ranked(videos[3:4], [told(None)], []), 0, 0.95, 1)["roc_auc"]["value"] is None
+    assert worth(ranked(videos[3:4], [told(None)], set()), 0, 0.95, 1)["roc_auc"]["value"] is None
 
 
 def test_who_is_not_named_is_counted_and_never_called_unseen():
     videos = [Video(name, name, name) for name in ("real", "fake")]
     videos.append(Video("named", "named", "fake", target="2", dataset="d"))
-    measured = worth(ranked(videos, [told(0.5)] * 3, ["d:1"]), 0, 0.95, 1)
+    measured = worth(ranked(videos, [told(0.5)] * 3, {"d:1"}), 0, 0.95, 1)
     assert (measured["counted"], measured["unknown"]) == (3, 2)
     said = on_people_seen(measured)
     assert said.startswith("The people of 2 of these 3 videos are not named")
     assert said.endswith("so the model may have been trained on them.")
-    measured = worth(ranked(videos, [told(0.5, in_training=True)] * 3, ["d:1"]), 0, 0.95, 1)
+    measured = worth(ranked(videos, [told(0.5, in_training=True)] * 3, {"d:1"}), 0, 0.95, 1)
     assert measured is None
 
 
@@ -198,7 +202,7 @@ STATUSES = {
 def test_a_file_that_could_not_be_judged_is_told_apart_from_an_undetermined_verdict():
     verdicts = [{**told(None), "sampling": {"status": status}} for status in STATUSES]
     videos = [Video(status, status, "") for status in STATUSES]
-    rows = {row["status"]: row for row in ranked(videos, verdicts, [])}
+    rows = {row["status"]: row for row in ranked(videos, verdicts, set())}
     assert {status: row["called"] for status, row in rows.items()} == STATUSES
     assert {row["verdict"] for row in rows.values()} == {"undetermined"}
 

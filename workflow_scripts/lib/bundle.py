@@ -10,6 +10,7 @@ as `lib/models.py` keeps it), its card, the face detector's networks, and `bundl
 - `typical_real`: what moves the scores of the test part's real videos, by group of columns
   (`lib/explain.py`)
 - `trained_on`: the marks of the training part's crops (`lib/faces.py`), to know such a video again
+- `people`: the names of those in the training part (`manifest.names_of`)
 - `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
   `made`: the same model of another day is the same version
 
@@ -39,7 +40,7 @@ from workflow_scripts.lib.plain_forest import plain_forest, read_forest
 from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["Bundle", "check_bundle", "read_bundle", "read_card", "write_bundle"]
+__all__ = ["Bundle", "check_bundle", "read_bundle", "read_people", "write_bundle"]
 
 FORMAT = 4  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
@@ -103,6 +104,7 @@ def write_bundle(
     ranges: dict[str, Any],
     typical_real: dict[str, Any],
     trained_on: Iterable[str],
+    people: Iterable[str],
 ) -> None:
     """Write a bundle of a model's file, its card, and the networks in a folder."""
     if MODELS[card["model"]].made_of_trees:
@@ -118,6 +120,7 @@ def write_bundle(
         "ranges": ranges,
         "typical_real": typical_real,
         "trained_on": sorted(set(trained_on)),
+        "people": sorted(people),
         "files": {name: _checksum(content) for name, content in files.items()},
     }
     about |= {"digest": _digest(about), "made": card["made"]}
@@ -171,10 +174,10 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     )
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """The card of a bundle that was made here and is known to be sound."""
+def read_people(path: Path) -> set[str]:
+    """The names of those in the training part, from a bundle that is known to be sound."""
     with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read(CARD))
+        return set(json.loads(archive.read(ABOUT))["people"])
 
 
 def check_bundle(path: Path, card: Path) -> None:
@@ -271,8 +274,8 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
     ]
     if not all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers):
         raise ValueError("its card holds something else where a number belongs")
-    if not all(isinstance(mark, str) for mark in about["trained_on"]):
-        raise ValueError("it has something else where a crop's mark belongs")
+    if not all(isinstance(name, str) for name in (*about["trained_on"], *about["people"])):
+        raise ValueError("it has something else where a crop's mark or a name belongs")
     if not about["ranges"].keys() <= MEASURES.keys():
         raise ValueError("it has the range of something that is not measured")
     if not (12 <= size <= 1024 and (side is None or 1 <= side <= size)):

@@ -154,6 +154,18 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
     return {video_id: group_of[nodes[0]] for video_id, nodes in nodes_of.items()}
 
 
+def names_of(videos: Iterable[Video]) -> set[str]:
+    """Under which names the people in some videos may stand in another table: identities with their
+    data set, and groups; with `UNKNOWN` among them where nobody in a video is named so."""
+    names: set[str] = set()
+    for video in videos:
+        own = {f"{video.dataset}:{name}" for name in (video.target, video.source) if name}
+        names |= own | ({f"group:{video.group}"} if video.group else set())
+        if not own or not video.dataset:
+            names.add(UNKNOWN)
+    return names
+
+
 def check_present(paths: Sequence[str], allowed: float) -> None:
     """Stop a run whose videos are not there: a disk that is not mounted must not turn what was
     computed before into videos that are missing.

@@ -12,7 +12,7 @@ import numpy as np
 
 from workflow_scripts.lib.judged import shown
 from workflow_scripts.lib.judging import FAILURES
-from workflow_scripts.lib.manifest import UNKNOWN, Label, Video, assign_groups
+from workflow_scripts.lib.manifest import UNKNOWN, Label, Video, assign_groups, names_of
 from workflow_scripts.lib.metrics import evaluate
 from workflow_scripts.lib.verdict import Verdict
 
@@ -23,38 +23,30 @@ COLUMNS = (
     *("faces", "status", "reason", "scope", "warnings"),
 )
 NOT_JUDGED = "not judged"  # what the page calls a file that could not be looked at
-NO_DATA_SET = (UNKNOWN, "group:", ":")  # begin groups whose names mean nothing in another table
 FORMULA = ("=", "+", "-", "@")  # begin a formula where a table is opened in a spreadsheet
 
 
 def ranked(
-    videos: Sequence[Video], verdicts: Sequence[dict[str, Any]], trained_on: Sequence[str]
+    videos: Sequence[Video], verdicts: Sequence[dict[str, Any]], trained_on: set[str]
 ) -> list[dict[str, Any]]:
     """A row per video, by `COLUMNS`: first the highest score, last those that have none.
 
-    `trained_on` are the groups of people in the model's training part; `seen` tells whether the
-    video shows some of them: `yes`; `no`, which takes names of people and of data sets, here and
-    in the training; or `unknown`. Besides the columns a row has its `group` of people, and as
-    `called` its verdict or `NOT_JUDGED`.
+    `trained_on` are the names of the people in the model's training part (`manifest.names_of`);
+    `seen` tells whether the video shows some of them: `yes`; `no`, which takes names of people and
+    of data sets, here and in the training; or `unknown`. Besides the columns a row has its `group`
+    of people, and as `called` its verdict or `NOT_JUDGED`.
     """
     groups = assign_groups(videos)
-    trained = frozenset(trained_on)
-    all_named = all(map(_with_data_set, trained))
     rows = []
     for video, verdict in zip(videos, verdicts, strict=True):
-        group = groups[video.video_id]
         people = verdict["people"]
         status = verdict["sampling"]["status"]
-        if verdict["in_training"] or not trained.isdisjoint(_names(video, group)):
-            seen = "yes"
-        else:
-            seen = "no" if all_named and _with_data_set(group) else "unknown"
         rows.append(
             {
                 "video": video.video_id,
                 "path": shown(video.path),
                 "label": video.label,
-                "seen": seen,
+                "seen": "yes" if verdict["in_training"] else _seen(names_of([video]), trained_on),
                 **{key: verdict[key] for key in ("verdict", "probability", "score", "person")},
                 "people": len(people),
                 "faces": sum(len(person["faces"]) for person in people),
@@ -62,24 +54,17 @@ def ranked(
                 "reason": shown(verdict["reason"]),
                 "scope": verdict["scope"],
                 "warnings": " ".join(verdict["warnings"]),
-                "group": group,
+                "group": groups[video.video_id],
                 "called": NOT_JUDGED if status in FAILURES else verdict["verdict"],
             }
         )
     return sorted(rows, key=_suspicion)
 
 
-def _names(video: Video, group: str) -> set[str]:
-    """Under which names the video's people may stand in the training: a group there is named after
-    one of its people, which need not be the one that the group is named after here."""
-    names = {f"{video.dataset}:{name}" for name in (video.target, video.source) if name}
-    names |= {f"group:{video.group}"} if video.group else set()
-    return names if group.startswith(UNKNOWN) else {*names, group}
-
-
-def _with_data_set(group: str) -> bool:
-    """Whether a group of people is named together with its data set."""
-    return not group.startswith(NO_DATA_SET)
+def _seen(people: set[str], trained_on: set[str]) -> str:
+    if (people & trained_on) - {UNKNOWN}:
+        return "yes"
+    return "unknown" if UNKNOWN in people | trained_on else "no"
 
 
 def _suspicion(row: dict[str, Any]) -> tuple[bool, float, str]:
