@@ -17,6 +17,7 @@ from workflow_scripts.lib.experiments import (
 from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
+from workflow_scripts.lib.places import place_below
 from workflow_scripts.lib.run import UserError, hold
 from workflow_scripts.lib.splits import APART
 
@@ -275,8 +276,20 @@ def what_results_follow_from(config):
 def receipts_of_downloads(wildcards):
     """A receipt for each video of the manifest that is to lie in the download's folder."""
     folder = config["download"]["folder"]
-    videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
+    paths = {video: Path(row.path) for video, row in VIDEOS.items()}
+    videos = [video for video, path in paths.items() if path.is_relative_to(folder)]
+    try:
+        for video in videos:
+            place_below(Path(folder), paths[video])
+    except UserError as error:
+        raise WorkflowError(str(error))
     return expand(f"{folder}/receipts/{{video}}.json", video=videos)
+
+
+def is_download(target):
+    """Whether a target is what `snakemake download` makes."""
+    receipts = Path(config["download"]["folder"], "receipts")
+    return target == "download" or Path(target).is_relative_to(receipts)
 
 
 def start_run():
@@ -284,8 +297,15 @@ def start_run():
     try:
         hold(Path("results/.lock"), wait=False)
         targets = workflow.dag_settings.targets or ()
-        if "download" in targets:
+        downloads = [target for target in targets if is_download(target)]
+        if downloads:
             given_server(config)
+            if len(downloads) < len(targets):
+                # nothing would wait for the downloads, and what is not there yet is judged missing
+                raise UserError(
+                    "Downloads stand alone: run `snakemake download` first, and then the rest "
+                    "without it."
+                )
         elif "verify" not in targets and not config["parts"] and not only_judges():
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])
