@@ -17,7 +17,6 @@ from workflow_scripts.lib.experiments import (
 from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
-from workflow_scripts.lib.places import place_below
 from workflow_scripts.lib.run import UserError, hold
 from workflow_scripts.lib.splits import APART
 
@@ -276,13 +275,7 @@ def what_results_follow_from(config):
 def receipts_of_downloads(wildcards):
     """A receipt for each video of the manifest that is to lie in the download's folder."""
     folder = config["download"]["folder"]
-    paths = {video: Path(row.path) for video, row in VIDEOS.items()}
-    videos = [video for video, path in paths.items() if path.is_relative_to(folder)]
-    try:
-        for video in videos:
-            place_below(Path(folder), paths[video])
-    except UserError as error:
-        raise WorkflowError(str(error))
+    videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
     return expand(f"{folder}/receipts/{{video}}.json", video=videos)
 
 

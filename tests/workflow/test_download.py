@@ -66,18 +66,19 @@ def test_all_is_fetched_once_and_what_is_lost_again(project):
 
 
 def test_nothing_is_written_outside_of_the_folder(project):
-    with serving(FILES, [partial(give, content=mp4(1000))]) as server:
-        fetch_list_of = {"run": "small", "manifest": "ff.tsv", "download": {"server": server.url}}
-        project.configure(**fetch_list_of)
+    with serving(FILES) as server:
+        fetch_list(project, server)
         climbs = "resources/faceforensics/../../evil/x.mp4"
-        (project.root / "ff.tsv").write_text(f"video_id\tpath\tlabel\nevil\t{climbs}\treal\n")
+        with (project.root / "ff.tsv").open("a") as table:
+            table.write(f"evil\t{climbs}\treal\n")
         for target in ("download", "resources/faceforensics/receipts/evil.json"):
             ended = project.snakemake(target, check=False)
             said = ended.stdout + ended.stderr
             assert ended.returncode == 1
             assert "no '..' behind that" in said
             assert "Traceback" not in said
-        assert server.seen == []
+        assert on_disk(project) == VIDEOS, "the others were kept"
+        assert not [path for path, _ in server.seen if "evil" in path]
     assert not list(project.root.rglob("x.mp4*"))
 
 
