@@ -8,6 +8,7 @@ copies of a clip never stand on both sides of a split.
 """
 
 import argparse
+import logging
 import sys
 from collections import Counter
 from pathlib import Path
@@ -139,7 +140,12 @@ def main(arguments: list[str]) -> int:
     """Run the command; returns its exit status."""
     options = vars(_parser().parse_args(arguments))
     output = options.pop("output")
+    logging.basicConfig(format="make_manifest: %(message)s")
     try:
+        if output.is_dir() or not output.parent.is_dir():
+            raise UserError(
+                f"--output {output}: needed is the name of a file, in a folder that is there."
+            )
         videos = _find_videos(number=options.pop("videos"), **options)
         write_manifest(output, videos)
     except (UserError, OSError) as error:
