@@ -19,6 +19,7 @@ from workflow_scripts.lib.layouts import (
     COMPRESSIONS,
     LAYOUTS,
     METHODS,
+    SPLITS_HELP,
     with_official_splits,
 )
 from workflow_scripts.lib.manifest import UNKNOWN, Video, assign_groups, write_manifest
@@ -41,12 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         options[name].add_argument("--output", type=Path, required=True, metavar="TSV")
     ffpp = options["faceforensics"]
     ffpp.add_argument("--methods", nargs="+", choices=METHODS, default=["Deepfakes"])
-    ffpp.add_argument(
-        "--splits",
-        type=Path,
-        metavar="FOLDER",
-        help="where train.json, val.json and test.json of the data set lie, for the column `split`",
-    )
+    ffpp.add_argument("--splits", type=Path, metavar="FOLDER", help=SPLITS_HELP)
     for name in LAYOUTS:
         options[name].add_argument(
             "--videos",

@@ -139,6 +139,15 @@ def test_the_rate_is_kept(tmp_path, monkeypatch):
     assert waited == sorted(waited)
 
 
+def test_how_far_a_file_has_come_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(download, "TOLD", 70_000)
+    caplog.set_level("INFO")
+    with serving({"/a.mp4": mp4(1_000_000)}, [drop, give]) as server:
+        fetch(server, tmp_path / "a.mp4")
+    told = [text for text in caplog.messages if text.endswith("of 1 MB")]
+    assert 12 <= len(told) <= 14
+
+
 def test_a_full_disk_is_told_before_it_is_full(tmp_path, monkeypatch):
     left = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: left)
@@ -240,9 +249,9 @@ def config_for(folder, server, **wanted):
     return path
 
 
-def filelist(config):
+def filelist(config, *options):
     return subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.fetch_filelist", str(config)],
+        [sys.executable, "-m", "workflow_scripts.fetch_filelist", str(config), *options],
         capture_output=True,
         text=True,
         check=False,
@@ -261,8 +270,21 @@ def test_the_list_becomes_a_manifest(tmp_path):
         *(f"FaceSwap_c40_{name}" for name in ("000_003", "003_000", "005_007")),
         *(f"Deepfakes_c40_{name}" for name in ("000_003", "003_000", "005_007")),
     ]
+    assert {video.split for video in videos.values()} == {""}
     place = tmp_path / "ff/manipulated_sequences/FaceSwap/c40/videos/003_000.mp4"
     assert videos["FaceSwap_c40_003_000"].path == str(place)
+
+
+def test_what_is_fetched_has_its_official_split(tmp_path):
+    for name, pairs in (("train", PAIRS[:1]), ("val", []), ("test", PAIRS[1:])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(pairs))
+    with serving({"/v3/misc/filelist.json": json.dumps(PAIRS).encode()}) as server:
+        ended = filelist(config_for(tmp_path, server.url), "--splits", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    videos = read_manifest(tmp_path / "ff.tsv").values()
+    assert {(video.target, video.split) for video in videos} == {
+        *(("000", "train"), ("003", "train"), ("005", "test"), ("007", "test")),
+    }
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ CHUNK = 1 << 16  # bytes
 TIMEOUT = (10.0, 60.0)  # s, to connect and between two pieces of an answer
 LONGEST_WAIT = 600.0  # s; a server that asks for more is asked again sooner
 MAX_REDIRECTS = 5
+TOLD = 50_000_000  # bytes after which it is told again how far a file has come
 MAX_TEXT = 10_000_000  # bytes
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 NO_HEAD = {405, 501}
@@ -272,12 +273,13 @@ class _Transfer:
             )
 
     def _receive(self, answer: requests.Response) -> None:
-        begin, received = time.monotonic(), 0
+        begin, received, before = time.monotonic(), 0, self._size(self.part)
         try:
             with self.part.open("ab") as out:
                 for chunk in answer.raw.stream(CHUNK, decode_content=False):
                     out.write(chunk)
                     received += len(chunk)
+                    self._tell(before + received, len(chunk))
                     if self.rate_mb:
                         ahead = received / (self.rate_mb * 1e6) - (time.monotonic() - begin)
                         self.sleep(max(0.0, ahead))
@@ -293,6 +295,12 @@ class _Transfer:
             raise _PassingError(cause)
         self.most = have
         logging.info("%s: %s; going on", self.target.name, cause)
+
+    def _tell(self, have: int, new: int) -> None:
+        """Say how far the file has come, where the `new` bytes of the `have` are worth a line."""
+        if have // TOLD > (have - new) // TOLD:
+            whole = self.version.length
+            logging.info("%s: %.0f of %.0f MB", self.target.name, have / 1e6, whole / 1e6)
 
     def _finish(self) -> None:
         if not is_whole_mp4(self.part):

@@ -24,6 +24,7 @@ __all__ = [
     "COMPRESSIONS",
     "LAYOUTS",
     "METHODS",
+    "SPLITS_HELP",
     "celebdf",
     "deepfakedetection",
     "dfdc",
@@ -42,6 +43,7 @@ COMPRESSIONS = ("raw", "c23", "c40")
 ORIGINAL = "original"
 SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"}
 MAX_ID = 64
+SPLITS_HELP = "where train.json, val.json and test.json of the data set lie, for the column `split`"
 SPLIT_FILES = {"train.json": "train", "val.json": "validation", "test.json": "test"}
 
 
