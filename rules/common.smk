@@ -280,6 +280,12 @@ def receipts_of_downloads(wildcards):
     return expand(f"{folder}/receipts/{{video}}.json", video=videos)
 
 
+def is_download(target):
+    """Whether a target is what `snakemake download` makes."""
+    receipts = Path(config["download"]["folder"], "receipts")
+    return target == "download" or Path(target).is_relative_to(receipts)
+
+
 def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
@@ -287,8 +293,15 @@ def start_run():
         targets = workflow.dag_settings.targets or ()
         if "verdicts" in targets:
             check_given_bundle()
-        if "download" in targets:
+        downloads = [target for target in targets if is_download(target)]
+        if downloads:
             given_server(config)
+            if len(downloads) < len(targets):
+                # nothing would wait for the downloads, and what is not there yet is judged missing
+                raise UserError(
+                    "Downloads stand alone: run `snakemake download` first, and then the rest "
+                    "without it."
+                )
         elif "verify" not in targets and not config["parts"] and not only_judges():
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])

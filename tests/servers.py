@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from struct import pack
 
-__all__ = ["FAULTS", "Fault", "Server", "mp4", "serving"]
+__all__ = ["FAULTS", "TEXT_FAULTS", "Fault", "Server", "mp4", "serving"]
 
 
 def box(kind: bytes, content: bytes) -> bytes:
@@ -44,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         (plan.pop(0) if len(plan) > 1 else plan[0])(self)
 
     def do_HEAD(self) -> None:
-        give(self)
+        self.server.head(self)
 
     def answer(self, status: int, body: bytes, length: int | None = None, **headers: str) -> None:
         """Send an answer; `length` is what it says it sends, and -1 nothing."""
@@ -68,13 +69,15 @@ Step = Callable[[Handler], None]
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` (by path) under a plan, on a port of its own; `seen` lists what was asked."""
+    """Serves `files` (by path) under a plan, on a port of its own; `head` answers what only asks
+    for headers, and `seen` lists all else that was asked."""
 
     daemon_threads = True
 
     def __init__(self, files: dict[str, bytes], plan: Sequence[Step]):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.plan = files, list(plan)
+        self.head: Step = give
         self.seen: list[tuple[str, dict[str, str]]] = []
 
     @property
@@ -144,6 +147,20 @@ def shift(handler: Handler) -> None:
     """Answer a range with another one."""
     told = f"bytes 5-{len(WHOLE) - 1}/{len(WHOLE)}"
     handler.answer(206, WHOLE[5:], ETag='"1"', Content_Range=told)
+
+
+def reset(handler: Handler) -> None:
+    """Break the connection in the middle of an answer."""
+    handler.answer(200, WHOLE[:HALF], len(WHOLE))
+    handler.wfile.flush()
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def cut_chunks(handler: Handler) -> None:
+    """Send the first of several chunks, and end."""
+    piece = b"%x\r\n" % HALF + WHOLE[:HALF] + b"\r\n"
+    handler.answer(200, piece, -1, Transfer_Encoding="chunked")
 
 
 def hang_up(handler: Handler) -> None:
@@ -259,4 +276,35 @@ FAULTS = {
         4,
         "no whole MP4",
     ),
+}  # fmt: skip
+
+# What a list must come to, which is short and of no known form: the same faults, as far as they
+# can be seen, and some of its own.
+TEXT_FAULTS = {
+    name: FAULTS[name]
+    for name in (
+        *("none", "dropped", "no_answer", "never_answers", "forbidden", "busy", "always_busy"),
+        *("broken", "redirected_here", "redirected_elsewhere", "redirected_to_a_file"),
+        *("redirected_round", "page"),
+    )
+} | {
+    "dropped_always": Fault("always drops the connection", [drop], 4, "the connection ended after"),
+    "reset": Fault("breaks the connection, then well", [reset, give], 2),
+    "cut_chunks": Fault("ends between two chunks, then well", [cut_chunks, give], 2),
+    "cut_chunks_always": Fault("always ends between two chunks", [cut_chunks], 4,
+                               "the connection ended after 100066 bytes"),
+    "no_length": Fault("tells no length", [lambda h: h.answer(200, WHOLE, -1)], 1),
+    "odd_length": Fault("tells a length that is no number",
+                        [lambda h: h.answer(200, WHOLE, -1, Content_Length="x y")], 1),
+    "missing": Fault("404: no such file", [partial(say, status=404)], 1,
+                     r"404 Not Found\. Check download\.server\.$"),
+    "odd_address": Fault("redirects to what is no address",
+                         [partial(redirect, to="http://[::1")], 1, "redirects to no address"),
+    "odd_port": Fault("redirects to a port that there is not",
+                      [partial(redirect, to="https://127.0.0.1:99999/")], 1,
+                      "redirects to no address"),
+    "page_as_video": Fault("an HTML page that is called a video",
+                           [partial(say, status=200, Content_Type="video/mp4")], 1, "is a page"),
+    "endless": Fault("sends more than any list has",
+                     [lambda h: h.answer(200, b"x" * 10_000_001)], 1, "longer than 10 MB"),
 }  # fmt: skip

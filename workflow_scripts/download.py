@@ -26,9 +26,9 @@ def main(receipts: list[Path], folder: Path) -> None:
         receipt.unlink()
     if lost:
         raise UserError(
-            f"{len(lost)} of {len(receipts)} videos in {folder} were deleted or changed after "
-            f"their download, {lost[0].stem} for example. Start the same command again to fetch "
-            "them."
+            f"{len(lost)} of {len(receipts)} videos in {folder}, or their receipts, were deleted "
+            f"or changed after their download, {lost[0].stem} for example. Start the same command "
+            "again to fetch them."
         )
     logging.info("%d videos are in %s", len(receipts), folder)
 

@@ -5,12 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from workflow_scripts.lib.download import download, url_of
+from workflow_scripts.lib.places import place_below
 from workflow_scripts.lib.run import write_json
 
 
 def main(server: str, folder: Path, path: Path, rate_mb: float | None, receipt: Path) -> None:
     """Write the video to `path`, somewhere below `folder`, and a receipt of it."""
-    fetched = download(url_of(server, path.relative_to(folder)), path, rate_mb)
+    fetched = download(url_of(server, place_below(folder, path)), path, rate_mb)
     logging.info("%s: %.1f MB", path, fetched.bytes / 1e6)
     write_json(receipt, asdict(fetched))
 

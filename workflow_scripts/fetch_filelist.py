@@ -3,7 +3,8 @@
     python -m workflow_scripts.fetch_filelist config/faceforensics.yaml
     snakemake download --configfile config/faceforensics.yaml
 
-What is wanted, and from which server, stands in the config's section `download`.
+What is wanted, and from which server, stands in the config's section `download`. The official
+split, for which --splits is, is not on the server: its files come with the data set's code.
 """
 
 import argparse
@@ -15,7 +16,12 @@ import yaml
 
 from workflow_scripts.lib.config import complete_config, given_server
 from workflow_scripts.lib.download import fetch_text, url_of
-from workflow_scripts.lib.layouts import listed_videos, parse_pairs
+from workflow_scripts.lib.layouts import (
+    SPLITS_HELP,
+    listed_videos,
+    parse_pairs,
+    with_official_splits,
+)
 from workflow_scripts.lib.manifest import Video, write_manifest
 from workflow_scripts.lib.run import UserError
 
@@ -42,10 +48,14 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", type=Path, metavar="CONFIG", help="the run's YAML file")
-    path = parser.parse_args(arguments).config
+    parser.add_argument("--splits", type=Path, metavar="FOLDER", help=SPLITS_HELP)
+    options = parser.parse_args(arguments)
+    path = options.config
     try:
         config = complete_config(yaml.safe_load(path.read_text(encoding="utf-8")))
         videos = _listed(config)
+        if options.splits:
+            videos = with_official_splits(videos, options.splits)
         write_manifest(Path(config["manifest"]), videos)
     except (UserError, OSError, ValueError, yaml.YAMLError) as error:
         print(f"fetch_filelist: {error}", file=sys.stderr)

@@ -44,8 +44,10 @@ def forget(options: argparse.Namespace) -> None:
     entries = cache_entries(cache, results, chosen, rows) if cache else []
     store = results / "store.zarr"
 
-    verb = "Would forget" if options.dry_run else "Forgetting"
-    print(f"{verb} {len(chosen)} of {len(rows)} videos: {', '.join(chosen)}. Deleted:")
+    verb, deleted = "Forgetting", "Deleted"
+    if options.dry_run:
+        verb, deleted = "Would forget", "Would be deleted"
+    print(f"{verb} {len(chosen)} of {len(rows)} videos: {', '.join(chosen)}. {deleted}:")
     own = [path for path in files if path.stem in chosen]
     derived = Counter(path.relative_to(results).parts[0] for path in files if path not in own)
     for path in [*own, *entries]:
@@ -78,7 +80,9 @@ def _tell_what_is_left(
 ) -> None:
     others = [run for run in Path("results").glob("*") if run.is_dir() and run != results]
     others = holders({*others, *map(Path, parts)}, chosen)
-    videos = [rows[name].path for name in chosen if name in rows and Path(rows[name].path).exists()]
+    paths = [rows[name].path for name in chosen if name in rows]
+    # a download that has not ended shows the same face
+    videos = [path for video in paths for path in (video, f"{video}.part") if Path(path).exists()]
     flags = " ".join(f"--video {name}" for name in chosen)
     print("Not deleted, and up to you:")
     for run in sorted(others):
@@ -86,7 +90,11 @@ def _tell_what_is_left(
     for path in videos:
         print(f"- {path}: the video itself")
     print("- what was written or copied elsewhere: reports, verdicts, bundles, backups")
-    if not options.dry_run:
+    if options.dry_run:
+        return
+    if rows.keys() <= set(chosen):
+        print("Next: nothing. No video is left; add others to the manifest before the next run.")
+    else:
         print(
             f"Next: snakemake --configfile {options.config}, which makes models and report anew "
             "without them."
@@ -107,7 +115,7 @@ def main(arguments: list[str]) -> int:
         action="append",
         default=[],
         metavar="NAME",
-        help="a target, source or group of the manifest, or DATASET:NAME",
+        help="a target, source or group of the manifest, or DATASET:NAME or group:NAME",
     )
     parser.add_argument("--face-cache", type=Path, metavar="FOLDER", help="if not in the config")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only list what would go")

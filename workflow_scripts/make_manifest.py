@@ -8,6 +8,7 @@ copies of a clip never stand on both sides of a split.
 """
 
 import argparse
+import logging
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,6 +19,7 @@ from workflow_scripts.lib.layouts import (
     COMPRESSIONS,
     LAYOUTS,
     METHODS,
+    SPLITS_HELP,
     with_official_splits,
 )
 from workflow_scripts.lib.manifest import UNKNOWN, Video, assign_groups, write_manifest
@@ -40,12 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         options[name].add_argument("--output", type=Path, required=True, metavar="TSV")
     ffpp = options["faceforensics"]
     ffpp.add_argument("--methods", nargs="+", choices=METHODS, default=["Deepfakes"])
-    ffpp.add_argument(
-        "--splits",
-        type=Path,
-        metavar="FOLDER",
-        help="where train.json, val.json and test.json of the data set lie, for the column `split`",
-    )
+    ffpp.add_argument("--splits", type=Path, metavar="FOLDER", help=SPLITS_HELP)
     for name in LAYOUTS:
         options[name].add_argument(
             "--videos",
@@ -139,7 +136,12 @@ def main(arguments: list[str]) -> int:
     """Run the command; returns its exit status."""
     options = vars(_parser().parse_args(arguments))
     output = options.pop("output")
+    logging.basicConfig(format="make_manifest: %(message)s")
     try:
+        if output.is_dir() or not output.parent.is_dir():
+            raise UserError(
+                f"--output {output}: needed is the name of a file, in a folder that is there."
+            )
         videos = _find_videos(number=options.pop("videos"), **options)
         write_manifest(output, videos)
     except (UserError, OSError) as error:

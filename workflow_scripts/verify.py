@@ -34,17 +34,26 @@ def main(results: Path, config: dict[str, Any], manifest: Path, against: Path | 
     problems, n_files = check_files(results, record)
     problems = problems_of_store(results, problems) + problems_of_bundles(results)
     told = [f"{problem.name} ({problem.step}): {problem.what}." for problem in problems]
-    told += what_was_edited(record, config, manifest)
+    edited = what_was_edited(record, config, manifest)
     logging.info("%d files of %s were held against their checksums", n_files, results)
+    remedies = []
+    if edited:
+        remedies.append(
+            f"What was edited: undo that ({results / RECORD} tells the config, and "
+            f"{results}/manifest.tsv the rows), or run snakemake again, which makes anew what "
+            "follows from it."
+        )
     if told:
-        raise UserError(
-            f"{results} is not as it was recorded ({len(told)} found):\n"
-            + "\n".join(f"- {line}" for line in told)
-            + "\nTo mend it: delete the files that are named here (for anything in the store "
+        remedies.append(
+            "To mend files: delete those that are named here (for anything in the store "
             f"{results}/store.zarr/zarr.json), move {results / RECORD} to another place, and run "
             "snakemake again, which makes anew what is missing and what depends on it. "
             "`snakemake verify --config verify_against=THAT_PLACE` then compares with what was."
         )
+    if remedies:
+        lines = [f"- {line}" for line in (*told, *edited)]
+        heading = f"{results} is not as it was recorded ({len(lines)} found):"
+        raise UserError("\n".join([heading, *lines, *remedies]))
     logging.info("All of them are whole.")
     if against:
         compare(record, read_record(against), against)

@@ -13,7 +13,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.servers import FAULTS, HALF, OTHER, WHOLE, drop, give, mp4, say, serving
+from tests.servers import (
+    FAULTS,
+    HALF,
+    OTHER,
+    TEXT_FAULTS,
+    WHOLE,
+    drop,
+    give,
+    mp4,
+    redirect,
+    say,
+    serving,
+)
 from workflow_scripts import download as check_downloads
 from workflow_scripts import download_video
 from workflow_scripts.lib import download
@@ -127,6 +139,15 @@ def test_the_rate_is_kept(tmp_path, monkeypatch):
     assert waited == sorted(waited)
 
 
+def test_how_far_a_file_has_come_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(download, "TOLD", 70_000)
+    caplog.set_level("INFO")
+    with serving({"/a.mp4": mp4(1_000_000)}, [drop, give]) as server:
+        fetch(server, tmp_path / "a.mp4")
+    told = [text for text in caplog.messages if text.endswith("of 1 MB")]
+    assert 12 <= len(told) <= 14
+
+
 def test_a_full_disk_is_told_before_it_is_full(tmp_path, monkeypatch):
     left = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: left)
@@ -170,15 +191,43 @@ def test_whole_ones_of_all_kinds_are(tmp_path):
         assert is_whole_mp4(path)
 
 
-def test_a_text_is_fetched_whole_or_not(tmp_path):
-    short = partial(give, content=b"[1, 2]", dropped_at=3)
-    patience = Pauses().patience
-    with serving({"/list": b"[1, 2]"}, [short, partial(say, status=502), give]) as server:
-        assert fetch_text(f"{server.url}/list", patience) == "[1, 2]"
-    with serving({}, [short]) as server, pytest.raises(UserError):
-        fetch_text(f"{server.url}/list", patience)
-    with serving({}) as server, pytest.raises(UserError, match="answers 404"):
-        fetch_text(f"{server.url}/list", patience)
+@pytest.mark.parametrize("name", TEXT_FAULTS)
+def test_a_text_is_fetched_whole_or_not(name):
+    fault = TEXT_FAULTS[name]
+    with serving({"/list": WHOLE, "/elsewhere.mp4": WHOLE}, list(fault.plan)) as server:
+        url, patience = f"{server.url}/list", Pauses().patience
+        if name == "redirected_round":
+            server.plan = [partial(redirect, to="/list")]
+        if fault.refused:
+            with pytest.raises(UserError, match=fault.refused) as refusal:
+                fetch_text(url, patience)
+            for said_of_videos in ("goes on with", "manifest", "video"):
+                assert said_of_videos not in str(refusal.value)
+        else:
+            assert fetch_text(url, patience) == WHOLE.decode()
+        assert len(server.seen) == fault.requests
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_that_answers_no_head_is_asked_otherwise(tmp_path, status):
+    target = tmp_path / "a.mp4"
+    for content, asked in ((WHOLE, 1), (WHOLE[:-1], 2)):
+        target.write_bytes(content)
+        with serving(FILES) as server:
+            server.head = partial(say, status=status)
+            fetch(server, target)
+            assert len(server.seen) == asked
+        assert target.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("path", ["ff/../x.mp4", "ff/a/../../../x.mp4", "ff/a/../x.mp4", "x.mp4"])
+def test_nothing_is_written_outside_of_the_folder(tmp_path, path):
+    with serving(FILES) as server, pytest.raises(UserError, match="which is not to be downloaded"):
+        download_video.main(
+            server.url, tmp_path / "ff", tmp_path / path, None, tmp_path / "receipt.json"
+        )
+    assert server.seen == []
+    assert not list(tmp_path.rglob("*"))
 
 
 def test_addresses_follow_the_tree():
@@ -200,9 +249,9 @@ def config_for(folder, server, **wanted):
     return path
 
 
-def filelist(config):
+def filelist(config, *options):
     return subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.fetch_filelist", str(config)],
+        [sys.executable, "-m", "workflow_scripts.fetch_filelist", str(config), *options],
         capture_output=True,
         text=True,
         check=False,
@@ -221,13 +270,26 @@ def test_the_list_becomes_a_manifest(tmp_path):
         *(f"FaceSwap_c40_{name}" for name in ("000_003", "003_000", "005_007")),
         *(f"Deepfakes_c40_{name}" for name in ("000_003", "003_000", "005_007")),
     ]
+    assert {video.split for video in videos.values()} == {""}
     place = tmp_path / "ff/manipulated_sequences/FaceSwap/c40/videos/003_000.mp4"
     assert videos["FaceSwap_c40_003_000"].path == str(place)
 
 
+def test_what_is_fetched_has_its_official_split(tmp_path):
+    for name, pairs in (("train", PAIRS[:1]), ("val", []), ("test", PAIRS[1:])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(pairs))
+    with serving({"/v3/misc/filelist.json": json.dumps(PAIRS).encode()}) as server:
+        ended = filelist(config_for(tmp_path, server.url), "--splits", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    videos = read_manifest(tmp_path / "ff.tsv").values()
+    assert {(video.target, video.split) for video in videos} == {
+        *(("000", "train"), ("003", "train"), ("005", "test"), ("007", "test")),
+    }
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"<html>", b"{}", b'[["000"]]', b'[["../..", "003"]]', b"[[0, 3]]", b"\xff", b"[" * 99999],
+    [b"html", b"{}", b'[["000"]]', b'[["../..", "003"]]', b"[[0, 3]]", b"\xff", b"[" * 99999],
 )
 def test_a_list_that_is_none_is_refused(tmp_path, content):
     with serving({"/v3/misc/filelist.json": content}) as server:
@@ -246,7 +308,7 @@ def test_without_a_server_nothing_is_asked(tmp_path):
 
 def test_lost_downloads_are_told_and_fetched_again(tmp_path):
     place = Path("original_sequences/youtube/c23/videos")
-    receipts = [tmp_path / f"receipts/{name}.json" for name in ("a", "b", "c")]
+    receipts = [tmp_path / f"receipts/{name}.json" for name in "abcdef"]
     receipts[0].parent.mkdir()
     with serving({f"/v3/{place}/{receipt.stem}.mp4": WHOLE for receipt in receipts}) as server:
         for receipt in receipts:
@@ -255,7 +317,9 @@ def test_lost_downloads_are_told_and_fetched_again(tmp_path):
     check_downloads.main(receipts, tmp_path)
     (tmp_path / place / "a.mp4").unlink()
     os.truncate(tmp_path / place / "c.mp4", 9)
-    assert find_lost(receipts) == [receipts[0], receipts[2]]
-    with pytest.raises(UserError, match=r"2 of 3 videos .* a for example"):
+    for receipt, damage in zip(receipts[3:], ("{", "[]", '{"path": 3}'), strict=True):
+        receipt.write_text(damage)
+    assert find_lost(receipts) == [receipts[0], *receipts[2:]]
+    with pytest.raises(UserError, match=r"5 of 6 videos .* a for example"):
         check_downloads.main(receipts, tmp_path)
-    assert [receipt.exists() for receipt in receipts] == [False, True, False]
+    assert [receipt for receipt in receipts if receipt.exists()] == [receipts[1]]

@@ -16,7 +16,10 @@ ROWS = [
     Video("c", "c.mp4", "real", target="p1", dataset="one", content="ff"),
     Video("copy", "d.mp4", "real", dataset="one", content="ff"),
     Video("e", "e.mp4", "real", target="p1", dataset="two"),
-    Video("f", "f.mp4", "real", group="family"),
+    Video("f", "f.mp4", "real", group="family", dataset="one"),
+    Video("g", "g.mp4", "real", group="family", dataset="two"),
+    Video("h", "h.mp4", "real", group="p3"),
+    Video("i", "i.mp4", "real", target="p3", dataset="two"),
 ]
 
 
@@ -28,16 +31,30 @@ ROWS = [
         ([], ["one:p1"], ["b", "c", "copy"]),
         (["copy"], [], ["c", "copy"]),
         ([], ["two:p1"], ["e"]),
-        (["a"], ["family"], ["a", "f"]),
+        (["a"], ["family"], ["a", "f", "g"]),
+        ([], ["group:family"], ["f", "g"]),
+        ([], ["group:p3"], ["h"]),
+        ([], ["two:p3"], ["i"]),
     ],
 )
 def test_who_is_meant(tmp_path, ids, people, chosen):
     assert chosen_videos(ROWS, ids, people, tmp_path) == chosen
 
 
-def test_the_same_name_in_two_data_sets_is_not_guessed(tmp_path):
-    with pytest.raises(UserError, match="Write DATASET:p1"):
-        chosen_videos(ROWS, [], ["p1"], tmp_path)
+@pytest.mark.parametrize(
+    ("name", "people"), [("p1", "'one:p1' and of 'two:p1'"), ("p3", "'group:p3' and of 'two:p3'")]
+)
+def test_who_of_the_same_name_is_not_guessed(tmp_path, name, people):
+    with pytest.raises(UserError, match=f"is the name of {people}. Write which"):
+        chosen_videos(ROWS, [], [name], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["los*", "*", "lost.*", "[l]ost", "los?", "../faces/lost", ""])
+def test_an_id_is_no_pattern(tmp_path, name):
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces/lost.jpg").touch()
+    with pytest.raises(UserError, match="no video is called"):
+        chosen_videos(ROWS, [name], [], tmp_path)
 
 
 def test_a_video_that_only_the_run_knows_is_found(tmp_path):

@@ -1,5 +1,6 @@
 """The manifest command, run as a user runs it."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -11,9 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.layouts import MAX_ID, _free_id
+from workflow_scripts.lib.layouts import (
+    MAX_ID,
+    _free_id,
+    celebdf,
+    dfdc,
+    table,
+    with_official_splits,
+)
 from workflow_scripts.lib.manifest import UNKNOWN, Video, assign_groups, read_manifest
+from workflow_scripts.lib.run import UserError
 from workflow_scripts.make_manifest import _spread
+
+LABELS = ("real", "fake")
 
 
 def command(*arguments):
@@ -129,6 +140,39 @@ def test_plain_folders_with_odd_names(tmp_path):
     assert {Path(v.path).name for v in videos.values()} >= {"a b.mp4", "ü.mkv", "-x.webm"}
 
 
+def test_what_only_looks_like_a_video_is_left_out(tmp_path, faceforensics):
+    touch(tmp_path, *(f"mine/{label}/{name}" for label in LABELS for name in ("a.mp4", "._a.mp4")))
+    touch(tmp_path, "mine/real/sub.mp4/b.mp4")
+    videos, _ = manifest_of(tmp_path, "folders", tmp_path / "mine")
+    assert set(videos) == {"real-a", "real-sub-mp4-b", "fake-a"}
+    place = "original_sequences/youtube/c23/videos"
+    touch(faceforensics, f"{place}/._000.mp4", f"{place}/004.mp4/x", f"{place}/009.MP4")
+    videos, _ = manifest_of(tmp_path, "faceforensics", faceforensics)
+    found = {video.target for video in videos.values() if video.label == "real"}
+    assert found == {"000", "003", "007", "009"}
+
+
+def test_the_same_method_twice_is_taken_once(tmp_path, faceforensics):
+    twice = ["--methods", "Deepfakes", "Deepfakes", "--compressions", "c23", "c23"]
+    videos, _ = manifest_of(tmp_path, "faceforensics", faceforensics, *twice)
+    assert len(videos) == 5
+
+
+def test_a_name_that_no_manifest_can_hold_is_told_by_its_path(tmp_path):
+    touch(tmp_path, "real/a.mp4", "fake/{x}.mp4")
+    said = refused(tmp_path, "folders", tmp_path)
+    assert "none.tsv was not written" in said
+    assert "{x}.mp4', column path: " in said
+
+
+def test_where_the_output_cannot_lie_is_told(tmp_path):
+    touch(tmp_path, "real/a.mp4", "fake/a.mp4")
+    for output in (tmp_path / "nowhere/x.tsv", tmp_path / "real"):
+        ended = command("folders", tmp_path, "--output", output)
+        assert ended.returncode == 1
+        assert f"--output {output}: needed is the name of a file" in ended.stderr
+
+
 def test_plain_folders_need_both_labels(tmp_path):
     touch(tmp_path, "real/a.mp4")
     ended = command("folders", tmp_path, "--output", tmp_path / "x.tsv")
@@ -156,7 +200,7 @@ def manifest_of(tmp_path, *arguments):
     output = tmp_path / "made.tsv"
     ended = command(*arguments, "--output", output)
     assert ended.returncode == 0, ended.stderr
-    return read_manifest(output), ended.stdout
+    return read_manifest(output), ended.stdout + ended.stderr
 
 
 def refused(tmp_path, *arguments):
@@ -165,6 +209,7 @@ def refused(tmp_path, *arguments):
     assert ended.returncode == 1
     assert not (tmp_path / "none.tsv").exists()
     assert "Traceback" not in ended.stderr
+    assert "Line " not in ended.stderr, "of a file that was never written"
     return ended.stderr
 
 
@@ -200,7 +245,11 @@ def test_who_is_in_no_split_file_has_no_split(tmp_path, faceforensics):
     ("splits", "message"),
     [
         ({"train": [["000", "003"]], "test": [["003", "007"]]}, "003 is in train already"),
-        ({"train": [["000", "001"]], "test": [["003", "007"]]}, "two people into different parts"),
+        (
+            {"train": [["000", "001"]], "test": [["003", "007"]]},
+            "3.mp4 shows two people, of which the split files have 000 in train and 003 in test",
+        ),
+        ({"train": [["000", "001"]]}, "the split files have 000 in train and 003 in no list"),
         ({"train": [["000"]]}, "train.json is not a list of pairs"),
         ({"train": {"000": "003"}}, "train.json is not a list of pairs"),
         ({"val": [[0, 3]]}, "val.json is not a list of pairs"),
@@ -275,6 +324,69 @@ def test_a_list_of_another_data_set_is_refused(tmp_path):
     assert "elsewhere/00001.mp4" in refused(tmp_path, "celebdf", tmp_path)
 
 
+def test_a_list_that_does_not_fit_what_is_on_disk_is_told(tmp_path):
+    touch(tmp_path, *CELEBDF, "YouTube-real/00002.MP4")
+    path = tmp_path / "List_of_testing_videos.txt"
+    path.write_text("1 YouTube-real/00009.mp4\n   \n1 YouTube-real/00002.MP4\n\n")
+    videos, said = manifest_of(tmp_path, "celebdf", tmp_path)
+    assert "1 videos that the test list names are not on disk: YouTube-real/00009.mp4" in said
+    assert videos["YouTube-real_00002"].split == "test"
+    path.write_text("\n")
+    videos, said = manifest_of(tmp_path, "celebdf", tmp_path)
+    assert "names no video, so no video has a split" in said
+    assert {video.split for video in videos.values()} == {""}
+    path.write_bytes(b"1 YouTube-real/\xff.mp4\n")
+    assert "List_of_testing_videos.txt cannot be read" in refused(tmp_path, "celebdf", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder with clips as several data sets name them."""
+    root = tmp_path_factory.mktemp("clips")
+    touch(root, *CELEBDF, "a.mp4")
+    return root
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_whatever_a_test_list_holds_it_is_read_or_refused(clips, content):
+    (clips / "List_of_testing_videos.txt").write_bytes(content)
+    with contextlib.suppress(UserError):
+        assert len(celebdf(clips)) == len(CELEBDF)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=9), inner),
+)
+ENTRIES = st.fixed_dictionaries(
+    {"label": st.sampled_from(["REAL", "FAKE"]) | JSON},
+    optional={"original": st.text(max_size=9) | JSON, "split": st.just("train") | JSON},
+)
+
+
+@given(JSON | st.dictionaries(st.just("a.mp4") | st.text(max_size=9), ENTRIES))
+def test_whatever_metadata_hold_they_are_read_or_refused(clips, content):
+    write_metadata(clips, content)
+    with contextlib.suppress(UserError):
+        assert [Path(video.path).name for video in dfdc(clips)] == ["a.mp4"]
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_whatever_a_table_holds_it_is_read_or_refused(clips, content):
+    (clips / "own.csv").write_bytes(b"path,label\na.mp4,real\n" + content)
+    with contextlib.suppress(UserError):
+        assert table(clips / "own.csv", clips, {}, {})
+
+
+@given(st.binary() | JSON.map(lambda content: json.dumps(content).encode()))
+def test_whatever_a_split_file_holds_it_is_read_or_refused(clips, content):
+    write_splits(clips)
+    (clips / "val.json").write_bytes(content)
+    video = Video("a", "a.mp4", "real", target="000")
+    with contextlib.suppress(UserError):
+        assert with_official_splits([video], clips) == [video]
+
+
 def write_metadata(folder, entries):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metadata.json").write_text(json.dumps(entries))
@@ -291,9 +403,11 @@ def test_a_fake_of_dfdc_and_its_original_are_one_recording_of_unknown_people(tmp
     )
     write_metadata(tmp_path / "part_1", {"other.mp4": {"label": "REAL", "split": "odd"}})
     touch(tmp_path, *(f"dfdc_train_part_0/{name}.mp4" for name in ("fake", "real")))
-    touch(tmp_path, "part_1/other.mp4")
+    touch(tmp_path, "part_1/other.mp4", "part_1/unlisted.MP4", "part_1/._other.mp4")
     videos, said = manifest_of(tmp_path, "dfdc", tmp_path)
     assert "2 groups that are never split; for 2 of them it is unknown" in said
+    assert "1 videos that are listed are not on disk" in said
+    assert "1 videos on disk are in no metadata.json" in said
     assert [(v.label, v.split) for v in videos.values()] == [
         *(("fake", "train"), ("real", "train"), ("real", "")),
     ]
@@ -308,6 +422,7 @@ def test_a_fake_of_dfdc_and_its_original_are_one_recording_of_unknown_people(tmp
         [],
         {"a.mp4": []},
         {"a.mp4": {"label": "MAYBE"}},
+        {"a.mp4": {"label": ["REAL"]}},
         {"a.mp4": {"label": "FAKE", "original": 3}},
         {"../a.mp4": {"label": "REAL"}},
         {"a.mp4": {"label": "REAL"}},
@@ -348,7 +463,19 @@ def test_own_tables_are_renamed(tmp_path, text):
         ("path,label\na,1\n", [], "line 2: the label '1'"),
         ("path,label\na,real\n", ["--columns", "path=file"], "--columns path=file"),
         ("path,label\na,real\n", ["--columns", "file=path"], "--columns file=path"),
-        ("video_id,path,label\na,a,real\na,b,fake\n", [], "'a' stands in line 2 already"),
+        (
+            "video_id,path,label\na,a,real\na,b,fake\n",
+            [],
+            "The row of 'b', column video_id: 'a' stands in the row of 'a' already",
+        ),
+        (
+            "path,label\na,1\n",
+            ["--labels", "Real=0", "Fake=1"],
+            "--labels Real=0 Fake=1: two",
+        ),
+        ("path,label\na,1\n", ["--labels", "real=1", "fake=1"], "one for real and one for fake"),
+        ("", [], "own.csv has no rows"),
+        ("path,label\n", [], "own.csv has no rows"),
         ("path,label\n\xff,real\n", [], "Save it as UTF-8"),
     ],
 )

@@ -65,6 +65,52 @@ def test_all_is_fetched_once_and_what_is_lost_again(project):
         assert on_disk(project) == VIDEOS
 
 
+def test_nothing_is_written_outside_of_the_folder(project):
+    with serving(FILES) as server:
+        fetch_list(project, server)
+        climbs = "resources/faceforensics/../../evil/x.mp4"
+        with (project.root / "ff.tsv").open("a") as table:
+            table.write(f"evil\t{climbs}\treal\n")
+        for target in ("download", "resources/faceforensics/receipts/evil.json"):
+            ended = project.snakemake(target, check=False)
+            said = ended.stdout + ended.stderr
+            assert ended.returncode == 1
+            assert "no '..' behind that" in said
+            assert "Traceback" not in said
+        assert on_disk(project) == VIDEOS, "the others were kept"
+        assert not [path for path, _ in server.seen if "evil" in path]
+    assert not list(project.root.rglob("x.mp4*"))
+
+
+def test_downloads_stand_alone(project):
+    with serving(FILES) as server:
+        fetch_list(project, server)
+        asked = len(server.seen)
+        ended = project.snakemake("download", "all", check=False)
+        assert ended.returncode == 1
+        assert "run `snakemake download` first" in ended.stdout + ended.stderr
+        assert len(server.seen) == asked
+    assert not list(project.root.rglob("*.mp4"))
+    assert not (project.root / "results/small/quality.tsv").exists()
+
+
+def test_without_a_manifest_the_command_that_makes_it_is_named(project):
+    project.configure(run="small", manifest="ff.tsv", download={"server": "http://localhost"})
+    ended = project.snakemake("download", check=False)
+    assert ended.returncode == 1
+    assert "workflow_scripts.fetch_filelist CONFIG" in ended.stdout + ended.stderr
+
+
+def test_a_receipt_is_a_download_too(project):
+    with serving(FILES) as server:
+        fetch_list(project, server)
+    project.configure(download={"server": None})
+    receipt = "resources/faceforensics/receipts/original_c23_000.json"
+    ended = project.snakemake(receipt, check=False)
+    assert ended.returncode == 1
+    assert "download.server is empty" in ended.stdout + ended.stderr
+
+
 def test_one_that_fails_does_not_keep_the_others(project):
     gone = list(VIDEOS)[1]
     with serving({name: FILES[name] for name in FILES if name != gone}) as server:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import zarr
 
 from tests.workflow.conftest import SMALL_TREES, fingerprint, small_project
 from workflow_scripts.lib.cache import add_entry, entry_key, entry_path
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.store import StoredVideos
 
 GONE = ["fake0", "fake1", "real0"]  # who shows p0: as target, as source, and as themselves
@@ -98,7 +99,8 @@ def test_a_dry_run_lists_and_leaves_everything(copy):
     assert fingerprint(copy.root) == before
     for name in GONE:
         assert f"results/small/faces/{name}.npz" in said
-        assert name in said.partition("Deleted:")[0]
+        assert name in said.partition("Would be deleted:")[0]
+    assert "Deleted:" not in said
     for what in ("results/small/models: ", "results/small/store.zarr: ", "small.tsv: their rows"):
         assert what in said
     assert "real 0.mp4: the video itself" in said
@@ -116,6 +118,19 @@ def test_another_run_that_has_the_video_is_told(copy):
     assert "no video is called 'real0'" in said
 
 
+def test_the_last_videos_can_be_forgotten_and_an_unfinished_download_is_named(copy, videos):
+    part = copy.root / "real 0.mp4.part"
+    part.touch()
+    rows = [replace(videos[0], path=part.name.removesuffix(".part")), *videos[1:]]
+    write_manifest(copy.root / "small.tsv", rows)
+    status, said = forget(copy, *(f"--video={video.video_id}" for video in rows))
+    assert status == 0, said
+    assert {path.name for path in copy.results.rglob("*")} == set()
+    assert f"- {part.name}: the video itself" in said
+    assert "Next: nothing. No video is left" in said
+    assert part.exists()
+
+
 def test_a_killed_command_is_repeated_as_it_was(copy):
     (copy.results / "faces/real0.npz").unlink()  # as far as it had come
     (copy.results / "store.zarr/zarr.json").unlink()
@@ -129,6 +144,7 @@ def test_a_killed_command_is_repeated_as_it_was(copy):
     ("arguments", "words"),
     [
         (["--video", "nobody"], "no video"),
+        (["--video", "real*"], "no video"),
         (["--person", "nobody"], "nobody is called"),
         ([], "whom"),
     ],

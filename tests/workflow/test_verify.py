@@ -72,7 +72,8 @@ def test_all_that_is_wrong_is_named_in_one_go(copy):
         line = next(line for line in said.splitlines() if line.startswith(f"- {name} ("))
         assert what in line
     assert f"({len(damaged) + 1} found)" in said
-    assert "To mend it" in said
+    assert "To mend files" in said
+    assert "What was edited" not in said
 
 
 def test_what_it_advises_mends_the_run(copy, tmp_path):
@@ -95,6 +96,9 @@ def test_an_edited_config_or_manifest_is_told(copy):
     assert status != 0
     assert "The config was edited after the run (seed)." in said
     assert "The manifest small.tsv was edited after the run." in said
+    assert "(2 found)" in said
+    assert "undo that" in said
+    assert "delete" not in said, "no file is damaged"
 
 
 @pytest.mark.parametrize("change", ["gone", "flipped"])

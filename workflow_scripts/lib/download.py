@@ -6,6 +6,8 @@ but only where the server marks the file's version (`ETag` or `Last-Modified`), 
 never mix. What may pass (lost connections, busy servers) is tried again with growing pauses; only
 attempts that bring nothing new are counted. What will not pass (no such file, a redirect to another
 host, a page instead of a video) ends at once.
+
+A list of what there is comes whole or not at all too, but is short, and always fetched anew.
 """
 
 from __future__ import annotations
@@ -36,8 +38,11 @@ CHUNK = 1 << 16  # bytes
 TIMEOUT = (10.0, 60.0)  # s, to connect and between two pieces of an answer
 LONGEST_WAIT = 600.0  # s; a server that asks for more is asked again sooner
 MAX_REDIRECTS = 5
+TOLD = 50_000_000  # bytes after which it is told again how far a file has come
 MAX_TEXT = 10_000_000  # bytes
 BUSY = {408, 425, 429, 500, 502, 503, 504}
+NO_HEAD = {405, 501}
+CHECK = "Check download.server"
 PAGES = re.compile(r"text/|application/(json|xml|xhtml)")
 
 T = TypeVar("T")
@@ -101,7 +106,7 @@ def download(
     with requests.Session() as session:
         transfer = _Transfer(session, url, target, rate_mb, patience.sleep)
         while not transfer.finished:
-            _patiently(transfer.advance, url, patience)
+            _patiently(transfer.advance, url, patience, "it goes on with what is there")
     return Receipt(url, str(target), transfer.version.length, transfer.version.mark)
 
 
@@ -116,22 +121,29 @@ def fetch_text(url: str, patience: Patience | None = None) -> str:
 
     def fetch() -> str:
         with requests.Session() as session, _request(session, "GET", url) as answer:
-            content = answer.raw.read(MAX_TEXT)
-            length = answer.headers.get("Content-Length")
-            if length is not None and int(length) != len(content):
-                raise _PassingError(f"ended after {len(content)} of {length} bytes")
-            return content.decode(errors="replace")
+            content = _read_short(answer, url)
+        if content.lstrip().startswith(b"<"):
+            raise UserError(
+                f"{url} is a page and no list. {CHECK}, and open the address in a browser to see "
+                "what it says."
+            )
+        return content.decode(errors="replace")
 
-    return _patiently(fetch, url, patience or Patience())
+    return _patiently(fetch, url, patience or Patience(), "nothing was changed")
 
 
 def find_lost(receipts: list[Path]) -> list[Path]:
-    """The receipts whose file is not there any more, or not in the length that was fetched."""
+    """The receipts whose file is not there any more, or not in the length that was fetched, and
+    those that tell of none."""
     lost = []
     for receipt in receipts:
-        told = json.loads(receipt.read_text(encoding="utf-8"))
-        path = Path(told["path"])
-        if not path.is_file() or path.stat().st_size != told["bytes"]:
+        try:
+            told = json.loads(receipt.read_text(encoding="utf-8"))
+            path, length = Path(told["path"]), told["bytes"]
+        except (ValueError, KeyError, TypeError):  # the receipt itself was changed
+            lost.append(receipt)
+            continue
+        if not path.is_file() or path.stat().st_size != length:
             lost.append(receipt)
     return lost
 
@@ -183,8 +195,7 @@ class _Transfer:
     def advance(self) -> None:
         """Get nearer to the whole file by one request."""
         if self.target.exists():
-            with _request(self.session, "HEAD", self.url) as answer:
-                self.version = _version(answer)
+            self.version = self._ask()
             if is_whole_mp4(self.target) and self._size(self.target) == self.version.length:
                 self.finished = True
                 return
@@ -196,6 +207,16 @@ class _Transfer:
             self._fetch()
         if self._size(self.part) == self.version.length:
             self._finish()
+
+    def _ask(self) -> _Version:
+        """What the server has. One that answers no HEAD is asked for all, and left before it
+        comes."""
+        with _request(self.session, "HEAD", self.url) as answer:
+            if answer.status_code not in NO_HEAD:
+                return _version(answer)
+        with _request(self.session, "GET", self.url) as answer:
+            _refuse_pages(answer)
+            return _version(answer)
 
     def _recall(self) -> None:
         """Take up what an earlier attempt left, or forget it where it can't be gone on with."""
@@ -237,7 +258,9 @@ class _Transfer:
             self._receive(answer)
 
     def _check_range(self, answer: requests.Response, have: int) -> None:
-        told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+        told = re.fullmatch(
+            r"bytes (\d{1,18})-\d+/(\d{1,18})", answer.headers.get("Content-Range", "")
+        )
         mark = _mark(answer)
         if (
             not told
@@ -250,12 +273,13 @@ class _Transfer:
             )
 
     def _receive(self, answer: requests.Response) -> None:
-        begin, received = time.monotonic(), 0
+        begin, received, before = time.monotonic(), 0, self._size(self.part)
         try:
             with self.part.open("ab") as out:
                 for chunk in answer.raw.stream(CHUNK, decode_content=False):
                     out.write(chunk)
                     received += len(chunk)
+                    self._tell(before + received, len(chunk))
                     if self.rate_mb:
                         ahead = received / (self.rate_mb * 1e6) - (time.monotonic() - begin)
                         self.sleep(max(0.0, ahead))
@@ -272,6 +296,12 @@ class _Transfer:
         self.most = have
         logging.info("%s: %s; going on", self.target.name, cause)
 
+    def _tell(self, have: int, new: int) -> None:
+        """Say how far the file has come, where the `new` bytes of the `have` are worth a line."""
+        if have // TOLD > (have - new) // TOLD:
+            whole = self.version.length
+            logging.info("%s: %.0f of %.0f MB", self.target.name, have / 1e6, whole / 1e6)
+
     def _finish(self) -> None:
         if not is_whole_mp4(self.part):
             self._forget()
@@ -285,8 +315,26 @@ class _Transfer:
         return path.stat().st_size if path.exists() else 0
 
 
-def _patiently(work: Callable[[], T], url: str, patience: Patience) -> T:
-    """Call `work` until it does not raise `_PassingError`, or patience has an end."""
+def _read_short(answer: requests.Response, url: str) -> bytes:
+    """The whole of a short answer."""
+    content, length = bytearray(), _length(answer)
+    try:
+        for chunk in answer.raw.stream(CHUNK, decode_content=False):
+            content += chunk
+            if len(content) > MAX_TEXT:
+                raise UserError(
+                    f"{url} is longer than {MAX_TEXT / 1e6:.0f} MB, so no list. {CHECK}."
+                )
+    except urllib3.exceptions.HTTPError as error:
+        raise _PassingError(f"the connection ended after {len(content)} bytes") from error
+    if length is not None and len(content) != length:
+        raise _PassingError(f"the connection ended after {len(content)} of {length} bytes")
+    return bytes(content)
+
+
+def _patiently(work: Callable[[], T], url: str, patience: Patience, then: str) -> T:
+    """Call `work` until it does not raise `_PassingError`, or patience has an end; `then` says what
+    the next call finds."""
     grow = tenacity.wait_exponential_jitter(patience.first_wait, patience.longest_wait)
 
     def wait(state: tenacity.RetryCallState) -> float:
@@ -312,7 +360,7 @@ def _patiently(work: Callable[[], T], url: str, patience: Patience) -> T:
     except _PassingError as error:
         raise UserError(
             f"{url}: {error}; it was tried {patience.attempts} times. Start the same command "
-            "later: it goes on with what is there."
+            f"later: {then}."
         ) from error
 
 
@@ -330,18 +378,23 @@ def _request(
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _PassingError(f"no answer ({type(error).__name__})") from error
+        except ValueError as error:  # requests looks where a redirect leads
+            raise UserError(f"{url} redirects to no address ({error}). {CHECK}.") from error
         with answer:
             if not answer.is_redirect:
                 _refuse_failures(answer, url)
                 yield answer
                 return
             asked = _redirected(asked, answer.headers["Location"])
-    raise UserError(f"{url} leads round and round. Check download.server.")
+    raise UserError(f"{url} leads round and round. {CHECK}.")
 
 
 def _redirected(url: str, location: str) -> str:
-    old, new = urlsplit(url), urlsplit(urljoin(url, location))
-    safer = new.scheme == "https" and new.port is None and new.hostname == old.hostname
+    try:
+        old, new = urlsplit(url), urlsplit(urljoin(url, location))
+        safer = new.scheme == "https" and new.port is None and new.hostname == old.hostname
+    except ValueError as error:
+        raise UserError(f"{url} redirects to no address ({error}). {CHECK}.") from error
     if not safer and (new.scheme, new.netloc) != (old.scheme, old.netloc):
         raise UserError(
             f"{url} redirects to another host, {new.scheme}://{new.netloc}, which is refused. If "
@@ -352,17 +405,17 @@ def _redirected(url: str, location: str) -> str:
 
 def _refuse_failures(answer: requests.Response, url: str) -> None:
     status = answer.status_code
-    if status in (200, 206, 416):
+    if status in (200, 206, 416) or (answer.request.method == "HEAD" and status in NO_HEAD):
         return
     if status in BUSY:
         after = _retry_after(answer.headers.get("Retry-After", ""))
         raise _PassingError(f"the server answers {status} {answer.reason}", after)
     if status in (401, 403):
         remedy = "Have you been given access, and is download.server what you were given?"
+    elif url.endswith(".mp4"):
+        remedy = f"{CHECK}; a single file that is gone can be left out of the manifest."
     else:
-        remedy = (
-            "Check download.server; a single file that is gone can be left out of the manifest."
-        )
+        remedy = f"{CHECK}."
     raise UserError(f"{url}: the server answers {status} {answer.reason}. {remedy}")
 
 
@@ -370,16 +423,21 @@ def _refuse_pages(answer: requests.Response) -> None:
     kind = answer.headers.get("Content-Type", "")
     if PAGES.match(kind.lower()):
         raise UserError(
-            f"{answer.url} is a page ({kind}) and no video. Check download.server, and open the "
-            "address in a browser to see what it says."
+            f"{answer.url} is a page ({kind}) and no video. {CHECK}, and open the address in a "
+            "browser to see what it says."
         )
 
 
 def _version(answer: requests.Response) -> _Version:
-    length = answer.headers.get("Content-Length", "")
-    if not length.isdecimal() or int(length) == 0:
+    length = _length(answer)
+    if not length:
         raise _PassingError("the server does not tell how long the file is")
-    return _Version(int(length), _mark(answer))
+    return _Version(length, _mark(answer))
+
+
+def _length(answer: requests.Response) -> int | None:
+    told = answer.headers.get("Content-Length", "")
+    return int(told) if re.fullmatch(r"[0-9]{1,18}", told) else None
 
 
 def _mark(answer: requests.Response) -> str | None:

@@ -32,12 +32,13 @@ def chosen_videos(
     """The videos that are meant, sorted: by id, or with a person in them; copies of them too.
 
     An id may stand in the run only, when the manifest has lost it already. A person is an identity
-    (`target` or `source`) or a `group`, as the manifest has it, or DATASET:IDENTITY.
+    (`target` or `source`) or a `group`, as the manifest has it, or in full DATASET:IDENTITY or
+    group:GROUP, as splits and store call them.
 
     Raises
     ------
     UserError
-        An id or a person is unknown, or persons of several data sets are called so.
+        An id or a person is unknown, or several people are called so.
     """
     rows = {video.video_id: video for video in videos}
     chosen = set()
@@ -48,15 +49,8 @@ def chosen_videos(
             )
         chosen.add(name)
     for person in people:
-        meant = [video for video in rows.values() if person in _names(video)]
-        if not meant:
-            raise UserError(f"--person: nobody is called {person!r} in the manifest.")
-        if len(sets := sorted({video.dataset for video in meant})) > 1:
-            raise UserError(
-                f"--person: {person!r} is somebody else in each of the data sets "
-                f"{', '.join(map(repr, sets))}. Write DATASET:{person}."
-            )
-        chosen |= {video.video_id for video in meant}
+        name = _full_name(person, rows.values())
+        chosen |= {video.video_id for video in rows.values() if name in _people(video)}
     copies = {rows[name].content for name in chosen if name in rows} - {""}
     chosen |= {video.video_id for video in rows.values() if video.content in copies}
     return sorted(chosen)
@@ -120,16 +114,32 @@ def holders(runs: Iterable[Path], ids: Sequence[str]) -> list[Path]:
     return [run for run in runs if any(_is_in(run, name) for name in ids)]
 
 
-def _names(video: Video) -> set[str]:
-    people = {name for name in (video.target, video.source) if name}
-    groups = {video.group} - {""}
-    return people | groups | {f"{video.dataset}:{name}" for name in people}
+def _full_name(person: str, videos: Iterable[Video]) -> str:
+    """What tells a person from everybody else: who has the same name in another data set is
+    somebody else, but a group is one across all of them."""
+    people = {full: name for video in videos for full, name in _people(video).items()}
+    meant = [person] if person in people else sorted(f for f in people if people[f] == person)
+    if not meant:
+        raise UserError(f"--person: nobody is called {person!r} in the manifest.")
+    if len(meant) > 1:
+        raise UserError(
+            f"--person: {person!r} is the name of {' and of '.join(map(repr, meant))}. Write which "
+            "of them are meant."
+        )
+    return meant[0]
+
+
+def _people(video: Video) -> dict[str, str]:
+    """Who is in a video: names as the manifest has them, by full name."""
+    people = {f"{video.dataset}:{name}": name for name in (video.target, video.source) if name}
+    return people | ({f"group:{video.group}": video.group} if video.group else {})
 
 
 def _is_in(results: Path, name: str) -> bool:
     """Whether a run has faces of a video, or rows of the store, or was tested on another run that
     has it."""
-    if any((results / "faces").glob(f"{name}.*")):
+    # the name is compared, not searched for: it is what somebody typed, and may be a pattern
+    if any(path.stem == name for path in (results / "faces").glob("*")):
         return True
     for selection in results.glob("elsewhere/*/*.json"):  # written after its table
         left_out = json.loads(selection.read_text(encoding="utf-8"))["left_out"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
@@ -23,6 +24,7 @@ __all__ = [
     "COMPRESSIONS",
     "LAYOUTS",
     "METHODS",
+    "SPLITS_HELP",
     "celebdf",
     "deepfakedetection",
     "dfdc",
@@ -41,14 +43,15 @@ COMPRESSIONS = ("raw", "c23", "c40")
 ORIGINAL = "original"
 SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"}
 MAX_ID = 64
+SPLITS_HELP = "where train.json, val.json and test.json of the data set lie, for the column `split`"
 SPLIT_FILES = {"train.json": "train", "val.json": "validation", "test.json": "test"}
 
 
 def faceforensics(folder: Path, methods: Sequence[str], compressions: Sequence[str]) -> list[Video]:
     """FaceForensics++, in its own tree. A fake's name is `target_source`, so everybody is known."""
     videos = []
-    for compression in compressions:
-        for method in (ORIGINAL, *methods):
+    for compression in dict.fromkeys(compressions):
+        for method in dict.fromkeys((ORIGINAL, *methods)):
             place = folder / faceforensics_path(method, compression)
             hint = "Check the folder, or choose others with --methods and --compressions."
             for clip in _clips(place, hint):
@@ -145,13 +148,14 @@ def _is_pair(pair: Any) -> bool:
 
 
 def _official_part(video: Video, part_of: dict[str, str]) -> str:
-    parts = {part_of.get(person, "") for person in (video.target, video.source) if person}
-    if len(parts) > 1:
+    parts = {person: part_of.get(person, "") for person in (video.target, video.source) if person}
+    if len(set(parts.values())) > 1:
+        found = " and ".join(f"{name} in {part or 'no list'}" for name, part in parts.items())
         raise UserError(
-            f"{video.path}: the split files put its two people into different parts. "
-            "Are they those of this data set?"
+            f"{video.path} shows two people, of which the split files have {found}. Are they those "
+            "of this data set?"
         )
-    return parts.pop()
+    return next(iter(parts.values()))
 
 
 def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
@@ -165,7 +169,7 @@ def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
         ),
     }
     videos = []
-    for compression in compressions:
+    for compression in dict.fromkeys(compressions):
         for label, (prefix, root, pattern, scheme) in kinds.items():
             hint = "Check the folder, or choose others with --compressions."
             for clip in _clips(folder / root / compression / "videos", hint):
@@ -212,6 +216,8 @@ def celebdf(folder: Path) -> list[Video]:
                     split=split if tested else "",
                 )
             )
+    on_disk = {Path(video.path).relative_to(folder).as_posix() for video in videos}
+    _tell(tested - on_disk, "that the test list names are not on disk")
     return _with_free_ids(videos)
 
 
@@ -219,17 +225,19 @@ def _celebdf_test(path: Path, known: Iterable[str]) -> set[str]:
     """The files that the official list names, one "1 YouTube-real/00170.mp4" a line."""
     if not path.exists():
         return set()
-    names = {line.split()[-1] for line in path.read_text(encoding="utf-8").splitlines() if line}
-    for name in names:
+    names = {line.split()[-1] for line in _read_text(path).splitlines() if line.strip()}
+    for name in sorted(names):
         if name.split("/")[0] not in known:
             raise UserError(f"{path} names {name!r}, which is in none of {', '.join(known)}.")
+    if not names:
+        logging.warning("%s names no video, so no video has a split", path)
     return names
 
 
 def dfdc(folder: Path) -> list[Video]:
     """DFDC: folders with a `metadata.json` (`label`, `original`, `split`), at any depth. Who is in
     the videos is unknown; a fake and its original are one `recording`. Files that are listed but
-    not on disk are left out."""
+    not on disk, or on disk but not listed, are counted and left out."""
     lists = sorted(folder.rglob("metadata.json"))
     if not lists:
         raise UserError(f"No metadata.json in {folder} or below. Check the folder.")
@@ -245,14 +253,23 @@ def dfdc(folder: Path) -> list[Video]:
     on_disk = [video for video in videos if Path(video.path).is_file()]
     if not on_disk:
         raise UserError(f"None of the {len(videos)} videos that DFDC lists is in {folder}.")
+    listed = {video.path for video in videos}
+    _tell(listed - {video.path for video in on_disk}, "that are listed are not on disk")
+    _tell(set(map(str, _videos_below(folder))) - listed, "on disk are in no metadata.json")
     return _with_free_ids(on_disk)
+
+
+def _tell(left_out: set[str], what: str) -> None:
+    if left_out:
+        logging.warning("%d videos %s: %s for example", len(left_out), what, min(left_out))
 
 
 def _dfdc_video(path: Path, name: str, entry: Any) -> Video:
     labels = {"REAL": Label.REAL, "FAKE": Label.FAKE}
     if (
         not isinstance(entry, dict)
-        or entry.get("label") not in labels
+        or not isinstance(entry.get("label"), str)
+        or entry["label"] not in labels
         or not isinstance(entry.get("original") or "", str)
         or Path(name).name != name
     ):
@@ -278,7 +295,7 @@ def folders(folder: Path) -> list[Video]:
     videos = []
     for label in Label:
         root = folder / label.word
-        clips = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        clips = _videos_below(root)
         if not clips:
             raise UserError(
                 f"No videos in {root}. Expected are files ending in {', '.join(sorted(SUFFIXES))}."
@@ -306,6 +323,12 @@ def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, s
         What the table writes for `real` and for `fake`, where it differs; case does not matter.
     """
     words = {labels.get(label.word, label.word).lower(): label.word for label in Label}
+    if not labels.keys() <= set(words.values()) or len(words) < len(Label):
+        given = " ".join(f"{name}={word}" for name, word in labels.items())
+        raise UserError(
+            f"--labels {given}: two words are needed, one for real and one for fake: "
+            "--labels real=WORD fake=WORD."
+        )
     names = {field.name: columns.get(field.name, field.name) for field in fields(Video)}
     header, rows = _read_rows(path)
     for name, column in columns.items():
@@ -330,6 +353,8 @@ def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, s
             )
         cells |= {"path": str(folder / cells["path"]), "label": words[word]}
         videos.append(Video(**cells))
+    if not videos:
+        raise UserError(f"{path} has no rows. Needed are a header, and a row for each video.")
     if any(video.video_id for video in videos):
         return videos
     return _with_free_ids(replace(v, video_id=_id_of(Path(v.path).stem)) for v in videos)
@@ -358,10 +383,21 @@ LAYOUTS: dict[str, Callable[..., list[Video]]] = {
 
 
 def _clips(folder: Path, hint: str) -> list[Path]:
-    clips = sorted(folder.glob("*.mp4"))
+    clips = sorted(path for path in folder.glob("*") if _is_clip(path, {".mp4"}))
     if not clips:
         raise UserError(f"No .mp4 in {folder}. {hint}")
     return clips
+
+
+def _videos_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if _is_clip(path, SUFFIXES))
+
+
+def _is_clip(path: Path, suffixes: set[str]) -> bool:
+    """Whether a path is called a video and is no folder; "._a.mp4" is what macOS leaves beside
+    a.mp4 on foreign disks."""
+    hidden = path.name.startswith(".")
+    return path.suffix.lower() in suffixes and not hidden and not path.is_dir()
 
 
 def _match(pattern: str, clip: Path, scheme: str) -> tuple[str, ...]:

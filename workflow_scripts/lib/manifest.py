@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from pathlib import Path
@@ -88,15 +88,17 @@ def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except FileNotFoundError as error:
         raise UserError(
-            f"The manifest {path} does not exist. Make it with "
-            "`python -m workflow_scripts.make_manifest --help`, or correct the config's `manifest`."
+            f"The manifest {path} does not exist. Make it with `python -m "
+            "workflow_scripts.make_manifest --help`, or, of videos that are to be downloaded, with "
+            "`python -m workflow_scripts.fetch_filelist CONFIG`; or correct `manifest` in the "
+            "config."
         ) from error
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError(
             f"The manifest {path} cannot be read ({error}). Save it as UTF-8, tab separated."
         ) from error
 
-    _check_rows(path, header, rows, labelled)
+    _check_rows(f"The manifest {path}", header, rows, "line {}".format, labelled)
     if not rows:
         raise UserError(f"The manifest {path} has no videos. Add one row per video.")
     videos = (Video(**{"label": "", **_named(header, cells)}) for _, cells in rows)
@@ -109,8 +111,15 @@ def write_manifest(path: Path, videos: Iterable[Video]) -> None:
     Raises UserError for what `read_manifest` would refuse, a tab in a file's name for example.
     """
     rows = [asdict(video) for video in videos]
+    if not rows:
+        raise UserError(f"There is no video to write into {path}, so it was not written.")
     used = [f.name for f in fields(Video) if any(row[f.name] for row in rows)]
-    _check_rows(path, used, [(n, [row[k] for k in used]) for n, row in enumerate(rows, start=2)])
+    _check_rows(
+        f"{path} was not written: what was to be in it",
+        used,
+        [(number, [row[name] for name in used]) for number, row in enumerate(rows)],
+        lambda number: f"the row of {rows[number]['path']!r}",
+    )
     with written_aside(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
         out.write("\t".join(used) + "\n")
         for row in rows:
@@ -211,74 +220,87 @@ def _nodes(video: Video) -> list[str]:
 
 
 def _check_rows(
-    path: Path, header: list[str], rows: list[tuple[int, list[str]]], labelled: bool = True
+    what: str,
+    header: list[str],
+    rows: list[tuple[int, list[str]]],
+    place: Callable[[int], str],
+    labelled: bool = True,
 ) -> None:
+    """Check numbered `rows` of `what`; `place` says where one of a number stands."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     if not labelled:
         schema["required"].remove("label")
-    _check_header(path, header, schema)
-    problems = list(_row_problems(header, rows, schema))
+    _check_header(what, header, schema)
+    problems = [
+        f"{where[0].upper()}{where[1:]}{problem}"
+        for number, problem in _row_problems(header, rows, place, schema)
+        for where in [place(number)]
+    ]
     if problems:
         more = len(problems) - SHOWN_PROBLEMS
         shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more."] if more > 0 else [])
-        raise UserError(f"The manifest {path} has a problem.\n" + "\n".join(shown))
+        raise UserError(f"{what} has a problem.\n" + "\n".join(shown))
 
 
-def _check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
+def _check_header(what: str, header: list[str], schema: dict[str, Any]) -> None:
     known = ", ".join(schema["properties"])
     for column in header:
         if column not in schema["properties"]:
             raise UserError(
-                f"The manifest {path} has the unknown column {column!r}. Columns are separated "
+                f"{what} has the unknown column {column!r}. Columns are separated "
                 f"by tabs; known are {known}. Rename it or take it out."
             )
         if header.count(column) > 1:
-            raise UserError(f"The manifest {path} has the column {column!r} twice. Keep one.")
+            raise UserError(f"{what} has the column {column!r} twice. Keep one.")
     *others, last = schema["required"]
     for column in schema["required"]:
         if column not in header:
             raise UserError(
-                f"The manifest {path} lacks the column {column!r}. Its first line must name the "
+                f"{what} lacks the column {column!r}. Its first line must name the "
                 f"columns, separated by tabs; {', '.join(others)} and {last} are needed."
             )
 
 
 def _row_problems(
-    header: list[str], rows: list[tuple[int, list[str]]], schema: dict[str, Any]
-) -> Iterable[str]:
+    header: list[str],
+    rows: list[tuple[int, list[str]]],
+    place: Callable[[int], str],
+    schema: dict[str, Any],
+) -> Iterable[tuple[int, str]]:
     import fastjsonschema  # compiled once: a manifest may have a million rows
 
     check = fastjsonschema.compile(schema)
     seen: dict[str, int] = {}
-    for line, cells in rows:
+    for number, cells in rows:
         if len(cells) > len(header):
             yield (
-                f"Line {line} has {len(cells)} cells for {len(header)} columns. "
-                "Take out the surplus tabs."
+                number,
+                f" has {len(cells)} cells for {len(header)} columns. Take out the surplus tabs.",
             )
             continue
         row = _named(header, cells)
         try:
             check(row)
         except fastjsonschema.JsonSchemaValueException as error:
-            yield _explain(line, row, error, schema)
+            yield number, _explain(row, error, schema)
             continue
-        first = seen.setdefault(row["video_id"], line)
-        if first != line:
+        first = seen.setdefault(row["video_id"], number)
+        if first != number:
             yield (
-                f"Line {line}, column video_id: {row['video_id']!r} stands in line {first} "
-                "already. Give each video its own id, for example by adding method and compression."
+                number,
+                f", column video_id: {row['video_id']!r} stands in {place(first)} already. "
+                "Give each video its own id, for example by adding method and compression.",
             )
 
 
-def _explain(line: int, row: dict[str, str], error: Any, schema: dict[str, Any]) -> str:
+def _explain(row: dict[str, str], error: Any, schema: dict[str, Any]) -> str:
     column = error.path[1] if len(error.path) > 1 else None
     if column is None:  # a required cell is empty
         column = next(name for name in schema["required"] if name not in row)
     value = row.get(column, "")
     what = f"{value!r} is not allowed" if value else "the cell is empty"
     needed = schema["properties"][column]["description"]
-    return f"Line {line}, column {column}: {what}. Needed: {needed}"
+    return f", column {column}: {what}. Needed: {needed}"
 
 
 def _named(header: list[str], cells: list[str]) -> dict[str, str]:
