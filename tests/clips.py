@@ -33,6 +33,7 @@ __all__ = [
     "STEP",
     "OddClip",
     "background",
+    "crowd",
     "cut_after",
     "face_frame",
     "numbered_frames",
@@ -241,6 +242,12 @@ def _face_leaves(path: Path) -> None:
 def _huge(path: Path) -> None:
     picture = np.full((4400, 8200, 3), 90, np.uint8)
     write_clip(path, [picture], codec="mjpeg", pix_fmt="yuvj420p")
+
+
+def crowd(width: int, height: int) -> np.ndarray:
+    """Faces of 22 pixels side by side, (height, width, 3) uint8 RGB: what costs the detector most
+    among pictures of faces. Sides are multiples of 48 and 36."""
+    return np.tile(face_frame(48, 36, 22), (height // 36, width // 48, 1))
 
 
 def _repeated(
@@ -520,6 +527,7 @@ ODD_CLIPS: dict[str, OddClip] = {
         partial(_repeated, codec="mjpeg", pix_fmt="yuvj420p", parts=[(_flat(8000, 4000), LENGTH)]),
         VideoStatus.TOO_COSTLY,
     ),
+    "crowd": _short(partial(write_face_clip, length=1, picture=crowd(4080, 2160)), 1),
     "size_grows_absurdly": _faceless(
         partial(
             _repeated,

@@ -114,6 +114,7 @@ def videos(folder: Path) -> Rows:
             detector={"backend": "onnxruntime", "min_face_size": 20},
             faces={"confidence": 0.9, "selection": "largest", "margin": 1.3, "size": 64},
             threads=1,
+            cache=None,
             crops=folder / "crops.npz",
             status=status,
             strip=folder / "strip.jpg",

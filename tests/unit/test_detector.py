@@ -114,6 +114,66 @@ def test_suppression_is_idempotent_and_the_order_of_the_boxes_does_not_matter(se
     assert (shuffled[suppress(boxes[shuffled], scores[shuffled], 0.5)] == kept).all()
 
 
+def plainly_suppressed(boxes, scores, threshold, relative_to):
+    """What `suppress` must return, from all boxes against all."""
+    order = np.argsort(scores.astype(np.float64))[::-1]
+    x1, y1, x2, y2 = boxes[order].T
+    areas = (x2 - x1) * (y2 - y1)
+    widths = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
+    heights = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
+    shared = np.maximum(widths, 0) * np.maximum(heights, 0)
+    if relative_to == "union":
+        whole = areas[:, None] + areas - shared
+    else:
+        whole = np.minimum(areas[:, None], areas)
+    return order[~np.triu(shared > threshold * whole, 1).any(axis=0)]
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(0, 900),
+    st.sampled_from([20, 200, 2000]),
+    st.sampled_from([8, 80, 800]),
+    st.sampled_from([0, 0.02]),
+    st.booleans(),
+    st.sampled_from([0.5, 0.7]),
+    st.sampled_from(["union", "smaller"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_suppression_by_neighbourhoods_is_that_of_all_against_all(
+    seed, n, width, side, inverted, rounded, threshold, relative_to
+):
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, width, (n, 2))
+    boxes = np.hstack([corners, corners + side * rng.uniform(0, 1, (n, 2)) ** 2])
+    for swapped in ([2, 1, 0, 3], [0, 3, 2, 1]):  # inside out
+        chosen = rng.random(n) < inverted
+        boxes[chosen] = boxes[chosen][:, swapped]
+    scores = rng.random(n).astype(np.float32)
+    if rounded:  # equal scores, equal corners, and boxes without an area
+        boxes, scores = boxes.round(), scores.round(1)
+    kept = suppress(boxes, scores, threshold, relative_to)
+    assert kept.tolist() == plainly_suppressed(boxes, scores, threshold, relative_to).tolist()
+
+
+def test_what_is_compared_grows_with_the_boxes_and_not_with_their_square():
+    rng = np.random.default_rng(0)
+    for n in (5_000, 20_000, 80_000):
+        corners = rng.uniform(0, 12 * n**0.5, (n, 2))  # as close to one another each time
+        boxes = np.hstack([corners, corners + 12])
+        shares = list(detector._near(boxes))
+        assert np.array_equal(np.sort(np.concatenate([some for some, _ in shares])), np.arange(n))
+        assert sum(len(some) * len(near) for some, near in shares) < 400 * n
+
+
+def test_of_too_many_boxes_the_most_confident_are_looked_at(monkeypatch):
+    boxes, scores = some_boxes(3, 500)
+    best = np.argsort(scores)[-200:]
+    expected = best[suppress(boxes[best], scores[best], 0.5)]
+    monkeypatch.setattr(detector, "MOST_BOXES", 200)
+    assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
+
+
 # Crops
 
 
@@ -316,12 +376,25 @@ def test_the_answer_does_not_depend_on_how_the_work_is_cut(mtcnn, monkeypatch):
         assert np.array(face.keypoints) == pytest.approx(np.array(other.keypoints), abs=1e-2)
 
 
-def test_many_faces(mtcnn):
+def many_faces():
     picture = background(800, 400)
     for x in range(50, 800, 100):
         for y in range(60, 400, 120):
             picture = paste_face(picture, 60, (x, y))
-    assert len(mtcnn.detect(picture)) >= 20
+    return picture
+
+
+def test_many_faces(mtcnn):
+    assert len(mtcnn.detect(many_faces())) >= 20
+
+
+def test_of_too_many_faces_as_many_are_left_each_time(mtcnn, monkeypatch):
+    everything = {face.box for face in mtcnn.detect(many_faces())}
+    monkeypatch.setattr(detector, "MOST_FACES", 9)
+    found = mtcnn.detect(many_faces())
+    assert 0 < len(found) <= 9
+    assert {face.box for face in found} <= everything
+    assert mtcnn.detect(many_faces()) == found
 
 
 def test_a_job_loads_little_and_says_nothing(models, tmp_path):

@@ -15,11 +15,11 @@ from jsonschema import Draft202012Validator
 
 from tests.browser import look_at, needs_chromium
 from tests.bundles import members, rewritten, signed, write_small_bundle
-from tests.clips import background, face_frame, paste_face, write_clip, write_face_clip
+from tests.clips import background, crowd, face_frame, paste_face, write_clip, write_face_clip
 from workflow_scripts import judge
 from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.features import FEATURE_SETS
-from workflow_scripts.lib.judging import judge_video
+from workflow_scripts.lib.judging import MOST_FACES, judge_video
 from workflow_scripts.lib.ranges import outside
 from workflow_scripts.lib.verdict import (
     decide,
@@ -254,6 +254,13 @@ def test_a_tiny_face_beside_a_large_one_decides_nothing(bundle, tmp_path):
     assert "too small" in tiny["reason"]
     assert "seen too seldom: 1 of 2 people" in verdict["warnings"][0]
     assert "Person 2: not judged" in (tmp_path / "verdict.html").read_text()
+
+
+def test_of_a_crowd_the_largest_faces_are_looked_at(bundle, tmp_path):
+    write_clip(tmp_path / "crowd.mp4", [crowd(480, 360)] * 12)
+    verdict = judged(tmp_path / "crowd.mp4", bundle, tmp_path)
+    assert len(verdict["people"]) == MOST_FACES
+    assert "only the 50 largest were looked at" in verdict["warnings"][0]
 
 
 def test_nobody_in_it_is_undetermined(bundle, tmp_path):

@@ -365,6 +365,12 @@ def test_what_costs_too_much_says_which(odd_clips: dict[str, Path], name: str, w
     assert "sampling.max_" in detail
 
 
+def test_the_remedy_for_a_codec_that_is_not_read_is_another_codec(
+    odd_clips: dict[str, Path],
+) -> None:
+    assert "convert it to H.264 in MP4" in sampled_within_limits(odd_clips["av1"]).detail
+
+
 @pytest.mark.parametrize("memory_mb", [2, 20, 40])
 def test_memory_that_lacks_anywhere_is_told_as_such(tmp_path: Path, memory_mb: int) -> None:
     path = tmp_path / "clip.mp4"

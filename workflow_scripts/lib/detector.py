@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -54,6 +55,16 @@ MIDDLE_GREY = 127.5  # the networks' zero: they see (pixel - 127.5) / 128
 # what they work on stays in the processor's cache, and their memory does not grow with the image.
 STRIP_ROWS = 32
 BATCH = 32
+
+# Suppression compares the boxes of neighbourhoods of this many, with this many others at a time.
+NEIGHBOURS = 128
+JUDGES = 256
+
+# A small file can show what looks like faces everywhere. Each suppression looks at this many boxes,
+# the most confident, and ONet at this many: more than any frame has that is not made for it
+# (docs/detector.md).
+MOST_BOXES = 100_000
+MOST_FACES = 10_000
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ class OnnxDetector:
         boxes = _move(boxes, offsets)
         sure = scores > RNET_CONFIDENCE
         boxes, scores = boxes[sure], scores[sure]
-        kept = suppress(boxes, scores, RNET_OVERLAP)
+        kept = suppress(boxes, scores, RNET_OVERLAP)[:MOST_FACES]
         boxes = _square(boxes[kept])
 
         outputs, scores = _outputs(self._onet, pixels, boxes, ONET_SIZE)
@@ -261,24 +272,49 @@ def suppress(
     relative_to : str
         Which area that is: of both boxes' union, or of the smaller box.
     """
-    order = np.argsort(scores.astype(np.float64))[::-1]
-    x1, y1, x2, y2 = boxes[order].T
+    order = np.argsort(scores.astype(np.float64))[::-1][:MOST_BOXES]
+    boxes = boxes[order]
+    x1, y1, x2, y2 = boxes.T
     areas = (x2 - x1) * (y2 - y1)
-    alive = np.arange(len(order))
-    block = 256  # some against those still alive, not all against all: bounds the memory
-    for start in range(0, len(order), block):
-        judges = np.arange(start, min(start + block, len(order)))[:, None]
-        alive, judged = alive[alive <= start], alive[alive > start]
-        widths = np.minimum(x2[judges], x2[judged]) - np.maximum(x1[judges], x1[judged])
-        heights = np.minimum(y2[judges], y2[judged]) - np.maximum(y1[judges], y1[judged])
-        shared = np.maximum(widths, 0) * np.maximum(heights, 0)
-        if relative_to == "union":
-            whole = areas[judges] + areas[judged] - shared
-        else:
-            whole = np.minimum(areas[judges], areas[judged])
-        overlapped = ((shared > threshold * whole) & (judges < judged)).any(axis=0)
-        alive = np.concatenate([alive, judged[~overlapped]])
-    return order[alive]
+    kept = np.ones(len(order), bool)
+    for judged, judges in _near(boxes):
+        # some against those still kept, not all against all: bounds the memory
+        for start in range(0, len(judges), JUDGES):
+            judged = judged[kept[judged]]
+            some = judges[start : start + JUDGES, None]
+            widths = np.minimum(x2[some], x2[judged]) - np.maximum(x1[some], x1[judged])
+            heights = np.minimum(y2[some], y2[judged]) - np.maximum(y1[some], y1[judged])
+            shared = np.maximum(widths, 0) * np.maximum(heights, 0)
+            if relative_to == "union":
+                whole = areas[some] + areas[judged] - shared
+            else:
+                whole = np.minimum(areas[some], areas[judged])
+            kept[judged] = ~((shared > threshold * whole) & (some < judged)).any(axis=0)
+    return order[kept]
+
+
+def _near(boxes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Share boxes (n, 4) out into neighbourhoods: yield the indices of some, and, rising, of all
+    that could overlap one of these. So what is compared grows with n, not with its square."""
+    if len(boxes) <= NEIGHBOURS:
+        yield np.arange(len(boxes)), np.arange(len(boxes))
+        return
+    low, high = boxes[:, :2].copy(), boxes[:, 2:].copy()
+    # a network may turn a box inside out; its negative area then counts against all others
+    inverted = (high < low).any(axis=1)
+    low[inverted], high[inverted] = low.min(axis=0) - 1, high.max(axis=0) + 1
+    reach = np.hstack([low, high])
+    parts = [(np.arange(len(boxes)), np.arange(len(boxes)))]
+    while parts:
+        some, near = parts.pop()
+        if len(some) <= NEIGHBOURS:
+            yield some, near
+            continue
+        spread = np.ptp(reach[some], axis=0)
+        by_place = np.argsort(reach[some, spread.argmax()], kind="stable")
+        for half in np.array_split(some[by_place], 2):
+            first, last = low[half].min(axis=0), high[half].max(axis=0)
+            parts.append((half, near[((low[near] < last) & (high[near] > first)).all(axis=1)]))
 
 
 def crop_and_resize(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:

@@ -48,6 +48,7 @@ SPREAD = "spread"  # for `every`: over the whole video
 SPREAD_ALLOWANCE = 10  # times what decoding may take in training: some hours of video
 NO_FACES = "No face was found that the detector is sure enough of."
 ON_WHOLE = f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD})."
+MOST_FACES = 50  # of a frame: who is not among the largest is too small to be judged
 DIGITS = 6
 
 
@@ -161,11 +162,14 @@ def _scope(sampled: SampledVideo) -> str:
 def _faces(
     frame: Frame, detector: FaceDetector, faces: dict[str, Any], progress: str
 ) -> list[FaceCrop]:
-    """All faces of a frame that the detector is sure of, largest first."""
+    """The `MOST_FACES` largest faces of a frame that the detector is sure of, largest first."""
     found = [d for d in detector.detect(frame.pixels) if d.confidence >= faces["confidence"]]
     found.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
     logging.info("Looked for faces in frame %s: %d found", progress, len(found))
-    return [cut_face(frame, d, len(found), faces["margin"], faces["size"]) for d in found]
+    return [
+        cut_face(frame, detection, len(found), faces["margin"], faces["size"])
+        for detection in found[:MOST_FACES]
+    ]
 
 
 def _judge_person(number: int, faces: list[FaceCrop], bundle: Bundle) -> dict[str, Any]:
@@ -227,6 +231,7 @@ def _answer(
     points = bundle.card["operating_points"]
     marks = {crop_mark(face.pixels) for person in faces for face in person}
     in_training = not marks.isdisjoint(bundle.trained_on)
+    crowded = any(face.result.faces > MOST_FACES for person in faces for face in person)
     worst = most_suspicious(people)
     if worst is None:
         return {
@@ -237,22 +242,29 @@ def _answer(
             "reason": sampled.detail if sampled.status in FAILURES else NO_FACES,
             "how_often_wrong": "",
             "in_training": in_training,
-            "warnings": _warnings([], in_training, bundle),
+            "warnings": _warnings([], in_training, crowded, bundle),
         }
     return {
         **{key: worst[key] for key in ("verdict", "probability", "score", "person", "reason")},
         "how_often_wrong": operating_words(worst["verdict"], worst["score"], points),
         "in_training": in_training,
-        "warnings": _warnings(people, in_training, bundle) + worst["warnings"],
+        "warnings": _warnings(people, in_training, crowded, bundle) + worst["warnings"],
     }
 
 
-def _warnings(people: list[dict[str, Any]], in_training: bool, bundle: Bundle) -> list[str]:
+def _warnings(
+    people: list[dict[str, Any]], in_training: bool, crowded: bool, bundle: Bundle
+) -> list[str]:
     said = []
     if in_training:
         said.append(
             "The model was trained on this very video: it knows the answer by heart, and the "
             "verdict says nothing of what it makes of videos that it has not seen."
+        )
+    if crowded:
+        said.append(
+            f"There are more than {MOST_FACES} faces in a frame: only the {MOST_FACES} largest were "
+            "looked at."
         )
     judged = sum(person["score"] is not None for person in people)
     if judged > 1:

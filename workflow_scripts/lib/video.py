@@ -118,12 +118,12 @@ def sample_to_file(
         run_limited(sample, max_seconds, max_memory_mb)
     except TooCostlyError as error:
         detail = (
-            f"{name} takes {error} to decode: scale it down, convert it to MP4, or raise "
+            f"{name} takes {error} to decode: scale it down, convert it to H.264 in MP4, or raise "
             "sampling.max_seconds or sampling.max_memory_mb."
         )
         save_frames(output, SampledVideo(VideoStatus.TOO_COSTLY, detail, 0.0, ()))
     except CrashedError as error:
-        detail = f"{name} crashes the decoder ({error}): convert it to MP4."
+        detail = f"{name} crashes the decoder ({error}): convert it to H.264 in MP4."
         save_frames(output, _unreadable(detail))
 
 
@@ -154,7 +154,7 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
                 cause = (_said(messages) or ["no video stream found"])[-1]
                 return _unreadable(
                     f"{name} holds no video that can be decoded ({cause}): "
-                    "fetch it again, or convert it to MP4."
+                    "fetch it again, or convert it to H.264 in MP4."
                 )
             width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
             height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
@@ -185,11 +185,12 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError from error
-        return _unreadable(f"{name} can't be decoded ({error.err}): convert it to MP4.")
+        return _unreadable(f"{name} can't be decoded ({error.err}): convert it to H.264 in MP4.")
     if not frames:
         cause = f" ({said[0]})" if said else ""
         return _unreadable(
-            f"No frame of {name} could be decoded{cause}: fetch it again, or convert it to MP4."
+            f"No frame of {name} could be decoded{cause}: "
+            "fetch it again, or convert it to H.264 in MP4."
         )
     if len(frames) < count:
         detail = (
