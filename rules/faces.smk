@@ -37,7 +37,7 @@ rule crop_faces:
     conda:
         DETECTOR_ENV
     resources:
-        mem_mb=growing(1800),
+        mem_mb=growing(1500),
         runtime=growing(10),
     params:
         models="resources/detector",

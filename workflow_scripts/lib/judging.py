@@ -263,8 +263,8 @@ def _warnings(
         )
     if crowded:
         said.append(
-            f"There are more than {MOST_FACES} faces in a frame: only the {MOST_FACES} largest were "
-            "looked at."
+            f"There are more than {MOST_FACES} faces in a frame: only the {MOST_FACES} largest "
+            "were looked at."
         )
     judged = sum(person["score"] is not None for person in people)
     if judged > 1:
