@@ -32,13 +32,13 @@ def small_videos(folder: Path) -> list[Video]:
 
 
 @pytest.fixture(scope="session")
-def videos(tmp_path_factory) -> list[Video]:
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Video]:
     """The clips of the small run."""
     return small_videos(tmp_path_factory.mktemp("videos"))
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, videos) -> Project:
+def finished(tmp_path_factory: pytest.TempPathFactory, videos: list[Video]) -> Project:
     """A small run that has ended well. Tests that change something take a `copy`."""
     project = small_project(tmp_path_factory.mktemp("finished") / "project", videos)
     project.snakemake()

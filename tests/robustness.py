@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tests.benchmarks.measure import cost_of
+from tests.benchmarks.measure import Cost, cost_of
 from tests.clips import COUNT, LIMITS, ODD_CLIPS, STEP
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.servers import FAULTS, WHOLE, serving
@@ -105,7 +105,7 @@ def videos(folder: Path) -> Rows:
     for kind, clip in ODD_CLIPS.items():
         path, frames = folder / f"{kind}.mp4", folder / f"{kind}.frames"
         clip.make(path)
-        sample_to_file(path, frames, COUNT, STEP, **LIMITS)
+        sample_to_file(path, frames, COUNT, STEP, LIMITS["max_seconds"], LIMITS["max_memory_mb"])
         status = folder / f"{kind}.json"
         crop_faces(
             frames=frames,
@@ -163,7 +163,7 @@ def model_files(folder: Path) -> Rows:
         yield kind, said(partial(load_model, path, "random_forest")).replace(str(path), "FILE")
 
 
-def cost_of_large_manifest(folder: Path):
+def cost_of_large_manifest(folder: Path) -> Cost:
     """What it costs to read a manifest of many rows whose people all hang together."""
     path = folder / "large.tsv"
     with path.open("w", encoding="utf-8") as out:

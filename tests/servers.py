@@ -131,7 +131,7 @@ def give(
 
 def say(handler: Handler, status: int, body: bytes = PAGE, **headers: str) -> None:
     """Answer with a status, whatever was asked."""
-    handler.answer(status, body, **{"Content_Type": "text/html", **headers})
+    handler.answer(status, body, None, **{"Content_Type": "text/html", **headers})
 
 
 def lie(handler: Handler, more: int) -> None:
