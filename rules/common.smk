@@ -211,6 +211,11 @@ def report_figures(wildcards):
     return [figure for figures in figures_by_rule().values() for figure in figures]
 
 
+def log_pattern(step, wildcards):
+    """The logs of a rule that has one for each value of its wildcards."""
+    return f"{Path('<logs>', step, *(f'{{{name}}}' for name in wildcards))}.log"
+
+
 def promised(wildcards):
     """Every file that the run promises, by the rule that makes it, in the workflow's order."""
     models = "<results>/models/{protocol}/{experiment}"
@@ -463,9 +468,7 @@ MINOR_LOGS = {
     "leaderboard": ["<logs>/leaderboard.log"],
     "compare_experiments": ["<logs>/compare_experiments.log"] if len(EXPERIMENTS) > 1 else [],
     **{
-        step: expand(
-            "/".join(["<logs>", step, *(f"{{{key}}}" for key in values)]) + ".log", **values
-        )
+        step: expand(log_pattern(step, values), **values)
         for step, (_, values) in drawings().items()
     },
 }
