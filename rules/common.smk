@@ -18,6 +18,7 @@ from workflow_scripts.lib.experiments import (
 from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
+from workflow_scripts.lib.places import check_apart
 from workflow_scripts.lib.run import UserError, hold
 from workflow_scripts.lib.splits import APART
 
@@ -307,6 +308,7 @@ def start_run():
                     "Downloads stand alone: run `snakemake download` first, and then the rest "
                     "without it."
                 )
+            check_apart(video.path for video in VIDEOS.values())
         elif "verify" not in targets and not config["parts"] and not only_judges():
             paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
             check_present(paths, config["quality"]["max_rejected_fraction"])

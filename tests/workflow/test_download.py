@@ -94,6 +94,20 @@ def test_downloads_stand_alone(project):
     assert not (project.root / "results/small/quality.tsv").exists()
 
 
+def test_a_file_in_two_rows_is_not_written_twice_at_once(project):
+    with serving(FILES) as server:
+        fetch_list(project, server)
+        asked = len(server.seen)
+        table = project.root / "ff.tsv"
+        first = table.read_text().splitlines()[1]
+        again = first.replace("original", "again", 1).replace("/c23/", "//c23/./")
+        table.write_text(f"{table.read_text()}{again}\n")
+        ended = project.snakemake("download", check=False)
+        assert ended.returncode == 1
+        assert "1 files in more than one row" in ended.stdout + ended.stderr
+        assert len(server.seen) == asked
+
+
 def test_without_a_manifest_the_command_that_makes_it_is_named(project):
     project.configure(run="small", manifest="ff.tsv", download={"server": "http://localhost"})
     ended = project.snakemake("download", check=False)

@@ -1,12 +1,31 @@
-"""Where a downloaded file may lie."""
+"""Where downloaded files may lie."""
 
 from __future__ import annotations
 
+import os.path
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["place_below"]
+__all__ = ["check_apart", "place_below"]
+
+
+def check_apart(paths: Iterable[str]) -> None:
+    """Refuse two rows of a manifest that are one file, since two downloads would write it at once.
+
+    Raises
+    ------
+    UserError
+        Names one such file.
+    """
+    twice = [path for path, rows in Counter(map(os.path.normpath, paths)).items() if rows > 1]
+    if twice:
+        raise UserError(
+            f"The manifest has {len(twice)} files in more than one row, {twice[0]!r} for example, "
+            "and a file is downloaded once. Keep one row of each."
+        )
 
 
 def place_below(folder: Path, path: Path) -> Path:
