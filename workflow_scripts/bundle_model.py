@@ -45,7 +45,10 @@ def main(
         columns = seen.columns
         measured.append(measure(seen.crops, columns["box"], columns["frame"], columns["time"]))
         marks += map(crop_mark, seen.crops)
-    unseen_real = table[(table["part"] == TEST) & (table["label"] == Label.REAL.word)]
+    # by the protocol `frame`, the test part has other frames of the same videos
+    unseen_real = table[
+        (table["part"] == TEST) & (table["label"] == Label.REAL.word) & ~table["video"].isin(videos)
+    ]
     write_bundle(
         output,
         model_path,

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 
 from tests.bundles import members, rewritten, signed, write_small_bundle
+from workflow_scripts import bundle_model
 from workflow_scripts.lib import bundle as bundles
 from workflow_scripts.lib.bundle import read_bundle, read_people, write_bundle
 from workflow_scripts.lib.detector import NETWORKS
@@ -65,6 +67,18 @@ def test_there_are_no_pictures_and_no_names_of_people_in_it(made):
     assert not any(content.startswith((b"\x89PNG", b"\xff\xd8")) for content in contents.values())
 
 
+def test_a_real_video_that_was_trained_on_is_not_typical_of_unseen_ones(tmp_path):
+    made = write_small_bundle(tmp_path)
+    split = pd.read_csv(tmp_path / "split.tsv", sep="\t")
+    trained = split.loc[split["part"] == "train", "video"].unique()
+    split.loc[split["part"] == "test", "video"] = trained[0]  # as by the protocol `frame`
+    split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
+    names = ("manifest.tsv", "store.zarr", "split.tsv", "model.zip", "model.json")
+    places = (*(tmp_path / name for name in names), tmp_path / "evaluation.json", tmp_path)
+    bundle_model.main(*places, made)
+    assert read_bundle(made, tmp_path).typical_real == {"rows": 0, "moves": {}}
+
+
 def test_an_altered_member_is_refused(made, tmp_path):
     for name in members(made):
         contents = members(made)
@@ -110,6 +124,15 @@ def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
         lambda card: card["features"].update(columns=7),
         lambda card: card.update(model="logistic_regression"),
         lambda card: card.update(training=[]),
+        lambda card: card["calibration"].update(groups=-2),
+        lambda card: card["calibration"].update(slope=float("nan")),
+        lambda card: card["operating_points"]["real_called_fake"].update(expected=float("nan")),
+        lambda card: card["operating_points"]["real_called_fake"].update(expected=1.5),
+        lambda card: card["operating_points"].update(high=float("inf")),
+        lambda card: card["crops"]["sampling"].update(frames=2.5),
+        lambda card: card["crops"]["sampling"].update(every=0),
+        lambda card: card["crops"]["sampling"].update(max_memory_mb=10**12),
+        lambda card: card["features"].update(side=64),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
@@ -119,6 +142,25 @@ def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):
     path = rewritten(tmp_path / "other.zip", signed(contents, card))
     with pytest.raises(UserError, match="cannot be read"):
         read_bundle(path, tmp_path)
+
+
+def test_a_number_that_overflows_is_refused(made, tmp_path):
+    contents = members(made)
+    card = json.loads(contents["model.json"])
+    card["calibration"]["intercept"] = 12345.5
+    contents["model.json"] = json.dumps(card).replace("12345.5", "1e999").encode()
+    path = rewritten(tmp_path / "other.zip", signed(contents))
+    with pytest.raises(UserError, match=r"cannot be read.*intercept"):
+        read_bundle(path, tmp_path)
+
+
+def test_a_whole_number_may_be_written_as_a_float(made, tmp_path):
+    contents = members(made)
+    card = json.loads(contents["model.json"])
+    card["crops"]["sampling"]["frames"] = 3.0
+    path = rewritten(tmp_path / "other.zip", signed(contents, card))
+    frames = read_bundle(path, tmp_path).card["crops"]["sampling"]["frames"]
+    assert (frames, type(frames)) == (3, int)
 
 
 @pytest.mark.parametrize("key", ["trained_on", "people"])
