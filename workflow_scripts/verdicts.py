@@ -10,8 +10,8 @@ from workflow_scripts.lib.judged import find_videos
 from workflow_scripts.lib.manifest import pair_with_files
 from workflow_scripts.lib.pages import render
 from workflow_scripts.lib.ranking import (
+    CALLED,
     COLUMNS,
-    NOT_JUDGED,
     as_cells,
     on_people_seen,
     ranked,
@@ -19,7 +19,6 @@ from workflow_scripts.lib.ranking import (
     worth,
 )
 from workflow_scripts.lib.run import written_aside
-from workflow_scripts.lib.verdict import Verdict
 
 
 def main(
@@ -52,7 +51,7 @@ def main(
         folder=files[0].parent.name,
         model=verdicts[0]["model"],
         caution=verdicts[0]["caution"],
-        called=(Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL, NOT_JUDGED),
+        called=CALLED,
         worth=measured,
         people_seen=measured and on_people_seen(measured),
     )

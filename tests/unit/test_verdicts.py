@@ -30,7 +30,7 @@ SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def test_every_name_gets_an_id_that_is_safe_and_its_own(tmp_path):
     names = ["a b.mp4", "a+b.mp4", "sub/a b.mp4", EVIL, "映像.MKV", "-.mov", "x" * 240 + ".avi"]
     names.append(os.fsdecode(b"\xff\xfe.mp4"))
-    for name in [*names, "notes.txt"]:
+    for name in [*names, "notes.txt", "._a b.mp4"]:  # the last is what macOS leaves beside a file
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     videos = find_videos(tmp_path)
@@ -120,8 +120,8 @@ def test_names_leave_out_the_folder_that_all_have_in_common(paths, place, names)
     assert shortened(paths) == (place, names)
 
 
-def of(**names):
-    return Video("v", "v", "", **names)
+def of(label="real", **names):
+    return Video("v", "v", label, **names)
 
 
 PERSON = of(target="2", dataset="d")
@@ -133,7 +133,9 @@ PERSON = of(target="2", dataset="d")
         (PERSON, [of(target="2", dataset="d")], "yes"),
         (PERSON, [of(target="1", source="2", dataset="d")], "yes"),
         (PERSON, [of(target="1", dataset="d"), of(target="2", dataset="e", group="x")], "no"),
-        (of(target="1", source="2", dataset="d"), [of(target="2", dataset="d")], "yes"),
+        (of("fake", target="1", source="2", dataset="d"), [PERSON], "yes"),
+        (of("fake", target="1", source="3", dataset="d"), [PERSON], "no"),
+        (of("", target="1", source="3", dataset="d"), [PERSON], "no"),
         (of(group="2"), [of(group="2")], "yes"),
         (of(group="2", target="1", dataset="d"), [of(group="2")], "yes"),
         # what is named without a data set may be anybody of any table
@@ -141,7 +143,12 @@ PERSON = of(target="2", dataset="d")
         (of(group="2"), [of(group="1")], "unknown"),
         (of(), [of(target="2", dataset="d")], "unknown"),
         (of(), [of()], "unknown"),
+        # a fake has a second person, and what has no label may be one
+        (of("fake", target="1", dataset="d"), [PERSON], "unknown"),
+        (of("fake", source="1", dataset="d"), [PERSON], "unknown"),
+        (of("", target="1", dataset="d"), [PERSON], "unknown"),
         # and so may be who was trained on
+        (of(target="1", dataset="d"), [of("fake", target="2", dataset="d")], "unknown"),
         (PERSON, [of(target="1", dataset="d"), of(target="2")], "unknown"),
         (PERSON, [of(target="1", dataset="d"), of(group="2")], "unknown"),
         (PERSON, [of(target="1", dataset="d"), of()], "unknown"),
@@ -157,10 +164,10 @@ def test_people_count_as_unseen_only_where_names_tell_it(video, training, seen):
 def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
     videos = [
         Video("r1", "r1", "real", target="1", dataset="d"),
-        Video("f1", "f1", "fake", target="1", dataset="d"),
+        Video("f1", "f1", "fake", target="1", source="3", dataset="d"),
         Video("r2", "r2", "real", target="2", dataset="d"),
-        Video("f2", "f2", "fake", target="2", dataset="d"),
-        Video("f3", "f3", "fake", target="2", dataset="d"),
+        Video("f2", "f2", "fake", target="2", source="4", dataset="d"),
+        Video("f3", "f3", "fake", target="2", source="4", dataset="d"),
         Video("x", "x", ""),
     ]
     made = [told(0.9, "fake"), told(0.1, "real"), told(0.3, "real"), told(0.7, "fake"), told(None)]
@@ -168,8 +175,8 @@ def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
     assert [row["seen"] for row in rows] == ["yes", "no", "unknown", "no", "yes", "no"]
     measured = worth(rows, 0, 0.95, 1)
     assert measured["counts"] == {
-        "real": {"fake": 0, "real": 1, "undetermined": 0},
-        "fake": {"fake": 1, "real": 0, "undetermined": 1},
+        "real": {"fake": 0, "real": 1, "undetermined": 0, "not judged": 0},
+        "fake": {"fake": 1, "real": 0, "undetermined": 1, "not judged": 0},
     }
     assert measured["roc_auc"]["value"] == 1.0
     assert (measured["scored"], measured["groups"], measured["left_out"]) == (2, 1, 2)
@@ -180,7 +187,7 @@ def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
 
 def test_who_is_not_named_is_counted_and_never_called_unseen():
     videos = [Video(name, name, name) for name in ("real", "fake")]
-    videos.append(Video("named", "named", "fake", target="2", dataset="d"))
+    videos.append(Video("named", "named", "real", target="2", dataset="d"))
     measured = worth(ranked(videos, [told(0.5)] * 3, {"d:1"}), 0, 0.95, 1)
     assert (measured["counted"], measured["unknown"]) == (3, 2)
     said = on_people_seen(measured)
@@ -205,6 +212,14 @@ def test_a_file_that_could_not_be_judged_is_told_apart_from_an_undetermined_verd
     rows = {row["status"]: row for row in ranked(videos, verdicts, set())}
     assert {status: row["called"] for status, row in rows.items()} == STATUSES
     assert {row["verdict"] for row in rows.values()} == {"undetermined"}
+
+
+def test_what_could_not_be_judged_is_counted_as_that():
+    videos = [Video(name, name, "fake") for name in ("lost", "faceless")]
+    lost = {**told(None), "sampling": {"status": "missing"}}
+    measured = worth(ranked(videos, [lost, told(None)], set()), 0, 0.95, 1)
+    counted = {"fake": 0, "undetermined": 1, "real": 0, "not judged": 1}
+    assert measured["counts"]["fake"] == counted
 
 
 @pytest.fixture(scope="module")

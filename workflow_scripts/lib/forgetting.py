@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from workflow_scripts.lib.cache import entries_of_crops, entries_of_video
-from workflow_scripts.lib.manifest import Video, assign_groups
+from workflow_scripts.lib.manifest import Video, assign_groups, full_names
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import StoredVideos, read_rows, write_store
 from workflow_scripts.lib.tables import read_table
@@ -50,7 +50,7 @@ def chosen_videos(
         chosen.add(name)
     for person in people:
         name = _full_name(person, rows.values())
-        chosen |= {video.video_id for video in rows.values() if name in _people(video)}
+        chosen |= {video.video_id for video in rows.values() if name in full_names(video)}
     copies = {rows[name].content for name in chosen if name in rows} - {""}
     chosen |= {video.video_id for video in rows.values() if video.content in copies}
     return sorted(chosen)
@@ -115,9 +115,8 @@ def holders(runs: Iterable[Path], ids: Sequence[str]) -> list[Path]:
 
 
 def _full_name(person: str, videos: Iterable[Video]) -> str:
-    """What tells a person from everybody else: who has the same name in another data set is
-    somebody else, but a group is one across all of them."""
-    people = {full: name for video in videos for full, name in _people(video).items()}
+    """Which of the `full_names` in some videos is meant."""
+    people = {full: name for video in videos for full, name in full_names(video).items()}
     meant = [person] if person in people else sorted(f for f in people if people[f] == person)
     if not meant:
         raise UserError(f"--person: nobody is called {person!r} in the manifest.")
@@ -127,12 +126,6 @@ def _full_name(person: str, videos: Iterable[Video]) -> str:
             "of them are meant."
         )
     return meant[0]
-
-
-def _people(video: Video) -> dict[str, str]:
-    """Who is in a video: names as the manifest has them, by full name."""
-    people = {f"{video.dataset}:{name}": name for name in (video.target, video.source) if name}
-    return people | ({f"group:{video.group}": video.group} if video.group else {})
 
 
 def _is_in(results: Path, name: str) -> bool:

@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from workflow_scripts.lib.layouts import SUFFIXES
+from workflow_scripts.lib.layouts import SUFFIXES, videos_below
 from workflow_scripts.lib.manifest import Video, read_manifest
 from workflow_scripts.lib.run import UserError
 
@@ -23,8 +23,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 
 
 def find_videos(source: Path) -> dict[str, Video]:
-    """The videos of a folder (at any depth, by their suffix) or of a manifest whose labels may be
-    missing, by id.
+    """The videos of a folder (`layouts.videos_below`) or of a manifest whose labels may be missing,
+    by id.
 
     A file keeps its id whatever else lies in the folder.
 
@@ -44,12 +44,7 @@ def find_videos(source: Path) -> dict[str, Video]:
         )
     if not source.is_dir():
         return read_manifest(source, labelled=False)
-    paths = sorted(
-        Path(folder, name)
-        for folder, _, names in os.walk(source)
-        for name in names
-        if Path(name).suffix.lower() in SUFFIXES
-    )
+    paths = videos_below(source)
     if not paths:
         raise UserError(
             f"videos_to_judge: no videos in {source}. Expected are files ending in "

@@ -35,6 +35,7 @@ __all__ = [
     "listed_videos",
     "parse_pairs",
     "table",
+    "videos_below",
     "with_official_splits",
 ]
 
@@ -255,7 +256,7 @@ def dfdc(folder: Path) -> list[Video]:
         raise UserError(f"None of the {len(videos)} videos that DFDC lists is in {folder}.")
     listed = {video.path for video in videos}
     _tell(listed - {video.path for video in on_disk}, "that are listed are not on disk")
-    _tell(set(map(str, _videos_below(folder))) - listed, "on disk are in no metadata.json")
+    _tell(set(map(str, videos_below(folder))) - listed, "on disk are in no metadata.json")
     return _with_free_ids(on_disk)
 
 
@@ -295,7 +296,7 @@ def folders(folder: Path) -> list[Video]:
     videos = []
     for label in Label:
         root = folder / label.word
-        clips = _videos_below(root)
+        clips = videos_below(root)
         if not clips:
             raise UserError(
                 f"No videos in {root}. Expected are files ending in {', '.join(sorted(SUFFIXES))}."
@@ -389,7 +390,8 @@ def _clips(folder: Path, hint: str) -> list[Path]:
     return clips
 
 
-def _videos_below(folder: Path) -> list[Path]:
+def videos_below(folder: Path) -> list[Path]:
+    """The files of a folder, at any depth, that are called a video and not hidden."""
     return sorted(path for path in folder.rglob("*") if _is_clip(path, SUFFIXES))
 
 

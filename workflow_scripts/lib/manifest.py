@@ -19,6 +19,8 @@ __all__ = [
     "Video",
     "assign_groups",
     "check_present",
+    "full_names",
+    "names_of",
     "pair_with_files",
     "read_manifest",
     "remove_rows",
@@ -164,15 +166,23 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
 
 
 def names_of(videos: Iterable[Video]) -> set[str]:
-    """Under which names the people in some videos may stand in another table: identities with their
-    data set, and groups; with `UNKNOWN` among them where nobody in a video is named so."""
+    """Under which names the people in some videos may stand in another table (`full_names`); with
+    `UNKNOWN` among them where somebody may be in a video who is not named together with the data
+    set. In what may be a fake there are two, `target` and `source`."""
     names: set[str] = set()
     for video in videos:
-        own = {f"{video.dataset}:{name}" for name in (video.target, video.source) if name}
-        names |= own | ({f"group:{video.group}"} if video.group else set())
-        if not own or not video.dataset:
+        names |= full_names(video).keys()
+        named = sum(map(bool, (video.target, video.source)))
+        if named < (1 if video.label == Label.REAL.word else 2) or not video.dataset:
             names.add(UNKNOWN)
     return names
+
+
+def full_names(video: Video) -> dict[str, str]:
+    """The names in a video's row, by what tells each from everybody else: who has the same name in
+    another data set is somebody else, but a group is one across all of them."""
+    names = {f"{video.dataset}:{name}": name for name in (video.target, video.source) if name}
+    return ({f"group:{video.group}": video.group} if video.group else {}) | names
 
 
 def check_present(paths: Sequence[str], allowed: float) -> None:
@@ -210,8 +220,7 @@ def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[
 
 
 def _nodes(video: Video) -> list[str]:
-    nodes = [f"group:{video.group}"] if video.group else []
-    nodes += [f"{video.dataset}:{name}" for name in (video.target, video.source) if name]
+    nodes = list(full_names(video))
     if video.recording:
         nodes.append(f"{UNKNOWN}recording:{video.dataset}:{video.recording}")
     if video.content:

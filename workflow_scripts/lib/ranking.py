@@ -16,13 +16,23 @@ from workflow_scripts.lib.manifest import UNKNOWN, Label, Video, assign_groups, 
 from workflow_scripts.lib.metrics import evaluate
 from workflow_scripts.lib.verdict import Verdict
 
-__all__ = ["COLUMNS", "NOT_JUDGED", "as_cells", "on_people_seen", "ranked", "shortened", "worth"]
+__all__ = [
+    "CALLED",
+    "COLUMNS",
+    "NOT_JUDGED",
+    "as_cells",
+    "on_people_seen",
+    "ranked",
+    "shortened",
+    "worth",
+]
 
 COLUMNS = (
     *("video", "path", "label", "seen", "verdict", "probability", "score", "person", "people"),
     *("faces", "status", "reason", "scope", "warnings"),
 )
 NOT_JUDGED = "not judged"  # what the page calls a file that could not be looked at
+CALLED = (*map(str, (Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL)), NOT_JUDGED)
 FORMULA = ("=", "+", "-", "@")  # begin a formula where a table is opened in a spreadsheet
 
 
@@ -99,9 +109,10 @@ def worth(
     Returns
     -------
     dict
-        `counts` by label and verdict; `roc_auc` with its interval over groups, of the videos that
-        have a score; `scored` and `groups` of those; `counted`, all of them, and `unknown`, those
-        whose people the model may have seen; `left_out`, those whose people it has seen.
+        `counts` by label and what each was called; `roc_auc` with its interval over groups, of the
+        videos that have a score; `scored` and `groups` of those; `counted`, all of them, and
+        `unknown`, those whose people the model may have seen; `left_out`, those whose people it has
+        seen.
     """
     labelled = [row for row in rows if row["label"]]
     counted = [row for row in labelled if row["seen"] != "yes"]
@@ -111,10 +122,10 @@ def worth(
     return {
         "counts": {
             label.word: {
-                str(called): sum(
-                    row["label"] == label.word and row["verdict"] == called for row in counted
+                called: sum(
+                    row["label"] == label.word and row["called"] == called for row in counted
                 )
-                for called in Verdict
+                for called in CALLED
             }
             for label in Label
         },
