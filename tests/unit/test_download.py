@@ -208,6 +208,14 @@ def test_a_text_is_fetched_whole_or_not(name):
         assert len(server.seen) == fault.requests
 
 
+@pytest.mark.parametrize("server", ["http://localhost:99999", "http://[::1", "http://"])
+def test_what_is_no_address_is_told_at_once(server):
+    pauses = Pauses()
+    with pytest.raises(UserError, match=r"no address.*Check download\.server"):
+        fetch_text(f"{server}/list", pauses.patience)
+    assert not pauses
+
+
 @pytest.mark.parametrize("status", [405, 501])
 def test_a_server_that_answers_no_head_is_asked_otherwise(tmp_path, status):
     target = tmp_path / "a.mp4"

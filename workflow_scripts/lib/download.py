@@ -376,6 +376,8 @@ def _request(
             answer = session.request(
                 method, asked, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False
             )
+        except requests.exceptions.InvalidURL as error:
+            raise UserError(f"{asked} is no address ({error}). {CHECK}.") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _PassingError(f"no answer ({type(error).__name__})") from error
         except ValueError as error:  # requests looks where a redirect leads
