@@ -24,7 +24,8 @@ demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, wr
 
 # unexpanded, and handed on in the environment: a name may hold what make or the shell take for theirs
 override export VIDEO := $(value VIDEO)
-export JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
+JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
+override export JUDGE := $(value JUDGE)
 judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
 	@test -n "$$VIDEO" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
 	@test -e "$$JUDGE" || snakemake "$$JUDGE"
