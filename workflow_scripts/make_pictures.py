@@ -37,8 +37,10 @@ def main() -> int:
         subprocess.run(judged, cwd=ROOT, check=True, capture_output=True)
         _show_page(VERDICTS.with_suffix(".html"), IMAGES / "verdicts.png", 620)
         with VERDICTS.open(encoding="utf-8", newline="") as lines:
-            unseen = next(r for r in csv.DictReader(lines, delimiter="\t") if r["seen"] == "no")
-        page = VERDICTS.with_suffix("") / f"{unseen['video']}.html"
+            unseen = [r for r in csv.DictReader(lines, delimiter="\t") if r["seen"] == "no"]
+        if not unseen:
+            raise UserError(f"{VERDICTS} has nobody whom the model has not seen")
+        page = VERDICTS.with_suffix("") / f"{unseen[0]['video']}.html"
         _show_page(page, IMAGES / "verdict.png", 1240)
     except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:
         print(f"make_pictures: {error}. Has `make demo` run?", file=sys.stderr)

@@ -390,7 +390,7 @@ def test_many_faces(mtcnn):
 
 def test_of_too_many_faces_as_many_are_left_each_time(mtcnn, monkeypatch):
     everything = {face.box for face in mtcnn.detect(many_faces())}
-    monkeypatch.setattr(detector, "MOST_FACES", 9)
+    monkeypatch.setattr(detector, "MOST_FACE_BOXES", 9)
     found = mtcnn.detect(many_faces())
     assert 0 < len(found) <= 9
     assert {face.box for face in found} <= everything

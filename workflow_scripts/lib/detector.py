@@ -64,7 +64,7 @@ JUDGES = 256
 # the most confident, and ONet at this many: more than any frame has that is not made for it
 # (docs/detector.md).
 MOST_BOXES = 100_000
-MOST_FACES = 10_000
+MOST_FACE_BOXES = 10_000
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class OnnxDetector:
         boxes = _move(boxes, offsets)
         sure = scores > RNET_CONFIDENCE
         boxes, scores = boxes[sure], scores[sure]
-        kept = suppress(boxes, scores, RNET_OVERLAP)[:MOST_FACES]
+        kept = suppress(boxes, scores, RNET_OVERLAP)[:MOST_FACE_BOXES]
         boxes = _square(boxes[kept])
 
         outputs, scores = _outputs(self._onet, pixels, boxes, ONET_SIZE)

@@ -19,7 +19,7 @@ from workflow_scripts.lib.pages import render
 from workflow_scripts.lib.run import written_aside
 from workflow_scripts.lib.video import Frame
 
-__all__ = ["as_jpeg", "heat_map", "write_page", "write_thumbnail"]
+__all__ = ["write_page", "write_thumbnail"]
 
 FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL = 480, 128, 256, 160  # pixels
 SHOWN_BARS = 12
@@ -61,10 +61,10 @@ def write_thumbnail(path: Path, judgement: Judgement) -> None:
         pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 200, np.uint8)
     small = cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
     with written_aside(path) as aside:
-        aside.write_bytes(as_jpeg(Image.fromarray(small)))
+        aside.write_bytes(_as_jpeg(Image.fromarray(small)))
 
 
-def as_jpeg(picture: Image.Image) -> bytes:
+def _as_jpeg(picture: Image.Image) -> bytes:
     """A picture as the bytes of a JPEG file."""
     out = io.BytesIO()
     picture.save(out, format="JPEG", quality=85)
@@ -159,7 +159,7 @@ def _maps(regions: list[dict[str, Any]], faces: list[FaceCrop]) -> list[dict[str
     if all(region["typical_real"] is not None for region in regions):
         shown.append(("typical real videos (no face is shown)", "typical_real", grey))
     return [
-        {"title": title, "picture": _uri(heat_map(_grid(regions, key) / strongest, under))}
+        {"title": title, "picture": _uri(_heat_map(_grid(regions, key) / strongest, under))}
         for title, key, under in shown
     ]
 
@@ -171,7 +171,7 @@ def _grid(regions: list[dict[str, Any]], key: str) -> np.ndarray:
     return grid
 
 
-def heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
+def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
     """Draw what spoke for fake (orange) and for real (blue) over a grey picture.
 
     Parameters
@@ -195,5 +195,5 @@ def heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
 
 def _uri(pixels: np.ndarray) -> str:
     """A picture (height, width, 3) uint8 RGB as an address that holds it."""
-    encoded = base64.b64encode(as_jpeg(Image.fromarray(pixels))).decode()
+    encoded = base64.b64encode(_as_jpeg(Image.fromarray(pixels))).decode()
     return f"data:image/jpeg;base64,{encoded}"
