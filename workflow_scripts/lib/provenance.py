@@ -5,8 +5,8 @@
   computes alike. Of a file that also tells what was measured, only the rest counts.
 - `environment`: Python, packages, the lock file's checksum, git revision, machine. Where outputs
   differ between machines, the reason is usually here.
-- `measured`: jobs, CPU time and memory of every rule; and the files that can't be the same bytes
-  twice, why, and the checksum of this run's.
+- `measured`: jobs, CPU time and memory of every rule that the record follows from; and the files
+  that can't be the same bytes twice, why, and the checksum of this run's.
 - `digest`: of all of the above.
 
 Checksums are SHA-256.
