@@ -21,6 +21,7 @@ from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.places import check_apart
 from workflow_scripts.lib.run import UserError, hold
 from workflow_scripts.lib.splits import APART
+from workflow_scripts.lib.wanted import check_enough, wanted_frames
 
 try:
     config = complete_config(config)
@@ -340,17 +341,26 @@ def judged_manifest(wildcards):
     return [] if os.path.isdir(config["videos_to_judge"]) else config["videos_to_judge"]
 
 
-def judging_bundle(wildcards):
+def judging_bundle(wildcards=None):
     """The bundle that judges."""
-    own = f"<results>/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
-    return config["judge_with"] or own
+    given = config["judge_with"]
+    if not given:
+        return f"results/{config['run']}/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
+    here = os.path.relpath(given)
+    # as Snakemake knows what its rules make
+    return here if here.startswith("results/") else given
 
 
 def given_bundle():
     """The bundle that judges, if this run does not make it; else None."""
     models = f"results/{config['run']}/models"
     own = of_all_experiments(f"{models}/{{protocol}}/{{experiment}}/bundle.zip")
-    return None if config["judge_with"] in (None, *own) else Path(config["judge_with"])
+    return None if judging_bundle() in own else Path(judging_bundle())
+
+
+def judged_frames():
+    """Which frames of a judged video are looked at, if the model was trained with this config's."""
+    return wanted_frames(config["judge_frames"], config["judge_every"], config["sampling"])
 
 
 def find_given_bundle():
@@ -364,7 +374,7 @@ def find_given_bundle():
 
 
 def check_given_bundle():
-    """Refuse a bundle that can't be used before each video's job finds it out.
+    """Refuse a bundle that can't be used, or too few frames, before each video's job finds it out.
 
     Raises
     ------
@@ -373,9 +383,11 @@ def check_given_bundle():
     """
     from workflow_scripts.lib.bundle import read_bundle
 
+    trained = config["sampling"]
     if path := given_bundle():
         with tempfile.TemporaryDirectory() as scratch:
-            read_bundle(path, Path(scratch))
+            trained = read_bundle(path, Path(scratch)).card["crops"]["sampling"]
+    check_enough(config["judge_frames"], trained)
 
 
 def only_judges():
@@ -451,7 +463,7 @@ COUNTED_LOGS = {
     "fit_subset": of_all_subsets("<logs>/fit_subset/{experiment}/{halvings}/{repeat}.log"),
 }
 COUNTED_LOGS = {rule: logs for rule, logs in COUNTED_LOGS.items() if logs}
-# Those of all other rules, which `run.json` counts too
+# Those of the other rules that `run.json` follows from, which it counts too
 MINOR_LOGS = {
     "join_features": expand("<logs>/join_features/{name}.log", name=STORED_SETS),
     "choose_model": of_all_experiments("<logs>/choose_model/{protocol}/{experiment}.log"),

@@ -51,8 +51,8 @@ rule judge_video:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        mem_mb=growing(judged_frames().memory_mb),
+        runtime=growing(judged_frames().minutes),
     params:
         path=lambda wildcards: judged_videos()[wildcards.video].path,
         stamp=lambda wildcards: stamp(judged_videos()[wildcards.video].path),

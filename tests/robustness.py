@@ -32,6 +32,7 @@ from workflow_scripts.lib.manifest import read_manifest
 from workflow_scripts.lib.models import load_model, make_model, save_model
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.video import sample_to_file
+from workflow_scripts.sample_frames import REMEDY
 
 PAGE = Path(__file__).parents[1] / "docs/robustness.md"
 FAULTS_MARK = "\n## Faults\n"  # below is what tests/faults.py writes
@@ -105,7 +106,8 @@ def videos(folder: Path) -> Rows:
     for kind, clip in ODD_CLIPS.items():
         path, frames = folder / f"{kind}.mp4", folder / f"{kind}.frames"
         clip.make(path)
-        sample_to_file(path, frames, COUNT, STEP, LIMITS["max_seconds"], LIMITS["max_memory_mb"])
+        limits = (LIMITS["max_seconds"], LIMITS["max_memory_mb"])
+        sample_to_file(path, frames, COUNT, STEP, *limits, REMEDY)
         status = folder / f"{kind}.json"
         crop_faces(
             frames=frames,

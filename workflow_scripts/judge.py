@@ -6,13 +6,15 @@ there is none.
 
 import argparse
 import logging
+import re
 import signal
 import sys
 from pathlib import Path
 
 from workflow_scripts.lib.evidence import write_page
-from workflow_scripts.lib.judging import FAILURES, SPREAD, judge_video
+from workflow_scripts.lib.judging import FAILURES, judge_video
 from workflow_scripts.lib.run import UserError, write_json
+from workflow_scripts.lib.wanted import MOST, SPREAD
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MOST}")
     return int(text)
 
 

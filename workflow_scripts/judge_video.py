@@ -12,7 +12,7 @@ def main(
     video: Path,
     bundle: Path,
     frames: int | None,
-    every: int | None,
+    every: int | str | None,
     threads: int,
     output: Path,
     page: Path,

@@ -11,6 +11,7 @@ from workflow_scripts.lib.dependencies import library_modules
 from workflow_scripts.lib.run import written_aside
 from workflow_scripts.lib.video import load_frames, sample_to_file
 
+REMEDY = "raise sampling.max_seconds or sampling.max_memory_mb"
 MAKERS = ("sample_frames", "export_detector", "crop_faces")  # the scripts that make faces
 
 
@@ -40,7 +41,7 @@ def main(
             with written_aside(output) as aside:
                 shutil.copyfile(entry, aside)
             return
-    sample_to_file(video, output, frames, every, max_seconds, max_memory_mb, key)
+    sample_to_file(video, output, frames, every, max_seconds, max_memory_mb, REMEDY, key)
     sampled = load_frames(output)
     logging.info(
         "%s: %s, %d of %d frames. %s",

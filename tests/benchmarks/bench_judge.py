@@ -19,6 +19,7 @@ from statistics import median
 from tests.benchmarks.measure import ONE_THREAD, Cost, cost_of
 from workflow_scripts.lib.detector import make_detector
 from workflow_scripts.lib.video import load_frames, sample_to_file
+from workflow_scripts.sample_frames import REMEDY
 
 MODULE = "tests.benchmarks.bench_judge"
 RUNS = 5
@@ -27,7 +28,7 @@ SECONDS, WIDTH, HEIGHT, FACE = 10, 1280, 720, 300
 
 def frames_and_faces(video: Path, networks: Path) -> None:
     """What no verdict can do without: 7 frames, one every 30, and the faces in them."""
-    sample_to_file(video, networks / "frames.npz", 7, 30, 120, 2000)
+    sample_to_file(video, networks / "frames.npz", 7, 30, 120, 2000, REMEDY)
     detector = make_detector("onnxruntime", networks, 20, 1)
     for frame in load_frames(networks / "frames.npz").frames:
         detector.detect(frame.pixels)

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.workflow.conftest import Project, copy_project
-from workflow_scripts.lib.judging import SPREAD, judge_video
+from workflow_scripts.lib.judging import judge_video
 from workflow_scripts.lib.layouts import faceforensics
 from workflow_scripts.lib.manifest import Video, assign_groups, write_manifest
 from workflow_scripts.lib.metrics import evaluate
+from workflow_scripts.lib.wanted import SPREAD
 
 # Besides the study's 7, one every 30: how many, and their distance
 FRAMES: tuple[tuple[int, int | str], ...] = (

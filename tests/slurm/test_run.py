@@ -57,11 +57,12 @@ def asked_by_rules():
             threads = re.search(r"threads: (\d+)", body)
             memory = re.search(r"mem_mb=(\w+)(?:\((\d+)\))?,", body)
             minutes = re.search(r"runtime=growing\((\d+)\)", body)
-            wanted[rule] = (
-                int(threads[1]) if threads else 1,
-                int(memory[2]) if memory[1] == "growing" else TRAINING_MEMORY,
-                int(minutes[1]),
-            )
+            if minutes:  # a verdict's depend on the frames that are asked for
+                wanted[rule] = (
+                    int(threads[1]) if threads else 1,
+                    int(memory[2]) if memory[1] == "growing" else TRAINING_MEMORY,
+                    int(minutes[1]),
+                )
     return wanted
 
 

@@ -203,13 +203,21 @@ def test_frames_spread_over_the_whole_video_when_asked(bundle, tmp_path, capsys)
     ):
         assert said in told
     verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path, "--every", "spread")
-    assert verdict["sampling"]["every"] == 24
-    assert [frame["index"] for frame in verdict["sampling"]["frames"]] == [0, 24, 48]
-    assert verdict["scope"] == "3 frames between 0 and 1.6 s were looked at, from 50 frames."
+    assert verdict["sampling"]["every"] is None
+    assert [frame["index"] for frame in verdict["sampling"]["frames"]] == [8, 25, 41]
+    assert verdict["scope"].endswith("spread over the 50 that the file says it has.")
 
 
 @pytest.mark.parametrize(
-    "options", [["--frames", "0"], ["--every", "-1"], ["--every", "seldom"], ["--frames", "2"]]
+    "options",
+    [
+        ["--frames", "0"],
+        ["--frames", "2"],
+        ["--frames", "1" + "0" * 20],
+        ["--every", "-1"],
+        ["--every", "seldom"],
+        ["--every", "1000001"],
+    ],
 )
 def test_what_cannot_be_asked_for_is_refused(bundle, tmp_path, options, capsys):
     write_face_clip(tmp_path / "clip.mp4", 20)
@@ -220,7 +228,7 @@ def test_what_cannot_be_asked_for_is_refused(bundle, tmp_path, options, capsys):
         status = error.code
     said = capsys.readouterr().err
     assert status
-    assert "no whole number of 1 or more" in said or "Ask for 3 frames or more" in said
+    assert "no whole number from 1 to 1000000" in said or "Ask for 3 frames or more" in said
 
 
 def test_a_video_of_the_training_is_known_again(tmp_path):

@@ -1,6 +1,7 @@
 """Sampling real clips: which frames come out, and what becomes of bad and odd files."""
 
 import faulthandler
+import math
 import multiprocessing
 import os
 import signal
@@ -41,6 +42,7 @@ from workflow_scripts.lib.video import (
     sample_to_file,
     save_frames,
 )
+from workflow_scripts.sample_frames import REMEDY
 
 WANTED = list(range(0, COUNT * STEP, STEP))
 NOBODY = 65534
@@ -59,7 +61,7 @@ def odd_clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pa
 def sampled_within_limits(path: Path) -> SampledVideo:
     """What the workflow makes of a clip."""
     output = path.with_name(f"{path.stem}.npz")
-    sample_to_file(path, output, COUNT, STEP, **LIMITS)
+    sample_to_file(path, output, COUNT, STEP, **LIMITS, remedy=REMEDY)
     return load_frames(output)
 
 
@@ -74,7 +76,7 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def same(one: SampledVideo, other: SampledVideo) -> bool:
     def told(v: SampledVideo) -> tuple[object, ...]:
-        return v.status, v.detail, v.fps, v.step, v.declared, len(v.frames)
+        return v.status, v.detail, v.fps, v.declared, len(v.frames)
 
     return told(one) == told(other) and all(
         (a.index, a.time_s) == (b.index, b.time_s) and np.array_equal(a.pixels, b.pixels)
@@ -124,20 +126,31 @@ def test_arguments_below_one_are_a_mistake_of_the_caller(
         sample_frames(numbered, *arguments)
 
 
-@pytest.mark.parametrize(
-    ("count", "last"), [(7, 294), (2, 299), (1, 0), (300, 299), (299, 298), (200, 199)]
-)
-def test_frames_are_spread_over_the_whole_video(numbered: Path, count: int, last: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 7, 199, 200, 299, 300])
+def test_frames_are_spread_over_the_whole_video(numbered: Path, count: int) -> None:
     sampled = sample_frames(numbered, count, None)
     assert (sampled.status, sampled.declared) == (VideoStatus.OK, 300)
     indices = [frame.index for frame in sampled.frames]
-    assert indices == list(range(0, last + 1, sampled.step))
-    assert (len(indices), indices[-1]) == (count, last)
+    part = 300 / count
+    assert len(indices) == count
+    for number, index in enumerate(indices):
+        assert number * part - 1 < index < (number + 1) * part
+    gaps = set(np.diff(indices).tolist())
+    assert gaps <= {int(part), math.ceil(part)}
 
 
 def test_more_frames_than_there_are_cannot_be_spread(numbered: Path) -> None:
     sampled = sample_frames(numbered, 301, None)
-    assert (sampled.status, len(sampled.frames), sampled.step) == (VideoStatus.TOO_SHORT, 300, 1)
+    assert sampled.status == VideoStatus.TOO_SHORT
+    assert [frame.index for frame in sampled.frames] == list(range(300))
+    assert "gave 300 of 301 frames, spread over 300, since only 300" in sampled.detail
+
+
+def test_a_length_that_says_too_much_by_little_is_spread_over_all_the_same(
+    numbered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "_sane_length", lambda _told: 310)
+    assert sample_frames(numbered, 7, None).status == VideoStatus.OK
 
 
 def test_a_length_that_is_not_told_cannot_be_spread_over(tmp_path: Path) -> None:
@@ -151,7 +164,7 @@ def test_a_length_that_is_not_told_cannot_be_spread_over(tmp_path: Path) -> None
 
 def test_decoding_stops_at_the_last_wanted_frame(numbered: Path) -> None:
     capture = cv2.VideoCapture(str(numbered), cv2.CAP_FFMPEG)
-    frames, decoded = video._decode(capture, COUNT, STEP, 30.0)
+    frames, decoded = video._decode(capture, WANTED, 30.0)
     assert (len(frames), decoded, capture.get(cv2.CAP_PROP_POS_FRAMES)) == (COUNT, 181, 181)
 
 
@@ -363,7 +376,7 @@ def test_limits_change_nothing_for_a_good_clip(numbered: Path) -> None:
 def test_what_costs_too_much_says_which(odd_clips: dict[str, Path], name: str, words: str) -> None:
     detail = sampled_within_limits(odd_clips[name]).detail
     assert words in detail
-    assert "sampling.max_" in detail
+    assert REMEDY in detail
 
 
 def test_the_remedy_for_a_codec_that_is_not_read_is_another_codec(
@@ -377,13 +390,13 @@ def test_memory_that_lacks_anywhere_is_told_as_such(tmp_path: Path, memory_mb: i
     path = tmp_path / "clip.mp4"
     write_clip(path, [np.full((2160, 3840, 3), 90, np.uint8)] * 3)
     # as in the workflow: a process that has run for long keeps freed memory, which is not counted
-    arguments = (path, tmp_path / "o", 3, 1, 60, memory_mb)
+    arguments = (path, tmp_path / "o", 3, 1, 60, memory_mb, REMEDY)
     job = multiprocessing.get_context("spawn").Process(target=sample_to_file, args=arguments)
     job.start()
     job.join()
     assert job.exitcode == 0
     assert load_frames(tmp_path / "o").status == VideoStatus.TOO_COSTLY
-    sample_to_file(path, tmp_path / "o", 3, 1, 60, 1000)
+    sample_to_file(path, tmp_path / "o", 3, 1, 60, 1000, REMEDY)
     assert load_frames(tmp_path / "o").status == VideoStatus.OK
 
 
@@ -396,7 +409,7 @@ def test_a_crash_of_the_decoder_is_a_status(
         raise AssertionError
 
     monkeypatch.setattr(video, "sample_frames", crash)
-    sample_to_file(numbered, tmp_path / "o", COUNT, STEP, **LIMITS)
+    sample_to_file(numbered, tmp_path / "o", COUNT, STEP, **LIMITS, remedy=REMEDY)
     sampled = load_frames(tmp_path / "o")
     assert (sampled.status, sampled.frames) == (VideoStatus.UNREADABLE, ())
     assert "crashes the decoder (SIGSEGV)" in sampled.detail
@@ -491,7 +504,6 @@ def sampled_videos(draw: st.DrawFn) -> SampledVideo:
         status=draw(st.sampled_from(VideoStatus)),
         detail=draw(st.text(st.characters(exclude_characters="\0"), max_size=20)),
         fps=draw(finite),
-        step=draw(st.integers(0, 2**40)),
         declared=draw(st.integers(0, 2**40)),
         frames=tuple(
             Frame(

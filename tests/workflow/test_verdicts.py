@@ -160,6 +160,22 @@ def test_a_damaged_bundle_is_told_once_and_before_any_video_is_judged(judged, tm
     assert not list((project.root / "results/other").rglob("judge_video/*.log"))
 
 
+def test_too_few_frames_are_told_once_and_before_any_video_is_judged(judged):
+    project, folder = judged
+    ended = project.snakemake("verdicts", *asked(folder, run="few", judge_frames=1), check=False)
+    assert ended.returncode == 1
+    assert (ended.stdout + ended.stderr).count("1 frames are too few") == 1
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert not (project.root / "results/few").exists()
+
+
+def test_a_bundle_of_the_run_may_be_named_by_any_path(judged):
+    project, folder = judged
+    own = project.results / "models/identity/forest/bundle.zip"
+    for path in (own, f"./{own.relative_to(project.root)}"):
+        assert project.planned("verdicts", *asked(folder, judge_with=path)) == {}
+
+
 def test_one_video_is_judged_with_a_bundle_of_snakemake(judged):
     project, folder = judged
     bundle = "results/small/models/identity/spectrum/bundle.zip"

@@ -20,13 +20,11 @@ from workflow_scripts.lib.judged import shown
 from workflow_scripts.lib.models import fake_scores
 from workflow_scripts.lib.plain_forest import PlainForest
 from workflow_scripts.lib.ranges import measure, outside
-from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.tracks import follow
 from workflow_scripts.lib.verdict import (
     CAUTION,
     Verdict,
     about_model,
-    least_faces,
     most_suspicious,
     operating_words,
     person_verdict,
@@ -39,16 +37,16 @@ from workflow_scripts.lib.video import (
     load_frames,
     sample_to_file,
 )
+from workflow_scripts.lib.wanted import SPREAD, Wanted, check_enough, wanted_frames
 
-__all__ = ["FAILURES", "SPREAD", "Judgement", "judge_video"]
+__all__ = ["FAILURES", "Judgement", "judge_video"]
 
 FORMAT = 2  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
-SPREAD = "spread"  # for `every`: over the whole video
-SPREAD_ALLOWANCE = 10  # times what decoding may take in training: some hours of video
 NO_FACES = "No face was found that the detector is sure enough of."
 ON_WHOLE = f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD})."
-MOST_FACES = 50  # of a frame: who is not among the largest is too small to be judged
+MOST_FACES = 50  # of a frame, the largest; a warning tells of frames with more
+REMEDY = "ask for fewer frames (--frames) or for nearer ones (--every)"
 DIGITS = 6
 
 
@@ -79,14 +77,10 @@ def judge_video(
     with tempfile.TemporaryDirectory() as scratch:
         bundle = read_bundle(bundle_path, Path(scratch))
         settings = bundle.card["crops"]
-        wanted = settings["sampling"]["frames"] if frames is None else frames
-        if wanted < (least := least_faces(bundle.card)):
-            raise UserError(
-                f"{wanted} frames are too few: nobody is judged by fewer than {least} faces. Ask "
-                f"for {least} frames or more."
-            )
-        logging.info("Reading %d frames of %s", wanted, shown(str(video)))
-        sampled = _sample(video, Path(scratch), wanted, every, settings["sampling"])
+        check_enough(frames, settings["sampling"])
+        wanted = wanted_frames(frames, every, settings["sampling"])
+        logging.info("Reading %d frames of %s", wanted.frames, shown(str(video)))
+        sampled = _sample(video, Path(scratch), wanted, settings["sampling"])
         detector = make_detector(
             "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
         )
@@ -103,14 +97,14 @@ def judge_video(
         "format": FORMAT,
         "video": {"name": shown(video.name), "sha256": _sha256(video)},
         **_answer(told, people, sampled, bundle),
-        "scope": _scope(sampled),
+        "scope": _scope(sampled, wanted),
         "sampling": {
             "status": sampled.status,
             "detail": sampled.detail,
             "fps": round(sampled.fps, 3),
             "frames_declared": sampled.declared,
-            "frames_wanted": wanted,
-            "every": sampled.step or None,
+            "frames_wanted": wanted.frames,
+            "every": wanted.every,
             "frames": [
                 {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
             ],
@@ -122,39 +116,40 @@ def judge_video(
     return Judgement(verdict, sampled.frames, people)
 
 
-def _sample(
-    video: Path, scratch: Path, frames: int, every: int | str | None, trained: dict[str, int]
-) -> SampledVideo:
+def _sample(video: Path, scratch: Path, wanted: Wanted, trained: dict[str, int]) -> SampledVideo:
     """Sample in a child process; what may be spent grows with what is decoded. What is said of the
     video names the file without its folders, which are nobody's business."""
-    step = trained["every"] if every is None else every
-    held = frames / trained["frames"]
-    longer = SPREAD_ALLOWANCE if isinstance(step, str) else held * step / trained["every"]
     path = scratch / "frames.npz"
     sample_to_file(
         video,
         path,
-        frames,
-        None if isinstance(step, str) else step,
-        round(trained["max_seconds"] * max(1, longer)),
-        round(trained["max_memory_mb"] * max(1, held)),
+        wanted.frames,
+        wanted.every,
+        round(trained["max_seconds"] * wanted.longer),
+        round(trained["max_memory_mb"] * wanted.larger),
+        REMEDY,
     )
     sampled = load_frames(path)
     named = sampled.detail.replace(repr(str(video)), repr(shown(video.name)))
     return replace(sampled, detail=named)
 
 
-def _scope(sampled: SampledVideo) -> str:
+def _scope(sampled: SampledVideo, wanted: Wanted) -> str:
     """Which part of the video was looked at, and how to see more; "" where no frame was."""
     if not sampled.frames:
         return ""
-    last = sampled.frames[-1]
-    looked = f"{len(sampled.frames)} frames between 0 and {last.time_s:.1f} s were looked at"
+    first, last = sampled.frames[0], sampled.frames[-1]
+    looked = f"One frame was looked at, at {first.time_s:.1f} s"
+    if last is not first:
+        between = f"between {first.time_s:.1f} and {last.time_s:.1f} s"
+        looked = f"{len(sampled.frames)} frames {between} were looked at"
     if not sampled.declared:
         return f"{looked}; how long the video is, it does not say."
+    if wanted.every is None:
+        return f"{looked}, spread over the {sampled.declared} that the file says it has."
     unseen = sampled.declared - 1 - last.index
-    if unseen < max(sampled.step, 1) or not sampled.fps:
-        return f"{looked}, from {sampled.declared} frames."
+    if unseen < wanted.every or not sampled.fps:
+        return f"{looked}, of the {sampled.declared} that the file says it has."
     whole = sampled.declared / sampled.fps
     return f"{looked}, and nothing of what follows, up to {whole:.1f} s. {ON_WHOLE}"
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from workflow_scripts.lib.calibration import apply_calibration
 
-__all__ = ["CAUTION", "DEMO", "MIN_FACES", "Verdict", "about_model", "decide", "is_demo"]
-__all__ += ["least_faces", "most_suspicious", "operating_words", "person_verdict", "without_small"]
+__all__ = ["CAUTION", "DEMO", "Verdict", "about_model", "decide", "least_faces"]
+__all__ += ["most_suspicious", "operating_words", "person_verdict", "without_small"]
 
 MIN_FACES = 3  # of one person; a score of fewer sways too much
 LEAST_SIZE = 1 / 3  # of the largest person's face; training takes the largest face of each frame
@@ -54,7 +54,7 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
     card : dict
         The model's.
     """
-    least = least_faces(card)
+    least = least_faces(card["crops"]["sampling"]["frames"])
     if len(scores) < least:
         return _not_judged(f"too few usable faces, {len(scores)}, and {least} are needed.")
     points = card["operating_points"]
@@ -75,9 +75,9 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def least_faces(card: dict[str, Any]) -> int:
+def least_faces(trained_frames: int) -> int:
     """How many faces of a person it takes to judge: not more than training had of a video."""
-    return min(MIN_FACES, card["crops"]["sampling"]["frames"])
+    return min(MIN_FACES, trained_frames)
 
 
 def _probability(score: float, calibration: dict[str, Any]) -> float:

@@ -17,7 +17,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -86,15 +86,13 @@ class Frame:
 @dataclass(frozen=True)
 class SampledVideo:
     """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
-    to do; empty when the status is `ok`. `step` is the distance of the frames that were wanted, and
-    `declared` how many frames there are by what the container says; `fps` and these are 0 where
-    nobody knows."""
+    to do; empty when the status is `ok`. `declared` is how many frames there are by what the
+    container says; it and `fps` are 0 where nobody knows."""
 
     status: VideoStatus
     detail: str
     fps: float
     frames: tuple[Frame, ...]
-    step: int = 0
     declared: int = 0
 
 
@@ -105,10 +103,12 @@ def sample_to_file(
     step: int | None,
     max_seconds: int,
     max_memory_mb: int,
+    remedy: str,
     cache_key: str = "",
 ) -> None:
     """`sample_frames` and `save_frames` in a child process that may take `max_seconds` of CPU time
-    and `max_memory_mb` of memory. If it takes more, or crashes, that is what `output` says."""
+    and `max_memory_mb` of memory. If it takes more, or crashes, that is what `output` says;
+    `remedy` is how to allow more, or to need less, where it takes more."""
 
     def sample() -> None:
         save_frames(output, sample_frames(path, count, step), cache_key)
@@ -118,8 +118,8 @@ def sample_to_file(
         run_limited(sample, max_seconds, max_memory_mb)
     except TooCostlyError as error:
         detail = (
-            f"{name} takes {error} to decode: scale it down, convert it to H.264 in MP4, or raise "
-            "sampling.max_seconds or sampling.max_memory_mb."
+            f"{name} takes {error} to decode: scale it down, convert it to H.264 in MP4, or "
+            f"{remedy}."
         )
         save_frames(output, SampledVideo(VideoStatus.TOO_COSTLY, detail, 0.0, ()))
     except CrashedError as error:
@@ -129,7 +129,8 @@ def sample_to_file(
 
 def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
     """Read the frames 0, step, 2*step, ... of a video: `count` of them. Without `step` they are
-    spread over the whole video, as long as its container says it is.
+    spread over the whole video, as long as its container says it is: one from the middle of each of
+    `count` equal parts.
 
     A wanted frame that can't be decoded is replaced by the next one that can. Rotation metadata is
     applied; greyscale, 10-bit and alpha become 8-bit RGB. Frames whose size differs from the first
@@ -165,14 +166,13 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
                 )
             fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
             declared = _sane_length(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            if step is None:
-                if not declared:
-                    return _unreadable(
-                        f"{name} does not say how long it is, so frames cannot be spread over it: "
-                        "give their distance, or convert it to MP4."
-                    )
-                step = max(1, (declared - 1) // max(1, count - 1))
-            frames, decoded = _decode(capture, count, step, fps)
+            if step is None and not declared:
+                return _unreadable(
+                    f"{name} does not say how long it is, so frames cannot be spread over it: "
+                    "give their distance, or convert it to MP4."
+                )
+            wanted = _wanted(count, step, declared)
+            frames, decoded = _decode(capture, wanted, fps)
             said = _said(messages)
             # OpenCV 5.0 then hands out memory that nothing was written to, and says it went well
             if UNCONVERTED.search("\n".join(said)):
@@ -193,12 +193,21 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
             "fetch it again, or convert it to H.264 in MP4."
         )
     if len(frames) < count:
+        places = f"one every {step}" if step else f"spread over {declared}"
         detail = (
-            f"{name} gave {len(frames)} of {count} frames, one every {step}, since only {decoded} "
+            f"{name} gave {len(frames)} of {count} frames, {places}, since only {decoded} "
             "could be decoded: it is short or damaged; use a longer or undamaged copy."
         )
-        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, step, declared)
-    return SampledVideo(VideoStatus.OK, "", fps, frames, step, declared)
+        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, declared)
+    return SampledVideo(VideoStatus.OK, "", fps, frames, declared)
+
+
+def _wanted(count: int, step: int | None, declared: int) -> Sequence[int]:
+    """Which frames are wanted, counted from 0. Spread, they are the middles of equal parts: the
+    very last frame is often not there."""
+    if step is not None:
+        return range(0, count * step, step)
+    return [(2 * i + 1) * declared // (2 * count) for i in range(count)]
 
 
 def _memory_lacked(said: list[str], pixels: int) -> bool:
@@ -211,7 +220,7 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
     """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
 
     Arrays: cache_key, the name of its faces in the cache (empty: there is no cache), status, detail
-    (str) · fps (float64) · step, declared (int64) · index (n,) int64 · time_s (n,) float64 · and,
+    (str) · fps (float64) · declared (int64) · index (n,) int64 · time_s (n,) float64 · and,
     since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
     """
     pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
@@ -222,7 +231,6 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
             status=np.array(video.status.value),
             detail=np.array(video.detail),
             fps=np.array(video.fps, np.float64),
-            step=np.array(video.step, np.int64),
             declared=np.array(video.declared, np.int64),
             index=np.array([frame.index for frame in video.frames], np.int64),
             time_s=np.array([frame.time_s for frame in video.frames], np.float64),
@@ -242,7 +250,6 @@ def load_frames(path: Path) -> SampledVideo:
                 Frame(index, time_s, arrays[f"pixels_{i}"])
                 for i, (index, time_s) in enumerate(places)
             ),
-            step=int(arrays["step"]),
             declared=int(arrays["declared"]),
         )
 
@@ -311,17 +318,17 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 def _decode(
-    capture: cv2.VideoCapture, count: int, step: int, fps: float
+    capture: cv2.VideoCapture, wanted: Sequence[int], fps: float
 ) -> tuple[tuple[Frame, ...], int]:
     """The wanted frames, and how many were decoded to get them."""
     frames: list[Frame] = []
     decoded = failed = 0
-    while len(frames) < count and failed < MAX_FAILED_GRABS:
+    while len(frames) < len(wanted) and failed < MAX_FAILED_GRABS:
         if not capture.grab():
             failed += 1
             continue
         failed = 0
-        if decoded >= len(frames) * step:
+        if decoded >= wanted[len(frames)]:
             retrieved, bgr = capture.retrieve()
             if retrieved:
                 told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000

@@ -1,0 +1,38 @@
+"""The frames of a verdict: as in training or as asked, and what that may cost."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.wanted import MOST, SPREAD, Wanted, check_enough, wanted_frames
+
+STUDY = {"frames": 7, "every": 30, "max_seconds": 120, "max_memory_mb": 2000}
+NUMBERS = st.integers(1, MOST)
+
+
+def test_what_is_not_asked_for_is_as_in_training():
+    assert wanted_frames(None, None, STUDY) == Wanted(7, 30, 1.0, 1.0)
+    assert wanted_frames(14, None, STUDY) == Wanted(14, 30, 2.0, 2.0)
+    assert wanted_frames(None, 60, STUDY) == Wanted(7, 60, 2.0, 1.0)
+    assert wanted_frames(3, 15, STUDY) == Wanted(3, 15, 1.0, 1.0)
+    assert wanted_frames(None, SPREAD, STUDY).every is None
+    assert wanted_frames(None, SPREAD, STUDY).longer > 1
+
+
+@given(st.none() | NUMBERS, st.none() | NUMBERS | st.just(SPREAD))
+def test_three_attempts_have_the_time_that_decoding_may_take(frames, every):
+    wanted = wanted_frames(frames, every, STUDY)
+    assert wanted.longer >= 1
+    assert wanted.larger >= 1
+    assert 3 * 60 * wanted.minutes > STUDY["max_seconds"] * wanted.longer
+    assert wanted.memory_mb > 1000
+
+
+@pytest.mark.parametrize(("trained", "least"), [(7, 3), (3, 3), (2, 2), (1, 1)])
+def test_too_few_frames_are_refused(trained, least):
+    check_enough(None, {"frames": trained})
+    check_enough(least, {"frames": trained})
+    if least > 1:
+        with pytest.raises(UserError, match=f"Ask for {least} frames or more"):
+            check_enough(least - 1, {"frames": trained})
