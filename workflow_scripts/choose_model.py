@@ -38,7 +38,9 @@ def main(
     table = table[table["part"] == TRAIN].set_index("row")
     tried = []
     for settings, folds in zip(fits, scores, strict=True):
-        found = pd.concat([read_table(path) for path in folds]).set_index("row").sort_index()
+        parts = [read_table(path) for path in folds]
+        # with fewer groups than folds some are empty, and an empty column is not of numbers
+        found = pd.concat([part for part in parts if len(part)]).set_index("row").sort_index()
         for number, params in enumerate(settings):
             scored = found[f"score_{number}"].dropna()
             frames = table.loc[scored.index].assign(score=scored)

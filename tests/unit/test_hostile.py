@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.hostile import CONFIGS, GOOD, HEADER, MANIFESTS, MODEL_FILES
@@ -110,6 +110,7 @@ def places(config, above=()):
 
 
 @given(st.sampled_from(sorted(places(complete_config(DEMO)))), values)
+@example(("experiments", "pixels64_random_forest", "grid"), {"run": None, 0: None})
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60, deadline=None)
 def test_any_value_anywhere_in_a_config_is_taken_or_refused(place, value):
     config = complete_config(DEMO)

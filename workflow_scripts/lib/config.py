@@ -41,10 +41,9 @@ def complete_config(config: dict[str, Any]) -> dict[str, Any]:
         One sentence per mistake, with key, value and remedy.
     """
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import relevance
 
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=relevance)
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=_place)
     problems = [_explain(error) for error in errors] + list(_endless_numbers(config))
     if not problems:
         config = _with_defaults(config, schema)
@@ -52,6 +51,11 @@ def complete_config(config: dict[str, Any]) -> dict[str, Any]:
     if problems:
         raise UserError("The configuration has a problem.\n" + "\n".join(problems))
     return config
+
+
+def _place(error: Any) -> tuple[int, list[str]]:
+    """Where a mistake comes in the list, the outermost last; YAML has keys that are no text."""
+    return -len(error.path), [str(step) for step in error.path]
 
 
 def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
