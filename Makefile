@@ -14,9 +14,9 @@ help: ## list the targets
 
 demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, write the report
 	@echo "==> Running the workflow on the demo (config/config.yaml)"
-	snakemake
+	snakemake --quiet host reason
 	@echo "==> Writing the report"
-	snakemake --report results/demo/report.html
+	snakemake --quiet host --report results/demo/report.html
 	@echo "==> Done. Look at results/demo/report.html. The leaderboard:"
 	@python -c 'import pandas; t = pandas.read_csv("results/demo/leaderboard.tsv", sep="\t"); \
 		print(t[["protocol", "leak", "experiment", "video_accuracy", "video_roc_auc"]].to_string(index=False))'
@@ -24,11 +24,12 @@ demo: $(VENV)/base ## make the demo's videos, run the whole workflow on them, wr
 
 # unexpanded, and handed on in the environment: a name may hold what make or the shell take for theirs
 override export VIDEO := $(value VIDEO)
-JUDGE := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
+OF_DEMO := results/demo/models/identity/spectrum_dct_sparsity/bundle.zip
+JUDGE := $(OF_DEMO)
 override export JUDGE := $(value JUDGE)
 judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
 	@test -n "$$VIDEO" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
-	@test -e "$$JUDGE" || snakemake "$$JUDGE"
+	@test "$$JUDGE" != $(OF_DEMO) || test -e $(OF_DEMO) || snakemake $(OF_DEMO)
 	python -m workflow_scripts.judge --model "$$JUDGE" --output verdict -- "$$VIDEO"
 
 test: $(VENV)/develop ## run all tests and checks of style and types

@@ -32,6 +32,8 @@ def forget(options: argparse.Namespace) -> None:
 
     The manifest comes last: a command that was interrupted is repeated as it was.
     """
+    if not options.config.is_file():
+        raise UserError(f"There is no file {options.config}. Name the run's YAML file.")
     config = complete_config(yaml.safe_load(options.config.read_text(encoding="utf-8")))
     manifest, results = Path(config["manifest"]), Path("results", config["run"])
     cache = options.face_cache or (config["face_cache"] and Path(config["face_cache"]))

@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     try:
+        _check_given(options.video, options.model)
         pair = [options.output / name for name in ("verdict.json", "verdict.html")]
         _clear(options.output, pair)
         judgement = judge_video(options.video, options.model, options.frames, options.every, 1)
@@ -57,16 +58,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--every",
-        type=lambda text: text if text == SPREAD else _positive(text),
+        type=_every,
         help=f"distance of two of them, in frames; {SPREAD!r}: over the whole video",
     )
     return parser
+
+
+def _every(text: str) -> int | str:
+    try:
+        return text if text == SPREAD else _positive(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, and not {SPREAD!r}") from error
 
 
 def _positive(text: str) -> int:
     if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MOST}")
     return int(text)
+
+
+def _check_given(video: Path, model: Path) -> None:
+    """Refuse what was mistyped before an earlier verdict makes room for this one."""
+    if video.is_dir():
+        raise UserError(
+            f"{video} is a folder. All its videos are judged by `snakemake verdicts --config "
+            "videos_to_judge=FOLDER judge_with=BUNDLE`."
+        )
+    for path in (video, model):
+        if not path.exists():
+            raise UserError(f"{path} does not exist. Correct the path.")
 
 
 def _clear(folder: Path, files: list[Path]) -> None:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from workflow_scripts.lib.evidence import write_page, write_thumbnail
-from workflow_scripts.lib.judging import judge_video
+from workflow_scripts.lib.judging import called, judge_video
 from workflow_scripts.lib.run import write_json
 
 
@@ -24,7 +24,7 @@ def main(
     write_json(output, verdict)
     write_page(page, judgement)
     write_thumbnail(thumbnail, judgement)
-    logging.info("%s: %s. %s", verdict["video"]["name"], verdict["verdict"], verdict["reason"])
+    logging.info("%s: %s. %s", verdict["video"]["name"], called(verdict), verdict["reason"])
 
 
 if __name__ == "__main__":

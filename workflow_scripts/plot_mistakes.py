@@ -45,7 +45,8 @@ def _surest_mistakes(table: pd.DataFrame) -> pd.DataFrame:
 
 def _told(row: Any) -> str:
     name = row.video if len(row.video) <= 26 else f"{row.video[:25]}…"
-    return f"{name}\nframe {row.frame}, {row.label}, P(fake) {row.probability:.2f}"
+    told = f"frame {row.frame}: {row.label}, called {row.predicted}"
+    return f"{name}\n{told}\nP(fake) {row.probability:.2f}"
 
 
 if __name__ == "__main__":

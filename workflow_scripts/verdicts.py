@@ -3,6 +3,8 @@
 import csv
 import json
 import logging
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from workflow_scripts.lib.bundle import read_people
@@ -55,15 +57,28 @@ def main(
         worth=measured,
         people_seen=measured and on_people_seen(measured),
     )
-    logging.info("Judged %d videos: see %s", len(rows), page)
-    if measured:
-        auc = measured["roc_auc"]
-        logging.info("Where the truth is known: %s", json.dumps(measured["counts"]))
+    tally = _told(Counter(row["called"] for row in rows))
+    logging.info("%d videos: %s. See %s", len(rows), tally, page)
+    if verdicts[0]["model"]["demo"]:
         logging.info(
-            "AUC %s (%s to %s) on %d videos of %d groups of people. %s",
-            *(auc["value"], auc["low"], auc["high"], measured["scored"], measured["groups"]),
+            "The model was trained on the demo: its verdicts mean nothing outside the demo."
+        )
+    if measured:
+        for label, counts in measured["counts"].items():
+            logging.info("Of videos known to be %s: %s", label, _told(counts))
+        auc = measured["roc_auc"]
+        value = "undefined" if auc["value"] is None else f"{auc['value']:.2f}"
+        known = auc["low"] is not None
+        between = f"{auc['low']:.2f} to {auc['high']:.2f}" if known else "no interval"
+        logging.info(
+            "AUC %s (%s) on %d videos of %d groups of people. %s",
+            *(value, between, measured["scored"], measured["groups"]),
             on_people_seen(measured),
         )
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[word]} {word}" for word in CALLED)
 
 
 if __name__ == "__main__":

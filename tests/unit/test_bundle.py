@@ -224,5 +224,8 @@ def test_what_is_no_bundle_is_refused(tmp_path, content):
 
 
 def test_a_missing_bundle_tells_how_to_make_it(tmp_path):
-    with pytest.raises(UserError, match=r"does not exist. Make it with `snakemake"):
+    for other in (tmp_path, tmp_path / "model.zip"):
+        with pytest.raises(UserError, match=r"is no model bundle\. Name a bundle\.zip"):
+            read_bundle(other, tmp_path)
+    with pytest.raises(UserError, match=r"does not exist.*make the bundle: `snakemake"):
         read_bundle(Path("results/x/bundle.zip"), tmp_path)

@@ -281,13 +281,27 @@ def test_nobody_in_it_is_undetermined(bundle, tmp_path):
 
 def test_what_is_no_video_is_a_failure_without_a_verdict(bundle, tmp_path, capsys):
     (tmp_path / "text.mp4").write_text("text")
-    for name in ("text.mp4", "missing.mp4"):
-        options = [str(tmp_path / name), "--model", str(bundle), "--output", str(tmp_path / "out")]
-        assert judge.main(options) == 1
-        said = capsys.readouterr().err.splitlines()[-1]
-        assert name in said
-        assert str(tmp_path) not in said
+    options = ["--model", str(bundle), "--output", str(tmp_path / "out")]
+    assert judge.main([str(tmp_path / "text.mp4"), *options]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "text.mp4" in said
+    assert str(tmp_path) not in said
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_was_mistyped_costs_no_earlier_verdict(bundle, tmp_path, capsys):
+    clip, folder = tmp_path / "clip.mp4", tmp_path / "out"
+    write_face_clip(clip, 12)
+    judged(clip, bundle, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for video, model, told in (
+        (tmp_path / "clap.mp4", bundle, "clap.mp4 does not exist"),
+        (clip, tmp_path / "bundel.zip", "bundel.zip does not exist"),
+        (tmp_path, bundle, "is a folder. All its videos are judged by `snakemake verdicts"),
+    ):
+        assert judge.main([str(video), "--model", str(model), "--output", str(folder)]) == 1
+        assert told in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_failure_leaves_no_verdict_on_another_video(bundle, tmp_path):

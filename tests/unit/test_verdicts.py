@@ -282,7 +282,10 @@ def test_what_is_known_of_the_videos_is_held_against_the_verdicts(bundle, tmp_pa
     page = (tmp_path / "verdicts.html").read_text()
     assert "How right the verdicts are" in page
     assert "of the 2 videos with a score" in page
-    assert "AUC 0.5 (None to None) on 2 videos" in caplog.text
+    assert "2 videos: 2 fake, 0 undetermined, 0 real, 0 not judged. See" in caplog.text
+    assert "mean nothing outside the demo" in caplog.text
+    assert "Of videos known to be real: 1 fake, 0 undetermined, 0 real, 0 not judged" in caplog.text
+    assert "AUC 0.50 (no interval) on 2 videos" in caplog.text
     for said in (page, caplog.text):
         assert "The people of 2 of these 2 videos are not named" in said
         assert "trained on none of these people" not in said

@@ -142,10 +142,15 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     UserError
         The file is no bundle, is damaged or altered, or was made by another version.
     """
+    if path.is_dir() or path.name == MODEL:
+        raise UserError(
+            f"{path} is no model bundle. Name a bundle.zip: `snakemake bundles` makes them beside "
+            f"each {MODEL}."
+        )
     if not path.is_file():
         raise UserError(
-            f"The model bundle {path} does not exist. Make it with `snakemake {path}`, or correct "
-            "the path."
+            f"The model bundle {path} does not exist. Correct the path, or make the bundle: "
+            f"`snakemake {path}`, with --configfile and your run's file if it is not the demo's."
         )
     try:
         about, stated, made, files = _checked(path)
@@ -162,8 +167,8 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         ) from error
     except BROKEN as error:
         raise UserError(
-            f"The model bundle {path} cannot be read ({error}). Fetch it again, or delete it and "
-            "make it again with snakemake."
+            f"The model bundle {path} cannot be read ({error}). Fetch it again, or make it "
+            "again with snakemake."
         ) from error
     return Bundle(
         model=model,

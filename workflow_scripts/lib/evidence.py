@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.lib.faces import FaceCrop
-from workflow_scripts.lib.judging import Judgement
+from workflow_scripts.lib.judging import Judgement, called
 from workflow_scripts.lib.pages import render
 from workflow_scripts.lib.run import written_aside
 from workflow_scripts.lib.video import Frame
@@ -35,6 +35,7 @@ def write_page(path: Path, judgement: Judgement) -> None:
         path,
         title=f"Verdict on {judgement.verdict['video']['name']}",
         v=judgement.verdict,
+        called=called(judgement.verdict),
         frames=[_frame(frame, judgement) for frame in judgement.frames],
         people=[
             _person(person, faces)

@@ -524,11 +524,12 @@ def draw_run_times(costs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure
 
 
 def _styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """A colour and a marker for each name; the pair is the same for none of the first 49."""
+    """A colour and a marker for each name, the same for the same names in any order; the pair is
+    the same for none of the first 49."""
     n = len(CYCLE)
     return {
         name: {"color": CYCLE[i % n], "marker": MARKERS[(i + i // n) % n]}
-        for i, name in enumerate(dict.fromkeys(names))
+        for i, name in enumerate(sorted(set(names)))
     }
 
 

@@ -39,10 +39,11 @@ from workflow_scripts.lib.video import (
 )
 from workflow_scripts.lib.wanted import SPREAD, Wanted, check_enough, wanted_frames
 
-__all__ = ["FAILURES", "Judgement", "judge_video"]
+__all__ = ["FAILURES", "NOT_JUDGED", "Judgement", "called", "judge_video"]
 
 FORMAT = 2  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
+NOT_JUDGED = "not judged"
 NO_FACES = "No face was found that the detector is sure enough of."
 ON_WHOLE = f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD})."
 MOST_FACES = 50  # of a frame, the largest; a warning tells of frames with more
@@ -58,6 +59,11 @@ class Judgement:
     verdict: dict[str, Any]
     frames: tuple[Frame, ...]
     people: list[list[FaceCrop]]
+
+
+def called(verdict: dict[str, Any]) -> str:
+    """What people are told: the verdict, or `NOT_JUDGED` of a file that could not be looked at."""
+    return NOT_JUDGED if verdict["sampling"]["status"] in FAILURES else str(verdict["verdict"])
 
 
 def judge_video(

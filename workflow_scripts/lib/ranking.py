@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.lib.judged import shown
-from workflow_scripts.lib.judging import FAILURES
+from workflow_scripts.lib.judging import NOT_JUDGED, called
 from workflow_scripts.lib.manifest import UNKNOWN, Label, Video, assign_groups, names_of
 from workflow_scripts.lib.metrics import evaluate
 from workflow_scripts.lib.verdict import Verdict
@@ -31,7 +31,6 @@ COLUMNS = (
     *("video", "path", "label", "seen", "verdict", "probability", "score", "person", "people"),
     *("faces", "status", "reason", "scope", "warnings"),
 )
-NOT_JUDGED = "not judged"  # what the page calls a file that could not be looked at
 CALLED = (*map(str, (Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL)), NOT_JUDGED)
 FORMULA = ("=", "+", "-", "@")  # begin a formula where a table is opened in a spreadsheet
 
@@ -50,7 +49,6 @@ def ranked(
     rows = []
     for video, verdict in zip(videos, verdicts, strict=True):
         people = verdict["people"]
-        status = verdict["sampling"]["status"]
         rows.append(
             {
                 "video": video.video_id,
@@ -60,12 +58,12 @@ def ranked(
                 **{key: verdict[key] for key in ("verdict", "probability", "score", "person")},
                 "people": len(people),
                 "faces": sum(len(person["faces"]) for person in people),
-                "status": status,
+                "status": verdict["sampling"]["status"],
                 "reason": shown(verdict["reason"]),
                 "scope": verdict["scope"],
                 "warnings": " ".join(verdict["warnings"]),
                 "group": groups[video.video_id],
-                "called": NOT_JUDGED if status in FAILURES else verdict["verdict"],
+                "called": called(verdict),
             }
         )
     return sorted(rows, key=_suspicion)
@@ -122,10 +120,8 @@ def worth(
     return {
         "counts": {
             label.word: {
-                called: sum(
-                    row["label"] == label.word and row["called"] == called for row in counted
-                )
-                for called in CALLED
+                word: sum(row["label"] == label.word and row["called"] == word for row in counted)
+                for word in CALLED
             }
             for label in Label
         },
