@@ -20,13 +20,20 @@ def test_what_is_not_asked_for_is_as_in_training():
     assert wanted_frames(None, SPREAD, STUDY).longer > 1
 
 
+def test_more_frames_get_more_memory_and_time():
+    study, more, whole = (wanted_frames(*a, STUDY) for a in ((7, 30), (28, 60), (7, SPREAD)))
+    assert (study.memory_mb, study.minutes) == (1500, 3)
+    assert (more.memory_mb, more.minutes) == (2960, 8)
+    assert (whole.memory_mb, whole.minutes) == (1500, 10)
+
+
 @given(st.none() | NUMBERS, st.none() | NUMBERS | st.just(SPREAD))
 def test_three_attempts_have_the_time_that_decoding_may_take(frames, every):
     wanted = wanted_frames(frames, every, STUDY)
     assert wanted.longer >= 1
     assert wanted.larger >= 1
     assert 3 * 60 * wanted.minutes > STUDY["max_seconds"] * wanted.longer
-    assert wanted.memory_mb > 1000
+    assert wanted.memory_mb >= 1500
 
 
 @pytest.mark.parametrize(("trained", "least"), [(7, 3), (3, 3), (2, 2), (1, 1)])

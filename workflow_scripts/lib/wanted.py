@@ -32,7 +32,7 @@ class Wanted:
     @property
     def memory_mb(self) -> int:
         """What a verdict is given at first: the frames are held, and looked at one by one."""
-        return 1000 + 70 * self.frames
+        return max(1500, 1000 + 70 * self.frames)
 
     @property
     def minutes(self) -> int:
