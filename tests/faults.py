@@ -53,7 +53,7 @@ DISK = "64m"
 INTRODUCTION = [
     "",
     "Injected into whole runs of 12 videos by `python -m tests.faults` (2-core x86-64 Linux,",
-    "2026-11-25), and held against the bytes of an undisturbed run. The disk that fills up holds",
+    "2026-11-26), and held against the bytes of an undisturbed run. The disk that fills up holds",
     "the whole project; 0 and 60 kB were left in turn. What a cluster adds (dead nodes, jobs",
     "out of memory or cancelled) is tried by `tests/slurm`.",
     "",
