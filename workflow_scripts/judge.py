@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from workflow_scripts.lib.bundle import check_place
 from workflow_scripts.lib.evidence import write_page
 from workflow_scripts.lib.judging import FAILURES, judge_video
 from workflow_scripts.lib.run import UserError, write_json
@@ -84,9 +85,9 @@ def _check_given(video: Path, model: Path) -> None:
             f"{video} is a folder. All its videos are judged by `snakemake verdicts --config "
             "videos_to_judge=FOLDER judge_with=BUNDLE`."
         )
-    for path in (video, model):
-        if not path.exists():
-            raise UserError(f"{path} does not exist. Correct the path.")
+    if not video.exists():
+        raise UserError(f"{video} does not exist. Correct the path.")
+    check_place(model)
 
 
 def _clear(folder: Path, files: list[Path]) -> None:

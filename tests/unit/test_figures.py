@@ -337,3 +337,10 @@ def test_the_same_figure_is_the_same_file(tmp_path):
     with Image.open(tmp_path / "one") as image:
         assert image.format == "PNG"
         assert image.width > 600
+
+
+def test_a_name_looks_the_same_in_all_figures():
+    names = [f"experiment{number}" for number in range(49)]
+    styles = figures._styles(names)
+    assert figures._styles([*reversed(names), *names]) == styles
+    assert len({tuple(style.values()) for style in styles.values()}) == len(names)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow_scripts import forget
 from workflow_scripts.lib.forgetting import chosen_videos, derived_files, holders
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import UserError
@@ -88,3 +89,9 @@ def test_a_run_that_was_tested_on_a_video_holds_it_too(tmp_path):
     for name in ("scored", "known", "copied"):
         assert holders(runs, [name]) == runs[:1]
     assert holders(runs, ["identity", "row"]) == []
+
+
+def test_a_config_that_is_not_there_is_told(capsys):
+    assert forget.main(["config/nosuch.yaml", "--person", "1"]) == 1
+    said = capsys.readouterr().err
+    assert said == "forget: There is no file config/nosuch.yaml. Name the run's YAML file.\n"

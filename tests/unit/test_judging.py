@@ -298,6 +298,7 @@ def test_what_was_mistyped_costs_no_earlier_verdict(bundle, tmp_path, capsys):
         (tmp_path / "clap.mp4", bundle, "clap.mp4 does not exist"),
         (clip, tmp_path / "bundel.zip", "bundel.zip does not exist"),
         (tmp_path, bundle, "is a folder. All its videos are judged by `snakemake verdicts"),
+        (clip, bundle.parent / "model.zip", "Name a bundle.zip"),
     ):
         assert judge.main([str(video), "--model", str(model), "--output", str(folder)]) == 1
         assert told in capsys.readouterr().err

@@ -58,6 +58,20 @@ def test_a_head_sorts_by_its_column(page, tmp_path, column, first, second):
     assert other.count("scending") == 1
 
 
+def test_differences_of_nothing_have_no_sign_and_small_p_no_zero(tmp_path):
+    row = {"protocol": "identity", "leak": "no", "experiment": "one", "against": "best"}
+    row |= {"test_videos": 9, "test_groups": 5}
+    for metric in ("accuracy", "roc_auc"):
+        told = {"difference": -0.0001, "low": -0.001, "high": 0.001, "p": 0.0002}
+        row |= {f"{metric}_{key}": value for key, value in told.items()}
+    path = tmp_path / "page.html"
+    render("comparisons.html.j2", path, title="Comparisons", rows=[row], interval="95 %")
+    page = path.read_text()
+    assert page.count("+0.000") == page.count("(+0.00 to +0.00)") == page.count("&lt;0.001") == 2
+    assert "-0.00<" not in page
+    assert ">0.000<" not in page
+
+
 @needs_chromium
 @pytest.mark.parametrize("name", ["bars", "worth"])
 def test_a_table_in_which_order_means_nothing_is_not_sorted(page, tmp_path, name):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -178,3 +179,24 @@ def test_links_between_pages_lead_somewhere():
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("profiles/*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_a_command_without_the_environment_says_which_one_it_needs():
+    command = [sys.executable, "-S", "-m", "workflow_scripts.judge", "a.mp4", "--model", "b.zip"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "source .venv/bin/activate" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_make_hands_any_name_on_as_it_is():
+    names = ("VIDEO=a$b \"q\" 'c'.mp4", "JUDGE=x$(y) $$z.zip")
+    show = "--eval=show: ; @printenv VIDEO JUDGE"
+    ended = subprocess.run(
+        ["make", "--silent", show, "show", *names],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.splitlines() == [name.partition("=")[2] for name in names]

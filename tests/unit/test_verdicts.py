@@ -268,6 +268,8 @@ def test_a_bad_video_is_a_row_that_says_why(many):
         told = json.loads((folder / f"verdicts/{row['video']}.json").read_text())
         assert row["scope"] == told["scope"]
         assert f'<p class="scope">{html.escape(row["scope"])}</p>' in page
+        called = "Not judged" if row["status"] == "unreadable" else row["verdict"].capitalize()
+        assert f"<b>{called}</b>" in (folder / f"verdicts/{row['video']}.html").read_text()
     scores = [row["score"] for row in rows]
     assert scores == [*sorted(filter(None, scores), key=float, reverse=True), "", ""]
 

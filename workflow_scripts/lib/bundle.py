@@ -43,7 +43,7 @@ from workflow_scripts.lib.plain_forest import plain_forest, read_forest
 from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
-__all__ = ["Bundle", "check_bundle", "read_bundle", "read_people", "write_bundle"]
+__all__ = ["Bundle", "check_bundle", "check_place", "read_bundle", "read_people", "write_bundle"]
 
 FORMAT = 4  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
@@ -142,16 +142,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     UserError
         The file is no bundle, is damaged or altered, or was made by another version.
     """
-    if path.is_dir() or path.name == MODEL:
-        raise UserError(
-            f"{path} is no model bundle. Name a bundle.zip: `snakemake bundles` makes them beside "
-            f"each {MODEL}."
-        )
-    if not path.is_file():
-        raise UserError(
-            f"The model bundle {path} does not exist. Correct the path, or make the bundle: "
-            f"`snakemake {path}`, with --configfile and your run's file if it is not the demo's."
-        )
+    check_place(path)
     try:
         about, stated, made, files = _checked(path)
         card = _read_card(files[CARD])
@@ -181,6 +172,26 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         version=stated[:12],
         made=made,
     )
+
+
+def check_place(path: Path) -> None:
+    """Check that a path can be a bundle's, without reading it.
+
+    Raises
+    ------
+    UserError
+        There is no file, or it is known to be another.
+    """
+    if path.is_dir() or path.name == MODEL:
+        raise UserError(
+            f"{path} is no model bundle. Name a bundle.zip: `snakemake bundles` makes them beside "
+            f"each {MODEL}."
+        )
+    if not path.is_file():
+        raise UserError(
+            f"The model bundle {path} does not exist. Correct the path, or make the bundle: "
+            f"`snakemake {path}`, with --configfile and your run's file if it is not the demo's."
+        )
 
 
 def read_people(path: Path) -> set[str]:

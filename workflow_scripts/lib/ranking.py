@@ -19,7 +19,6 @@ from workflow_scripts.lib.verdict import Verdict
 __all__ = [
     "CALLED",
     "COLUMNS",
-    "NOT_JUDGED",
     "as_cells",
     "on_people_seen",
     "ranked",
