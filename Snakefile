@@ -57,6 +57,11 @@ onstart:
     start_run()
 
 
+# Not at the start: jobs of a snakemake that was killed may still write on a cluster.
+onsuccess:
+    clear_leftovers(Path("results", config["run"]))
+
+
 rule all:
     default_target: True
     input:

@@ -19,7 +19,7 @@ from workflow_scripts.lib.judged import find_videos, stamp
 from workflow_scripts.lib.manifest import check_present, read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.places import check_apart
-from workflow_scripts.lib.run import UserError, hold
+from workflow_scripts.lib.run import UserError, clear_leftovers, hold
 from workflow_scripts.lib.splits import APART
 from workflow_scripts.lib.wanted import check_enough, wanted_frames
 

@@ -7,7 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from workflow_scripts.lib.run import UserError, hold, read_cost, write_json, written_aside
+from workflow_scripts.lib.run import (
+    UserError,
+    clear_leftovers,
+    hold,
+    read_cost,
+    write_json,
+    written_aside,
+)
 
 SCRIPT = """
 import logging, sys
@@ -70,6 +77,31 @@ def test_a_failed_writer_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_leaves_is_cleared(tmp_path):
+    path = tmp_path / "run/faces/a.npz"
+    path.parent.mkdir(parents=True)
+    path.write_text("old")
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from workflow_scripts.lib.run import written_aside\n"
+        "with written_aside(Path(sys.argv[1])) as aside:\n"
+        "    aside.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    folder = tmp_path / "run/.store.zarr.partial"
+    (folder / ".inner.partial").mkdir(parents=True)
+    (folder / "rows").write_text("half")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "run/.mine.partial").symlink_to(elsewhere)
+    assert len(list(path.parent.iterdir())) == 2
+    clear_leftovers(tmp_path / "run")
+    assert list(path.parent.iterdir()) == [path]
+    assert not folder.exists()
+    assert path.read_text() == "old"
+    assert elsewhere.exists()
 
 
 def test_json_is_readable_and_has_no_nan(tmp_path):

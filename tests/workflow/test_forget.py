@@ -53,12 +53,14 @@ def crops_below(folder: Path):
 
 
 def fill_cache(cache, finished, videos):
-    """Entries of each video under two settings, as `crop_faces` adds them."""
+    """Entries of each video under two settings, as `crop_faces` adds them, and half of one that a
+    killed writer has left."""
     for video in videos:
         crops = (finished.results / f"faces/{video.video_id}.npz").read_bytes()
         for margin in (1, 2):
             key = entry_key(Path(video.path), {"faces": {"margin": margin}}, [])
             add_entry(entry_path(cache, key), {"crops": crops, "status": b"{}"})
+        entry_path(cache, key).with_name(f".{key}.zip.5f5e5bb3.partial").write_bytes(crops)
 
 
 def test_no_crop_is_left_and_the_next_run_never_had_them(copy, finished, videos, tmp_path):
@@ -81,6 +83,7 @@ def test_no_crop_is_left_and_the_next_run_never_had_them(copy, finished, videos,
     assert not set(GONE) & set(StoredVideos(copy.results / "store.zarr").names)
     kept = [video for video in videos if video.video_id not in GONE]
     assert len(list(cache.rglob("*.zip"))) == 2 * len(kept)
+    assert len(list(cache.rglob(".*.partial"))) == len(kept)
     assert list(read_manifest(copy.root / "small.tsv").values()) == kept
 
     copy.configure(**SETTINGS)

@@ -47,6 +47,15 @@ def test_goes_on_where_it_was(finished, tmp_path, videos, signal_number):
     assert before == after, "faces were computed twice"
 
 
+def test_a_run_that_ends_well_clears_what_killed_ones_have_left(copy, finished):
+    (copy.results / "faces/.real5.npz.5f5e5bb3.partial").write_bytes(b"half")
+    (copy.results / "store.zarr/features/.spectrum.partial").mkdir()
+    (copy.results / "leaderboard.tsv").unlink()
+    copy.snakemake()
+    assert fingerprint(copy.results) == fingerprint(finished.results)
+    assert not list(copy.results.rglob(".*.partial"))
+
+
 def test_a_full_disk_is_told_and_costs_nothing(finished, tmp_path, videos):
     if reason := why_no_disk():
         pytest.skip(reason)

@@ -66,9 +66,10 @@ def entry_key(video: Path, settings: Mapping[str, Any], code: Iterable[Path]) ->
 
 
 def entries_of_video(folder: Path, video: Path) -> list[Path]:
-    """All entries of a video that can be read, whatever made them."""
+    """All entries of a video that can be read, whatever made them, and what killed writers have
+    left of one."""
     digest = _video_digest(video)
-    return sorted(entry_path(folder, digest).parent.glob(f"{digest}*.zip"))
+    return sorted(entry_path(folder, digest).parent.glob(f"*{digest}*"))
 
 
 def entries_of_crops(folder: Path, crops: Path) -> list[Path]:

@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "ZIP_EPOCH",
     "UserError",
     "available_memory",
+    "clear_leftovers",
     "cost_so_far",
     "hold",
     "read_cost",
@@ -167,8 +169,8 @@ def hold(path: Path, wait: bool) -> None:
 def written_aside(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path` that becomes `path` when the block ends well.
 
-    A killed writer leaves the temporary file, never a half-written `path`. Writers on several
-    machines don't meet.
+    A killed writer leaves the temporary file, for `clear_leftovers`, never a half-written `path`.
+    Writers on several machines don't meet.
     """
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -176,6 +178,16 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what killed writers have left below a folder, where nobody writes now."""
+    leftovers = [path for path in folder.rglob(".*.partial") if not path.is_symlink()]
+    for path in leftovers:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)  # its folder may have been one
 
 
 def write_jpeg(path: Path, picture: Any) -> None:
