@@ -18,7 +18,7 @@ from workflow_scripts.lib.experiments import stored_features
 from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.manifest import Video, write_manifest
 from workflow_scripts.lib.metrics import evaluate
-from workflow_scripts.lib.models import save_model
+from workflow_scripts.lib.models import MODELS, save_model
 from workflow_scripts.lib.store import VideoCrops, load_matrix, write_features, write_store
 from workflow_scripts.lib.training import model_card, train
 
@@ -48,7 +48,7 @@ def write_small_bundle(
     table = _split(frames)
     table.to_csv(folder / "split.tsv", sep="\t", index=False)
     side = size // 2 if features == "pixels" else None
-    params = {} if model == "logistic_regression" else {"n_estimators": trees}
+    params = {"n_estimators": trees} if "n_estimators" in MODELS[model].parameters else {}
     experiment = {"features": features, "side": side, "model": model, "params": params}
     rows = np.arange(VIDEOS * frames)
     for name in stored_features(experiment):

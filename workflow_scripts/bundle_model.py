@@ -12,7 +12,7 @@ from workflow_scripts.lib.explain import column_groups, group_moves
 from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.manifest import Label, names_of, read_manifest
 from workflow_scripts.lib.models import MODELS, load_model
-from workflow_scripts.lib.plain_forest import plain_forest
+from workflow_scripts.lib.plain import FORMS
 from workflow_scripts.lib.ranges import measure, people_shown, training_ranges
 from workflow_scripts.lib.splits import TEST, TRAIN
 from workflow_scripts.lib.store import StoredVideos
@@ -84,19 +84,20 @@ def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
 def _typical(
     store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
 ) -> dict[str, Any]:
-    """What moves the scores of real videos that were not trained on, whose leaves a forest does not
-    know by heart; nothing where the model has no trees, or the test part no such videos."""
-    if not MODELS[card["model"]].made_of_trees or not len(rows):
+    """What moves the scores of real videos that were not trained on, which no model knows by heart;
+    nothing where the model has no plain form, or the test part no such videos."""
+    form = MODELS[card["model"]].form
+    if not form or not len(rows):
         return {"rows": 0, "moves": {}}
     features = card["features"]
     experiment = {"features": features["name"], "side": features["side"]}
     matrix = load_experiment(store, rows, experiment)
-    forest = plain_forest(load_model(model_path, card["model"]))
+    model = FORMS[form].of(load_model(model_path, card["model"]))
     groups = column_groups(features["name"], features["side"] or card["crops"]["faces"]["size"])
     sums = dict.fromkeys(groups, 0.0)
     for first in range(0, len(matrix), ROWS_AT_ONCE):
         block = matrix[first : first + ROWS_AT_ONCE]
-        _, moves = forest.contributions(block)
+        _, moves = model.contributions(block)
         for name, move in group_moves(moves, groups).items():
             sums[name] += move * len(block)
     return {

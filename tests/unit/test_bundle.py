@@ -197,6 +197,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked(made, tmp_path):
         read_bundle(path, tmp_path)
 
 
+def test_a_second_model_is_refused(made, tmp_path):
+    contents = members(made)
+    contents["linear.npz"] = contents["forest.npz"]
+    path = rewritten(tmp_path / "two.zip", signed(contents))
+    with pytest.raises(UserError, match="does not hold the files of a bundle"):
+        read_bundle(path, tmp_path)
+
+
 def test_a_bomb_inside_the_forest_is_refused(made, tmp_path):
     contents = members(made)
     with np.load(io.BytesIO(contents["forest.npz"])) as arrays:
@@ -209,7 +217,7 @@ def test_a_bomb_inside_the_forest_is_refused(made, tmp_path):
 
 
 def test_a_bomb_inside_another_model_is_refused(tmp_path, monkeypatch):
-    path = write_small_bundle(tmp_path, "logistic_regression")
+    path = write_small_bundle(tmp_path, "nearest_neighbours")
     assert read_bundle(path, tmp_path).model.n_features_in_ > 0
     monkeypatch.setattr(bundles, "MAX_BYTES", 1000)
     with pytest.raises(UserError, match="its model takes more"):

@@ -58,6 +58,11 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def linear_bundle(tmp_path_factory):
+    return write_small_bundle(tmp_path_factory.mktemp("linear"), "logistic_regression")
+
+
+@pytest.fixture(scope="module")
 def pixel_bundle(tmp_path_factory):
     return write_small_bundle(tmp_path_factory.mktemp("pixels"), "pixel_forest", "pixels")
 
@@ -71,11 +76,12 @@ def judged(video, bundle, folder, *options):
     return verdict
 
 
-def test_a_forest_judges_without_heavy_imports(tmp_path):
+@pytest.mark.parametrize("model", ["extra_trees", "logistic_regression"])
+def test_a_plain_model_judges_without_heavy_imports(model, tmp_path):
     every_set = "+".join(name for name in FEATURE_SETS if name != "pixels")
     video = tmp_path / "face.mp4"
     write_face_clip(video)
-    bundle = write_small_bundle(tmp_path, "extra_trees", every_set)
+    bundle = write_small_bundle(tmp_path, model, every_set)
     script = (
         "import sys\n"
         "from workflow_scripts.judge import main\n"
@@ -170,7 +176,7 @@ def test_what_lies_outside_of_the_training_is_told():
     )
 
 
-@pytest.mark.parametrize("kind", ["bundle", "pixel_bundle"])
+@pytest.mark.parametrize("kind", ["bundle", "linear_bundle", "pixel_bundle"])
 def test_contributions_add_up_to_the_score(kind, tmp_path, request, capsys):
     write_face_clip(tmp_path / "clip.mp4", 20)
     verdict = judged(tmp_path / "clip.mp4", request.getfixturevalue(kind), tmp_path)
@@ -184,6 +190,15 @@ def test_contributions_add_up_to_the_score(kind, tmp_path, request, capsys):
     assert "no proof" in said
     assert "nothing outside the demo" in said
     assert "mean nothing outside the demo" in (tmp_path / "verdict.html").read_text()
+
+
+def test_a_model_without_a_plain_form_judges_without_evidence(tmp_path):
+    write_face_clip(tmp_path / "clip.mp4", 20)
+    bundle = write_small_bundle(tmp_path, "nearest_neighbours")
+    (person,) = judged(tmp_path / "clip.mp4", bundle, tmp_path)["people"]
+    assert person["score"] is not None
+    assert person["evidence"] is None
+    assert "What spoke for" not in (tmp_path / "verdict.html").read_text()
 
 
 def test_more_frames_when_asked(bundle, tmp_path):

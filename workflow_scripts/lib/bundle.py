@@ -1,7 +1,7 @@
 """A model bundle: one file that holds all that judging a video needs.
 
-`bundle.zip` holds the model (a forest as plain arrays, see `lib/plain_forest.py`; any other model
-as `lib/models.py` keeps it), its card, the face detector's networks, and `bundle.json`:
+`bundle.zip` holds the model (as plain arrays where `lib/plain` has a form for it; any other as
+`lib/models.py` keeps it), its card, the face detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
 - `made`, the day on which the model was trained (UTC)
@@ -39,16 +39,17 @@ import fastjsonschema
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.models import MODELS, load_model
-from workflow_scripts.lib.plain_forest import plain_forest, read_forest
+from workflow_scripts.lib.plain import FORMS
 from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = ["Bundle", "check_bundle", "check_place", "read_bundle", "read_people", "write_bundle"]
 
-FORMAT = 4  # of the file
+FORMAT = 5  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, CARD = "bundle.json", "model.json"
-FOREST, MODEL = "forest.npz", "model.zip"  # a bundle holds one of them
+MODEL = "model.zip"
+PLAIN = {f"{form}.npz" for form in FORMS}
 FILES = (CARD, *(f"{network}.onnx" for network in NETWORKS))
 SCHEMA = Path(__file__).parents[2] / "config/schemas/bundle.schema.json"
 MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
@@ -73,7 +74,7 @@ class Bundle:
 
     Attributes
     ----------
-    model : PlainForest or estimator
+    model : PlainModel or estimator
     card : dict
         `model.json`, see `training.model_card`, without `made` and `cost`.
     evaluation, ranges, typical_real : dict
@@ -111,8 +112,8 @@ def write_bundle(
     people: Iterable[str],
 ) -> None:
     """Write a bundle of a model's file, its card, and the networks in a folder."""
-    if MODELS[card["model"]].made_of_trees:
-        files = {FOREST: plain_forest(load_model(model, card["model"])).to_bytes()}
+    if form := MODELS[card["model"]].form:
+        files = {f"{form}.npz": FORMS[form].of(load_model(model, card["model"])).to_bytes()}
     else:
         files = {MODEL: model.read_bytes()}
     files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()
@@ -148,7 +149,7 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         card = _read_card(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
-        for name in files.keys() - {FOREST, CARD}:
+        for name in files.keys() - {CARD, *PLAIN}:
             (folder / name).write_bytes(files[name])
         model = _model(folder, files, card)
     except _OtherVersionError as error:
@@ -245,7 +246,8 @@ def _unpacked(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         names = {member.filename for member in members}
-        if len(names) < len(members) or names - {FOREST, MODEL} != {ABOUT, *FILES}:
+        models = names & {MODEL, *PLAIN}
+        if len(names) < len(members) or len(models) != 1 or names - models != {ABOUT, *FILES}:
             raise ValueError("it does not hold the files of a bundle")
         if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
             raise ValueError("it is compressed or encrypted, which no bundle is")
@@ -303,11 +305,11 @@ def _refuse_constant(text: str) -> None:
 def _model(folder: Path, files: dict[str, bytes], card: dict[str, Any]) -> Any:
     """Read the model, if it is the one that its card describes."""
     columns = card["features"]["columns"]
-    if MODELS[card["model"]].made_of_trees:
-        forest = read_forest(files[FOREST])
-        if forest.columns != columns:
+    if form := MODELS[card["model"]].form:
+        plain = FORMS[form].read(files[f"{form}.npz"])
+        if plain.columns != columns:
             raise ValueError("the model does not fit its card")
-        return forest
+        return plain
     _check_size(folder / MODEL)
     model = load_model(folder / MODEL, card["model"])
     if list(model.classes_) != [0, 1] or model.n_features_in_ != columns:

@@ -18,7 +18,7 @@ from workflow_scripts.lib.faces import FaceCrop, crop_mark, cut_face
 from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.judged import shown
 from workflow_scripts.lib.models import fake_scores
-from workflow_scripts.lib.plain_forest import PlainForest
+from workflow_scripts.lib.plain import PlainModel
 from workflow_scripts.lib.ranges import measure, outside
 from workflow_scripts.lib.tracks import follow
 from workflow_scripts.lib.verdict import (
@@ -206,8 +206,8 @@ def _judge_person(number: int, faces: list[FaceCrop], bundle: Bundle) -> dict[st
 
 def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
     """What moved the score, by group of columns, beside what moves that of real videos. None for a
-    model that is no forest."""
-    if not isinstance(bundle.model, PlainForest):
+    model that has no plain form."""
+    if not isinstance(bundle.model, PlainModel):
         return None
     bias, moves = bundle.model.contributions(matrix)
     features = bundle.card["features"]

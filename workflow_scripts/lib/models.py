@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.lib.plain_forest import PlainForest
+from workflow_scripts.lib.plain import PlainModel
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = [
@@ -50,8 +50,8 @@ class Model:
         Memory that training needs for each cell of the matrix, all copies together.
     seeded, threaded : bool
         Whether it is given `random_state` and `n_jobs`.
-    made_of_trees : bool
-        Whether it tells how much each feature counted.
+    form : str
+        The plain form that judging asks, see `lib/plain`; "" where there is none.
     scaled : bool
         Whether columns are brought to mean 0 and variance 1 first.
     only_bytes : bool
@@ -65,10 +65,15 @@ class Model:
     bytes_per_cell: float = 5
     seeded: bool = True
     threaded: bool = False
-    made_of_trees: bool = False
+    form: str = ""
     scaled: bool = False
     only_bytes: bool = False
     prefix: str = ""
+
+    @property
+    def made_of_trees(self) -> bool:
+        """Whether it tells how much each feature counted."""
+        return self.form == "forest"
 
 
 _TREE = (
@@ -89,32 +94,34 @@ MODELS = {
         _PIXEL_FOREST,
         bytes_per_cell=1.25,
         threaded=True,
-        made_of_trees=True,
+        form="forest",
         only_bytes=True,
         prefix="n_estimators",
     ),
     "random_forest": Model(
-        "sklearn.ensemble.RandomForestClassifier", _FOREST, threaded=True, made_of_trees=True
+        "sklearn.ensemble.RandomForestClassifier", _FOREST, threaded=True, form="forest"
     ),
     "extra_trees": Model(
-        "sklearn.ensemble.ExtraTreesClassifier", _FOREST, threaded=True, made_of_trees=True
+        "sklearn.ensemble.ExtraTreesClassifier", _FOREST, threaded=True, form="forest"
     ),
     "decision_tree": Model(
         "sklearn.tree.DecisionTreeClassifier",
         ("splitter", "max_leaf_nodes", *_TREE),
-        made_of_trees=True,
+        form="forest",
     ),
     "logistic_regression": Model(
         "sklearn.linear_model.LogisticRegression",
         ("C", "l1_ratio", "solver", "max_iter", "class_weight"),
         bytes_per_cell=24,
         scaled=True,
+        form="linear",
     ),
     "linear_svm": Model(
         "sklearn.svm.LinearSVC",
         ("C", "loss", "max_iter", "class_weight"),
         bytes_per_cell=18,
         scaled=True,
+        form="linear",
     ),
     "rbf_svm": Model(
         "sklearn.svm.SVC", ("C", "gamma", "class_weight"), bytes_per_cell=18, scaled=True
@@ -133,6 +140,7 @@ MODELS = {
         bytes_per_cell=24,
         seeded=False,
         scaled=True,
+        form="linear",
     ),
     "qda": Model(
         "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
@@ -222,7 +230,7 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
     Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
     digits.
     """
-    if isinstance(model, PlainForest):
+    if isinstance(model, PlainModel):
         return model.scores(matrix)
     fake = list(model.classes_).index(1)
     if len(sizes):
