@@ -5,6 +5,7 @@ import sys
 rule bundle_model:
     input:
         manifest=config["manifest"],
+        quality="<results>/quality.tsv",
         store="<results>/store.zarr/zarr.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",

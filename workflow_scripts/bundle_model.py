@@ -24,6 +24,7 @@ ROWS_AT_ONCE = 64  # 160 MB of moves for the study's crops
 
 def main(
     manifest: Path,
+    quality: Path,
     store: Path,
     split: Path,
     model_path: Path,
@@ -37,13 +38,15 @@ def main(
     table = read_table(split)
     training = table[table["part"] == TRAIN]
     rows = read_manifest(manifest)
+    bits_per_pixel = read_table(quality).set_index("video_id")["bits_per_pixel"]
     stored = StoredVideos(store)
     videos = training["video"].unique()
     measured, marks = [], list[str]()
     for video in videos:
         seen = stored.read(video, "")
         columns = seen.columns
-        measured.append(measure(seen.crops, columns["box"], columns["frame"], columns["time"]))
+        at = (columns["frame"], columns["time"])
+        measured.append(measure(seen.crops, columns["box"], *at, float(bits_per_pixel[video])))
         marks += map(crop_mark, seen.crops)
     # by the protocol `frame`, the test part has other frames of the same videos
     unseen_real = table[
@@ -112,6 +115,7 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         main(
             manifest=Path(snakemake.input.manifest),
+            quality=Path(snakemake.input.quality),
             store=Path(snakemake.input.store).parent,
             split=Path(snakemake.input.split),
             model_path=Path(snakemake.input.model),

@@ -90,6 +90,7 @@ def _measured(path: Path, detector: FaceDetector) -> Measured:
         np.array([result.box for result in results]),
         np.array([result.index for result in results]),
         np.array([result.time_s for result in results]),
+        sampled.bits_per_pixel,
     )
 
 
@@ -106,7 +107,7 @@ def _report(kind: str, videos: list[Video], found: dict[str, Measured], limits: 
     }
     of_measure = [
         sum(any(text.startswith(shown) for text in said) for said in warned.values())
-        for shown, _ in MEASURES.values()
+        for shown, *_ in MEASURES.values()
     ]
     total = sum(map(bool, warned.values()))
     print(f"| {kind} | {total} of {len(warned)} | {' | '.join(map(str, of_measure))} |", flush=True)

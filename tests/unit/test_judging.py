@@ -258,6 +258,19 @@ def test_a_video_of_the_training_is_known_again(tmp_path):
     assert verdict["warnings"][0].startswith("The model was trained on this very video")
 
 
+def test_a_file_that_is_far_smaller_than_those_of_the_training_is_told(bundle, tmp_path):
+    rng, picture = np.random.default_rng(0), face_frame().astype(int)
+    noisy = (picture + rng.normal(0, 4, picture.shape) for _ in range(20))
+    write_clip(tmp_path / "as_usual.mp4", (np.clip(p, 0, 255).astype(np.uint8) for p in noisy))
+    write_face_clip(tmp_path / "small.mp4", 200, options={"crf": "40"})
+    for name, told in (("as_usual", False), ("small", True)):
+        verdict = judged(tmp_path / f"{name}.mp4", bundle, tmp_path)
+        (person,) = verdict["people"]
+        assert person["measured"]["bits_per_pixel"] > 0
+        warnings = " ".join(verdict["warnings"])
+        assert ("The size of the file (compression lowers it)" in warnings) == told, warnings
+
+
 def test_several_people_are_judged_each_by_themselves(bundle, tmp_path):
     picture = paste_face(face_frame(640, 360, 150, (160, 180)), 90, (480, 200))
     write_face_clip(tmp_path / "clip.mp4", 12, picture)

@@ -11,13 +11,13 @@ from tests.clips import face_frame, write_clip
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.ranges import (
     COVERAGE,
-    LEAST,
     MEASURES,
     measure,
     outside,
     people_shown,
     training_ranges,
 )
+from workflow_scripts.lib.video import sample_frames
 
 
 def of_people(rng, groups, videos=2):
@@ -45,7 +45,8 @@ def test_of_new_videos_no_more_than_promised_lie_outside_however_few_were_traine
 def test_ranges_hold_their_middle_and_follow_the_unit(values, factor):
     measured = [dict.fromkeys(MEASURES, value) for value in values]
     limits = training_ranges(measured, len(values))["face_size"]
-    middle = float(np.exp(np.mean(np.log(np.maximum(values, LEAST)))))
+    least = MEASURES["face_size"][2]
+    middle = float(np.exp(np.mean(np.log(np.maximum(values, least)))))
     assert limits["low"] <= middle * 1.001
     assert limits["high"] >= middle * 0.999
     assert outside({**dict.fromkeys(MEASURES), "face_size": middle}, {"face_size": limits}) == []
@@ -71,8 +72,9 @@ def test_a_fake_shows_the_person_whose_recording_was_changed():
 
 def test_of_one_frame_no_rate_is_told():
     crops = np.zeros((1, 32, 32, 3), np.uint8)
-    found = measure(crops, np.ones((1, 4), int), np.array([0]), np.array([0.0]))
+    found = measure(crops, np.ones((1, 4), int), np.array([0]), np.array([0.0]), 0.0)
     assert found["frame_rate"] is None
+    assert found["bits_per_pixel"] is None
 
 
 def filmed(folder, rng, every=30, change=lambda picture: picture, shrunk=1, quality=23):
@@ -86,11 +88,12 @@ def filmed(folder, rng, every=30, change=lambda picture: picture, shrunk=1, qual
     frames = [cv2.resize(frame, (small, small), interpolation=cv2.INTER_AREA) for frame in frames]
     options = {"crf": str(quality), "preset": "superfast"}
     write_clip(folder / "face.mp4", frames, options=options)
+    bits_per_pixel = sample_frames(folder / "face.mp4", 1, 1).bits_per_pixel
     with av.open(folder / "face.mp4") as video:
         shown = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     crops = np.stack([cv2.resize(frame, (320, 320)) for frame in shown])
     boxes = np.tile([0, 0, small, small], (3, 1))
-    return measure(crops, boxes, np.arange(3) * every, np.arange(3.0))
+    return measure(crops, boxes, np.arange(3) * every, np.arange(3.0), bits_per_pixel)
 
 
 UNLIKE = {
@@ -112,6 +115,7 @@ def limits(tmp_path_factory):
     [
         ("blurred", "The sharpness"),
         ("compressed", "finest detail"),
+        ("compressed", "The size of the file"),
         ("tiny", "The face: "),
         ("another frame rate", "frame rate"),
     ],

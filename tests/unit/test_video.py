@@ -10,6 +10,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def same(one: SampledVideo, other: SampledVideo) -> bool:
     def told(v: SampledVideo) -> tuple[object, ...]:
-        return v.status, v.detail, v.fps, v.declared, len(v.frames)
+        return v.status, v.detail, v.fps, v.declared, v.bits_per_pixel, len(v.frames)
 
     return told(one) == told(other) and all(
         (a.index, a.time_s) == (b.index, b.time_s) and np.array_equal(a.pixels, b.pixels)
@@ -168,14 +169,32 @@ def test_decoding_stops_at_the_last_wanted_frame(numbered: Path) -> None:
     assert (len(frames), decoded, capture.get(cv2.CAP_PROP_POS_FRAMES)) == (COUNT, 181, 181)
 
 
-def test_garbage_after_the_last_wanted_frame_changes_nothing(tmp_path: Path) -> None:
+def test_garbage_after_the_last_wanted_frame_changes_no_frame(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     muxer = {"movflags": "faststart"}
     write_clip(path, numbered_frames(240), options={"g": "1"}, container_options=muxer)
     whole = sample_frames(path, COUNT, STEP)
     cut_after(path, frame=185, garbage=np.random.default_rng(0).bytes(5000))
     assert whole.status == VideoStatus.OK
-    assert same(sample_frames(path, COUNT, STEP), whole)
+    found = sample_frames(path, COUNT, STEP)
+    assert same(replace(found, bits_per_pixel=whole.bits_per_pixel), whole)
+
+
+def test_bits_for_each_pixel_tell_how_much_was_compressed(tmp_path: Path) -> None:
+    found = {}
+    for quality in (18, 40):
+        path = tmp_path / f"{quality}.mp4"
+        noise = np.random.default_rng(0).integers(0, 256, (30, 96, 160, 3), np.uint8)
+        write_clip(path, noise, options={"crf": str(quality)})
+        found[quality] = sample_frames(path, 1, 1).bits_per_pixel
+        assert found[quality] == round(path.stat().st_size * 8 / (30 * 96 * 160), 6)
+    assert found[40] < found[18] / 2
+
+
+def test_a_file_that_does_not_tell_its_length_has_no_bits_for_each_pixel(tmp_path: Path) -> None:
+    live = {"live": "1"}
+    write_face_clip(tmp_path / "live.mkv", 20, container="matroska", container_options=live)
+    assert sample_frames(tmp_path / "live.mkv", 1, 1).bits_per_pixel == 0
 
 
 # Every kind of odd clip
@@ -505,6 +524,7 @@ def sampled_videos(draw: st.DrawFn) -> SampledVideo:
         detail=draw(st.text(st.characters(exclude_characters="\0"), max_size=20)),
         fps=draw(finite),
         declared=draw(st.integers(0, 2**40)),
+        bits_per_pixel=draw(finite),
         frames=tuple(
             Frame(
                 draw(st.integers(0, 2**40)),

@@ -217,6 +217,7 @@ def status_of(sampled: SampledVideo, results: Sequence[FrameResult]) -> dict[str
         "status": status,
         "detail": detail,
         "fps": sampled.fps,
+        "bits_per_pixel": sampled.bits_per_pixel,
         "frames_sampled": len(results),
         "crops": sum(result.status == FrameStatus.OK for result in results),
         "frames": [asdict(result) for result in results],

@@ -97,7 +97,10 @@ def judge_video(
             ]
         )
         told = without_small(
-            [_judge_person(number, faces, bundle) for number, faces in enumerate(people, 1)]
+            [
+                _judge_person(number, faces, sampled.bits_per_pixel, bundle)
+                for number, faces in enumerate(people, 1)
+            ]
         )
     verdict = {
         "format": FORMAT,
@@ -173,7 +176,9 @@ def _faces(
     ]
 
 
-def _judge_person(number: int, faces: list[FaceCrop], bundle: Bundle) -> dict[str, Any]:
+def _judge_person(
+    number: int, faces: list[FaceCrop], bits_per_pixel: float, bundle: Bundle
+) -> dict[str, Any]:
     features = bundle.card["features"]
     results = [face.result for face in faces]
     crops = np.stack([face.pixels for face in faces])
@@ -184,6 +189,7 @@ def _judge_person(number: int, faces: list[FaceCrop], bundle: Bundle) -> dict[st
         np.array([result.box for result in results]),
         np.array([result.index for result in results]),
         np.array([result.time_s for result in results]),
+        bits_per_pixel,
     )
     return {
         "person": number,

@@ -43,6 +43,7 @@ def quality_row(video: Video, status: dict[str, Any], wanted: int) -> dict[str, 
         "several_faces": sum(frame["faces"] > 1 for frame in frames),
         "lowest_confidence": round(min(sure), 4) if sure else None,
         "fps": round(status["fps"], 3),
+        "bits_per_pixel": status["bits_per_pixel"],
         "detail": status["detail"],
     }
 

@@ -1,9 +1,10 @@
 """What the training videos were like, and whether a video lies outside.
 
 A model knows nothing of faces that are far smaller, or far more compressed, than those that it was
-trained on. Four plain measures of a video tell that: the size of the face in the frame, the frame
-rate, the finest detail of the crop (compression and enlargement lower it, noise raises it), and its
-sharpness (blur lowers it, also where an encoder's noise is left as finest detail).
+trained on. Five plain measures of a video tell that: the size of the face in the frame, the frame
+rate, the file's size for each pixel (compression lowers it), the finest detail of the crop
+(compression and enlargement lower it, noise raises it), and its sharpness (blur lowers it, also
+where an encoder's noise is left as finest detail).
 """
 
 from __future__ import annotations
@@ -18,20 +19,28 @@ from workflow_scripts.lib.manifest import Video, assign_groups
 __all__ = ["MEASURES", "measure", "outside", "people_shown", "training_ranges"]
 
 COVERAGE = 0.98  # of one measure's range
-LEAST = 0.03  # of a value whose logarithm is taken
 SECOND = np.array([1.0, -2.0, 1.0])
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ROUNDING = float(np.sqrt((LUMA**2).sum() / 12))  # standard deviation, grey levels
-MEASURES = {  # what people call it, and its unit
-    "face_size": ("The face", "pixels across"),
-    "frame_rate": ("The frame rate", "frames per second"),
-    "fine_detail": ("The finest detail of the face (compression and blur lower it)", "grey levels"),
-    "sharpness": ("The sharpness of the face (blur lowers it)", "grey levels"),
+MEASURES = {  # what people call it, its unit, and the least value whose logarithm is taken
+    "face_size": ("The face", "pixels across", 1.0),
+    "frame_rate": ("The frame rate", "frames per second", 0.03),
+    "bits_per_pixel": ("The size of the file (compression lowers it)", "bits for each pixel", 1e-6),
+    "fine_detail": (
+        "The finest detail of the face (compression and blur lower it)",
+        "grey levels",
+        0.03,
+    ),
+    "sharpness": ("The sharpness of the face (blur lowers it)", "grey levels", 0.03),
 }
 
 
 def measure(
-    crops: np.ndarray, boxes: np.ndarray, frames: np.ndarray, times: np.ndarray
+    crops: np.ndarray,
+    boxes: np.ndarray,
+    frames: np.ndarray,
+    times: np.ndarray,
+    bits_per_pixel: float,
 ) -> dict[str, float | None]:
     """Measure one person in one video.
 
@@ -44,6 +53,8 @@ def measure(
         Index in the video.
     times : (n,) float
         Seconds.
+    bits_per_pixel : float
+        Of the file, see `SampledVideo`; 0 where nobody knows.
 
     Returns
     -------
@@ -56,6 +67,7 @@ def measure(
     return {
         "face_size": round(float(boxes[:, 2:].max(axis=1).mean()), 1),
         "frame_rate": round(float(frames[-1] - frames[0]) / passed, 2) if passed > 0 else None,
+        "bits_per_pixel": bits_per_pixel or None,
         "fine_detail": round(float(detail), 3),
         "sharpness": round(float(sharpness), 3),
     }
@@ -102,11 +114,11 @@ def training_ranges(
     from scipy.stats import t
 
     ranges = {}
-    for name in MEASURES:
+    for name, (_, _, least) in MEASURES.items():
         values = [value for video in measured if (value := video[name]) is not None]
         n = min(people, len(values))
         if n >= 2:
-            logs = np.log(np.maximum(values, LEAST))
+            logs = np.log(np.maximum(values, least))
             half = t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / n)
             low, high = np.exp(np.clip([logs.mean() - half, logs.mean() + half], -99, 99))
             ranges[name] = {"low": float(f"{low:.4g}"), "high": float(f"{high:.4g}"), "people": n}
@@ -117,7 +129,7 @@ def outside(measured: dict[str, float | None], ranges: dict[str, dict[str, float
     """A sentence for each measure that lies outside of its range."""
     said = []
     for name, limits in ranges.items():
-        shown, unit = MEASURES[name]
+        shown, unit, _ = MEASURES[name]
         value, low, high = measured[name], limits["low"], limits["high"]
         # a constant must not differ by how it was rounded
         if value is not None and not low * 0.99 <= value <= high * 1.01:

@@ -87,13 +87,15 @@ class Frame:
 class SampledVideo:
     """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
     to do; empty when the status is `ok`. `declared` is how many frames there are by what the
-    container says; it and `fps` are 0 where nobody knows."""
+    container says, `bits_per_pixel` the file's size, sound included, by all their pixels; these and
+    `fps` are 0 where nobody knows."""
 
     status: VideoStatus
     detail: str
     fps: float
     frames: tuple[Frame, ...]
     declared: int = 0
+    bits_per_pixel: float = 0.0
 
 
 def sample_to_file(
@@ -171,6 +173,8 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
                     f"{name} does not say how long it is, so frames cannot be spread over it: "
                     "give their distance, or convert it to MP4."
                 )
+            pixels = width * height * declared
+            bits_per_pixel = round(8 * path.stat().st_size / pixels, 6) if pixels else 0.0
             wanted = _wanted(count, step, declared)
             frames, decoded = _decode(capture, wanted, fps)
             said = _said(messages)
@@ -198,8 +202,8 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
             f"{name} gave {len(frames)} of {count} frames, {places}, since only {decoded} "
             "could be decoded: it is short or damaged; use a longer or undamaged copy."
         )
-        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, declared)
-    return SampledVideo(VideoStatus.OK, "", fps, frames, declared)
+        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, declared, bits_per_pixel)
+    return SampledVideo(VideoStatus.OK, "", fps, frames, declared, bits_per_pixel)
 
 
 def _wanted(count: int, step: int | None, declared: int) -> Sequence[int]:
@@ -220,8 +224,9 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
     """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
 
     Arrays: cache_key, the name of its faces in the cache (empty: there is no cache), status, detail
-    (str) · fps (float64) · declared (int64) · index (n,) int64 · time_s (n,) float64 · and,
-    since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0, pixels_1, ...
+    (str) · fps, bits_per_pixel (float64) · declared (int64) · index (n,) int64 · time_s (n,)
+    float64 · and, since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0,
+    pixels_1, ...
     """
     pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
     with written_aside(path) as aside, aside.open("wb") as out:
@@ -232,6 +237,7 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
             detail=np.array(video.detail),
             fps=np.array(video.fps, np.float64),
             declared=np.array(video.declared, np.int64),
+            bits_per_pixel=np.array(video.bits_per_pixel, np.float64),
             index=np.array([frame.index for frame in video.frames], np.int64),
             time_s=np.array([frame.time_s for frame in video.frames], np.float64),
             **pixels,
@@ -251,6 +257,7 @@ def load_frames(path: Path) -> SampledVideo:
                 for i, (index, time_s) in enumerate(places)
             ),
             declared=int(arrays["declared"]),
+            bits_per_pixel=float(arrays["bits_per_pixel"]),
         )
 
 
