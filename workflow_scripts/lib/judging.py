@@ -45,9 +45,15 @@ FORMAT = 2  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
 NOT_JUDGED = "not judged"
 NO_FACES = "No face was found that the detector is sure enough of."
-ON_WHOLE = f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD})."
+ON_WHOLE = (
+    f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD}, or "
+    f"judge_every={SPREAD} for many videos)."
+)
 MOST_FACES = 50  # of a frame, the largest; a warning tells of frames with more
-REMEDY = "ask for fewer frames (--frames) or for nearer ones (--every)"
+REMEDY = (
+    "ask for fewer frames or for nearer ones (--frames and --every; for many videos, judge_frames "
+    "and judge_every)"
+)
 DIGITS = 6
 
 
