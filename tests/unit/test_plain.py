@@ -41,7 +41,7 @@ def test_scores_are_the_same_bit_for_bit_and_moves_add_up_to_them(name, seed, de
     model, matrix = fitted(name, seed, max_depth=depth, class_weight=weight)
     asked = matrix[::-1][:rows]
     plain = PlainForest.of(model)
-    scores = fake_scores(plain, asked)
+    scores = plain.scores(asked)
     assert (scores == fake_scores(model, asked)).all()
     bias, moves = plain.contributions(asked)
     assert moves.shape == asked.shape
@@ -52,7 +52,7 @@ def test_scores_are_the_same_bit_for_bit_and_moves_add_up_to_them(name, seed, de
 @pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
 def test_trees_that_grew_best_first_too(name):
     model, matrix = fitted(name, max_leaf_nodes=7)
-    assert (fake_scores(PlainForest.of(model), matrix) == fake_scores(model, matrix)).all()
+    assert (PlainForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
 
 
 def test_only_the_column_that_decides_moves_the_score():
@@ -80,7 +80,7 @@ def test_linear_scores_are_the_same_and_moves_add_up_to_them(name, seed, strengt
     model = make_model(name, params, seed, 1).fit(matrix, labels)
     plain = PlainLinear.read(PlainLinear.of(model).to_bytes())
     asked = matrix[:rows]
-    scores = fake_scores(plain, asked)
+    scores = plain.scores(asked)
     # from float32 some of scikit-learn's models compute in float32
     near = 1e-6 if kind == np.float32 else 1e-12
     assert scores == pytest.approx(fake_scores(model, asked), abs=near)
@@ -95,7 +95,7 @@ def test_a_rise_is_shared_as_along_the_straight_way_from_the_mean():
     plain = PlainLinear(2, np.array([1.0, 5.0]), np.ones(2), np.array([2.0, -1.0]), np.array([0.5]))
     row = np.array([[2.0, 4.0]])
     steps = (np.arange(100_000) + 0.5) / 100_000
-    score = fake_scores(plain, plain.mean + steps[:, None] * (row - plain.mean))
+    score = plain.scores(plain.mean + steps[:, None] * (row - plain.mean))
     slopes = score * (1 - score)
     _, moves = plain.contributions(row)
     assert moves[0] == pytest.approx([2.0 * slopes.mean(), 1.0 * slopes.mean()], abs=1e-9)
@@ -136,7 +136,7 @@ def test_the_largest_numbers_that_are_taken_give_scores():
     plain.check()
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         for kind in (np.uint8, np.float32):
-            assert np.isfinite(fake_scores(plain, np.full((2, 3), 255, kind))).all()
+            assert np.isfinite(plain.scores(np.full((2, 3), 255, kind))).all()
             assert np.isfinite(plain.contributions(np.full((2, 3), 255, kind))[1]).all()
 
 

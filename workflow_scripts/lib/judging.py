@@ -189,7 +189,8 @@ def _judge_person(
     results = [face.result for face in faces]
     crops = np.stack([face.pixels for face in faces])
     matrix = recipe(features["name"], features["side"])(crops)
-    scores = fake_scores(bundle.model, matrix)
+    plain = isinstance(bundle.model, PlainModel)
+    scores = bundle.model.scores(matrix) if plain else fake_scores(bundle.model, matrix)
     measured = measure(
         crops,
         np.array([result.box for result in results]),

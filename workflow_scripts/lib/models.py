@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.lib.plain import PlainModel
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = [
@@ -230,8 +229,6 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
     Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
     digits.
     """
-    if isinstance(model, PlainModel):
-        return model.scores(matrix)
     fake = list(model.classes_).index(1)
     if len(sizes):
         return model.staged_predict_proba(matrix, sizes)[:, :, fake]
