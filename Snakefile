@@ -57,9 +57,8 @@ onstart:
     start_run()
 
 
-# Not at the start: jobs of a snakemake that was killed may still write on a cluster.
 onsuccess:
-    clear_leftovers(Path("results", config["run"]))
+    end_run()
 
 
 rule all:

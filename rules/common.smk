@@ -317,6 +317,13 @@ def start_run():
         raise WorkflowError(str(error))
 
 
+def end_run():
+    """Clear what killed jobs have left: not before, since on a cluster some may still write when
+    their snakemake is gone; and not for `verify`, which changes nothing."""
+    if "verify" not in (workflow.dag_settings.targets or ()):
+        clear_leftovers(Path("results", config["run"]))
+
+
 @cache
 def judged_videos():
     """The videos of `videos_to_judge`, by the ids that their files get."""

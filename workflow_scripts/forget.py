@@ -61,7 +61,7 @@ def forget(options: argparse.Namespace) -> None:
     print(f"- {manifest}: their rows")
     if not options.dry_run:
         for path in entries:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another run's writer may just have given it its name
         if store.exists():
             rewrite_store(store, kept, config["store"]["videos_per_shard"])
         for path in files:

@@ -67,9 +67,16 @@ def join_tables(videos: list[Video], parts: list[Path]) -> pd.DataFrame:
     Raises
     ------
     UserError
-        A video is in no part, in several, or has another label there.
+        A video is in no part, in several, or has another label there; or an older version has made
+        a part.
     """
     tables = [read_table(part / "quality.tsv").assign(part=str(part)) for part in parts]
+    for part, table in zip(parts, tables, strict=True):
+        if "bits_per_pixel" not in table:
+            raise UserError(
+                f"An older version has made the part {part}: it does not say how many bits a video "
+                "has for each pixel. Run that part again."
+            )
     table = pd.concat(tables, ignore_index=True)
     twice = table[table.duplicated("video_id", keep=False)]
     if len(twice):

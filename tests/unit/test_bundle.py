@@ -18,6 +18,7 @@ from workflow_scripts.lib.bundle import read_bundle, read_people, write_bundle
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.manifest import UNKNOWN
+from workflow_scripts.lib.plain import PlainLinear
 from workflow_scripts.lib.run import UserError
 
 
@@ -202,6 +203,37 @@ def test_a_second_model_is_refused(made, tmp_path):
     contents["linear.npz"] = contents["forest.npz"]
     path = rewritten(tmp_path / "two.zip", signed(contents))
     with pytest.raises(UserError, match="does not hold the files of a bundle"):
+        read_bundle(path, tmp_path)
+
+
+def test_no_model_is_refused(made, tmp_path):
+    contents = members(made)
+    del contents["forest.npz"]
+    path = rewritten(tmp_path / "none.zip", signed(contents))
+    with pytest.raises(UserError, match="does not hold the files of a bundle"):
+        read_bundle(path, tmp_path)
+
+
+def test_a_model_of_another_form_than_its_card_tells_is_refused(made, tmp_path):
+    contents = members(made)
+    contents["linear.npz"] = contents.pop("forest.npz")
+    path = rewritten(tmp_path / "other.zip", signed(contents))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_bundle(path, tmp_path)
+
+
+@pytest.mark.parametrize("broken", ["weight", "columns"])
+def test_a_linear_model_that_gives_no_score_or_has_other_columns_is_refused(tmp_path, broken):
+    contents = members(write_small_bundle(tmp_path, "logistic_regression"))
+    linear = PlainLinear.read(contents["linear.npz"])
+    if broken == "weight":
+        linear.weight[3] = np.nan
+    else:
+        fewer = {name: getattr(linear, name)[:5] for name in linear.KINDS}
+        linear = PlainLinear(5, **fewer)
+    contents["linear.npz"] = linear.to_bytes()
+    path = rewritten(tmp_path / "broken.zip", signed(contents))
+    with pytest.raises(UserError, match=r"no trained model has|does not fit its card"):
         read_bundle(path, tmp_path)
 
 

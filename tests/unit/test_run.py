@@ -1,6 +1,7 @@
 """What all scripts share: their log, their cost, their locks, and whole files."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -102,6 +103,22 @@ def test_what_a_killed_writer_leaves_is_cleared(tmp_path):
     assert not folder.exists()
     assert path.read_text() == "old"
     assert elsewhere.exists()
+
+
+def test_what_cannot_be_cleared_is_told_and_stops_nothing(tmp_path, monkeypatch, caplog):
+    for name in (".a.partial", ".b.partial"):
+        (tmp_path / name).mkdir()
+    delete = shutil.rmtree
+
+    def refuse(path):
+        if path.name == ".a.partial":
+            raise PermissionError(13, "Permission denied", str(path))
+        delete(path)
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    clear_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".a.partial"]
+    assert ".a.partial" in caplog.text
 
 
 def test_json_is_readable_and_has_no_nan(tmp_path):

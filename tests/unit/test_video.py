@@ -191,7 +191,16 @@ def test_bits_for_each_pixel_tell_how_much_was_compressed(tmp_path: Path) -> Non
     assert found[40] < found[18] / 2
 
 
-def test_a_file_that_does_not_tell_its_length_has_no_bits_for_each_pixel(tmp_path: Path) -> None:
+def test_a_cut_file_and_one_that_tells_no_length_have_no_bits_for_each_pixel(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cut.mp4"
+    muxer = {"movflags": "faststart"}
+    write_clip(path, numbered_frames(60), options={"g": "1"}, container_options=muxer)
+    cut_after(path, frame=20)
+    sampled = sample_frames(path, 4, 10)
+    assert (sampled.status, sampled.declared) == (VideoStatus.TOO_SHORT, 60)
+    assert sampled.bits_per_pixel == 0
     live = {"live": "1"}
     write_face_clip(tmp_path / "live.mkv", 20, container="matroska", container_options=live)
     assert sample_frames(tmp_path / "live.mkv", 1, 1).bits_per_pixel == 0

@@ -48,8 +48,11 @@ def test_goes_on_where_it_was(finished, tmp_path, videos, signal_number):
 
 
 def test_a_run_that_ends_well_clears_what_killed_ones_have_left(copy, finished):
-    (copy.results / "faces/.real5.npz.5f5e5bb3.partial").write_bytes(b"half")
+    left = copy.results / "faces/.real5.npz.5f5e5bb3.partial"
+    left.write_bytes(b"half")
     (copy.results / "store.zarr/features/.spectrum.partial").mkdir()
+    copy.snakemake("verify")
+    assert left.exists(), "verify changes nothing"
     (copy.results / "leaderboard.tsv").unlink()
     copy.snakemake()
     assert fingerprint(copy.results) == fingerprint(finished.results)

@@ -2,12 +2,15 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 
 from tests.workflow.conftest import fingerprint, logged_jobs, small_project
 from workflow_scripts import split_manifest
+from workflow_scripts.join_stores import join_tables
 from workflow_scripts.lib.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.provenance import read_record
+from workflow_scripts.lib.run import UserError
 
 STORE = "results/small/store.zarr/zarr.json"
 
@@ -77,6 +80,14 @@ def test_parts_of_different_settings_are_not_mixed(parts, videos, tmp_path):
     ended = project.snakemake(STORE, check=False)
     assert ended.returncode != 0
     assert "were made with different settings (faces:" in ended.stdout + ended.stderr
+
+
+def test_a_part_of_an_older_version_is_told(parts, videos, tmp_path):
+    shutil.copytree(parts[1].results, tmp_path / "old")
+    table = pd.read_csv(tmp_path / "old/quality.tsv", sep="\t").drop(columns="bits_per_pixel")
+    table.to_csv(tmp_path / "old/quality.tsv", sep="\t", index=False)
+    with pytest.raises(UserError, match=r"older version has made the part .*old.*Run that part"):
+        join_tables(videos, [parts[0].results, tmp_path / "old"])
 
 
 def test_a_manifest_is_dealt_into_parts(videos, tmp_path):

@@ -16,7 +16,7 @@
   `made`: the same model of another day is the same version
 
 There are no pictures in it, but for models that keep training rows (`nearest_neighbours`,
-`rbf_svm`).
+`rbf_svm`), or the mean of all training faces (on pixels, all that are no forests).
 
 The archive is not compressed, so that its size is what reading it takes; its members' names are
 known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
@@ -113,7 +113,9 @@ def write_bundle(
 ) -> None:
     """Write a bundle of a model's file, its card, and the networks in a folder."""
     if form := MODELS[card["model"]].form:
-        files = {f"{form}.npz": FORMS[form].of(load_model(model, card["model"])).to_bytes()}
+        plain = FORMS[form].of(load_model(model, card["model"]))
+        plain.check()
+        files = {f"{form}.npz": plain.to_bytes()}
     else:
         files = {MODEL: model.read_bytes()}
     files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()

@@ -97,8 +97,9 @@ def rewrite_store(store: Path, kept: Sequence[Video], videos_per_shard: int) -> 
 def cache_entries(
     cache: Path, results: Path, ids: Iterable[str], rows: dict[str, Video]
 ) -> list[Path]:
-    """The entries of the shared cache that hold faces of videos: found by the video's bytes, or,
-    where it is gone, by the crops that this run has of it."""
+    """The entries of the shared cache that hold faces of videos: found by the video's bytes, with
+    what killed writers have left of one, or, where it is gone, by the crops that this run has of
+    it."""
     found: set[Path] = set()
     for name in ids:
         video, crops = rows.get(name), results / f"faces/{name}.npz"

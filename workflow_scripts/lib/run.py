@@ -181,13 +181,17 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Delete what killed writers have left below a folder, where nobody writes now."""
+    """Delete what killed writers have left below a folder, where nobody writes now; what can't be
+    deleted is logged."""
     leftovers = [path for path in folder.rglob(".*.partial") if not path.is_symlink()]
     for path in leftovers:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)  # its folder may have been one
+        try:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)  # its folder may have been one
+        except OSError as error:
+            logging.warning("What a killed job has left could not be deleted: %s", error)
 
 
 def write_jpeg(path: Path, picture: Any) -> None:

@@ -88,7 +88,7 @@ class SampledVideo:
     """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
     to do; empty when the status is `ok`. `declared` is how many frames there are by what the
     container says, `bits_per_pixel` the file's size, sound included, by all their pixels; these and
-    `fps` are 0 where nobody knows."""
+    `fps` are 0 where nobody knows, as of a cut file, which may lack any share of its bits."""
 
     status: VideoStatus
     detail: str
@@ -173,8 +173,6 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
                     f"{name} does not say how long it is, so frames cannot be spread over it: "
                     "give their distance, or convert it to MP4."
                 )
-            pixels = width * height * declared
-            bits_per_pixel = round(8 * path.stat().st_size / pixels, 6) if pixels else 0.0
             wanted = _wanted(count, step, declared)
             frames, decoded = _decode(capture, wanted, fps)
             said = _said(messages)
@@ -202,7 +200,9 @@ def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
             f"{name} gave {len(frames)} of {count} frames, {places}, since only {decoded} "
             "could be decoded: it is short or damaged; use a longer or undamaged copy."
         )
-        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, declared, bits_per_pixel)
+        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, declared)
+    pixels = width * height * declared
+    bits_per_pixel = round(8 * path.stat().st_size / pixels, 6) if pixels else 0.0
     return SampledVideo(VideoStatus.OK, "", fps, frames, declared, bits_per_pixel)
 
 

@@ -19,7 +19,7 @@ LARGEST = 1e18  # no trained model comes near it, and smaller numbers overflow n
 @dataclass(frozen=True)
 class PlainLinear(PlainModel):
     """A weighted sum of scaled columns, as log-odds of fake. The scores are those of the trained
-    model to 1e-6: from float32, scikit-learn's add in float32.
+    model up to its rounding: of float32, scikit-learn makes sums in float32, here in float64.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class PlainLinear(PlainModel):
 
     @classmethod
     def of(cls, model: Any) -> Self:
-        """The plain form of a fitted pipeline: a scaler, and a linear model of two classes."""
+        """The plain form of a fitted pipeline: a scaler, and a linear model of real and fake."""
         scaler, linear = model[0], model[-1]
         return cls(
             columns=int(scaler.n_features_in_),
