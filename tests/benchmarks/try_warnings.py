@@ -57,6 +57,7 @@ def _blurred(sigma: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 ALTERED = {  # what is done to each frame, the encoder's quality, and every how manieth is kept
+    "compressed again as they were (CRF 23)": (_as_it_is, 23, 1),
     "strongly compressed (CRF 40)": (_as_it_is, 40, 1),
     "very strongly compressed (CRF 48)": (_as_it_is, 48, 1),
     "half the size, and strongly compressed (CRF 40)": (_shrunk(2), 40, 1),
