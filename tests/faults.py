@@ -100,7 +100,9 @@ def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kil
         process.wait()
         marked = being_written(project)
         there = {
-            path: path.stat().st_mtime_ns for path in outputs_of(project) if path not in marked
+            path: path.stat().st_mtime_ns
+            for path in outputs_of(project)
+            if not any(is_of(output, path) for output in marked)
         }
         twice |= {path for path, time in finished.items() if there.get(path, time) != time}
         finished |= there
@@ -130,6 +132,11 @@ def being_written(project: Project) -> set[Path]:
     """The outputs that Snakemake knows as begun and not ended."""
     names = (mark.name for mark in (project.root / ".snakemake/incomplete").glob("*"))
     return {project.root / urlsafe_b64decode(name).decode() for name in names if "." not in name}
+
+
+def is_of(output: Path, path: Path) -> bool:
+    """Whether a file is an output, or in the array or group that the output stands for."""
+    return path == output or (output.name == "zarr.json" and path.is_relative_to(output.parent))
 
 
 def stage_of(project: Project, marked: set[Path]) -> str:
