@@ -12,7 +12,7 @@ from workflow_scripts.lib.explain import column_groups, group_moves
 from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.manifest import Label, names_of, read_manifest
 from workflow_scripts.lib.models import MODELS, load_model
-from workflow_scripts.lib.plain import FORMS
+from workflow_scripts.lib.plain import FORMS, PlainModel
 from workflow_scripts.lib.ranges import measure, people_shown, training_ranges
 from workflow_scripts.lib.splits import TEST, TRAIN
 from workflow_scripts.lib.store import StoredVideos
@@ -35,6 +35,8 @@ def main(
 ) -> None:
     """Write the bundle; see `lib/bundle.py` for what is in it."""
     card = json.loads(card_path.read_text(encoding="utf-8"))
+    form = MODELS[card["model"]].form
+    model = FORMS[form].of(load_model(model_path, card["model"])) if form else model_path
     table = read_table(split)
     training = table[table["part"] == TRAIN]
     rows = read_manifest(manifest)
@@ -54,12 +56,12 @@ def main(
     ]
     write_bundle(
         output,
-        model_path,
+        model,
         card,
         networks,
         evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
         ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
-        typical_real=_typical(store, unseen_real["row"].to_numpy(), model_path, card),
+        typical_real=_typical(store, unseen_real["row"].to_numpy(), model, card),
         trained_on=marks,
         people=names_of(rows[video] for video in videos),
     )
@@ -85,17 +87,15 @@ def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typical(
-    store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
+    store: Path, rows: np.ndarray, model: PlainModel | Path, card: dict[str, Any]
 ) -> dict[str, Any]:
     """What moves the scores of real videos that were not trained on, which no model knows by heart;
     nothing where the model has no plain form, or the test part no such videos."""
-    form = MODELS[card["model"]].form
-    if not form or not len(rows):
+    if isinstance(model, Path) or not len(rows):
         return {"rows": 0, "moves": {}}
     features = card["features"]
     experiment = {"features": features["name"], "side": features["side"]}
     matrix = load_experiment(store, rows, experiment)
-    model = FORMS[form].of(load_model(model_path, card["model"]))
     groups = column_groups(features["name"], features["side"] or card["crops"]["faces"]["size"])
     sums = dict.fromkeys(groups, 0.0)
     for first in range(0, len(matrix), ROWS_AT_ONCE):

@@ -41,7 +41,7 @@ def main() -> int:
         if not unseen:
             raise UserError(f"{VERDICTS} has nobody whom the model has not seen")
         page = VERDICTS.with_suffix("") / f"{unseen[0]['video']}.html"
-        _show_page(page, IMAGES / "verdict.png", 1240)
+        _show_page(page, IMAGES / "verdict.png", 985)
     except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:
         print(f"make_pictures: {error}. Has `make demo` run?", file=sys.stderr)
         return 1

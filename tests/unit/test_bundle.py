@@ -18,7 +18,8 @@ from workflow_scripts.lib.bundle import read_bundle, read_people, write_bundle
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.manifest import UNKNOWN
-from workflow_scripts.lib.plain import PlainLinear
+from workflow_scripts.lib.models import load_model
+from workflow_scripts.lib.plain import PlainForest, PlainLinear
 from workflow_scripts.lib.run import UserError
 
 
@@ -54,9 +55,10 @@ def test_equal_content_gives_equal_bytes_and_another_day_the_same_version(made, 
     kept = ("evaluation", "ranges", "typical_real", "trained_on", "people")
     parts = (folder, *(about[key] for key in kept))
     again, later = tmp_path / "again.zip", tmp_path / "later.zip"
-    write_bundle(again, folder / "model.zip", {**card, "cost": {"cpu_s": 99.0}}, *parts)
+    model = PlainForest.of(load_model(folder / "model.zip", card["model"]))
+    write_bundle(again, model, {**card, "cost": {"cpu_s": 99.0}}, *parts)
     assert again.read_bytes() == made.read_bytes()
-    write_bundle(later, folder / "model.zip", {**card, "made": "2031-01-01"}, *parts)
+    write_bundle(later, model, {**card, "made": "2031-01-01"}, *parts)
     assert later.read_bytes() != made.read_bytes()
     assert read_bundle(later, tmp_path).made == "2031-01-01"
     assert read_bundle(later, tmp_path).version == read_bundle(made, tmp_path).version

@@ -39,7 +39,7 @@ import fastjsonschema
 from workflow_scripts.lib.detector import NETWORKS
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.models import MODELS, load_model
-from workflow_scripts.lib.plain import FORMS
+from workflow_scripts.lib.plain import FORMS, PlainModel
 from workflow_scripts.lib.ranges import MEASURES
 from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
@@ -102,7 +102,7 @@ class Bundle:
 
 def write_bundle(
     path: Path,
-    model: Path,
+    model: PlainModel | Path,
     card: dict[str, Any],
     networks: Path,
     evaluation: dict[str, Any],
@@ -111,13 +111,13 @@ def write_bundle(
     trained_on: Iterable[str],
     people: Iterable[str],
 ) -> None:
-    """Write a bundle of a model's file, its card, and the networks in a folder."""
-    if form := MODELS[card["model"]].form:
-        plain = FORMS[form].of(load_model(model, card["model"]))
-        plain.check()
-        files = {f"{form}.npz": plain.to_bytes()}
-    else:
+    """Write a bundle of a model (its plain form, or the file of one that has none), its card, and
+    the networks in a folder."""
+    if isinstance(model, Path):
         files = {MODEL: model.read_bytes()}
+    else:
+        model.check()
+        files = {f"{MODELS[card['model']].form}.npz": model.to_bytes()}
     files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()
     files |= {name: (networks / name).read_bytes() for name in FILES if name != CARD}
     about: dict[str, Any] = {

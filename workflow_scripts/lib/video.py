@@ -88,7 +88,7 @@ class SampledVideo:
     """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
     to do; empty when the status is `ok`. `declared` is how many frames there are by what the
     container says, `bits_per_pixel` the file's size, sound included, by all their pixels; these and
-    `fps` are 0 where nobody knows, as of a cut file, which may lack any share of its bits."""
+    `fps` are 0 where nobody knows, the bits also where frames are missing: the file may be cut."""
 
     status: VideoStatus
     detail: str
