@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-from tests.clips import write_clip
-from tests.workflow.conftest import PEOPLE, Project, forged, person, small_project
+from tests.projects import Project, small_project, small_videos
 from workflow_scripts.lib.manifest import Video
-
-
-def small_videos(folder: Path) -> list[Video]:
-    """Write a real and a fake clip of each person; the fakes pair neighbours."""
-    rows = []
-    for number in range(PEOPLE):
-        other = number ^ 1
-        for label in ("real", "fake"):
-            picture = person(number) if label == "real" else forged(person(number))
-            path = folder / f"{label} {number}.mp4"
-            rng = np.random.default_rng(number)
-            noisy = [
-                np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
-                for _ in range(4)
-            ]
-            write_clip(path, (noisy[i // 30 % 4] for i in range(185)))
-            source = f"p{other}" if label == "fake" else ""
-            rows.append(Video(f"{label}{number}", str(path), label, "", f"p{number}", source))
-    return rows
 
 
 @pytest.fixture(scope="session")

@@ -26,9 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import small_videos
+from tests.projects import Project, fingerprint, small_project, small_videos
 from tests.robustness import FAULTS_MARK, PAGE, Rows, table
-from tests.workflow.conftest import Project, fingerprint, small_project
 from workflow_scripts import verify
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.provenance import read_record

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.measure import Cost, cost_of
-from tests.workflow.conftest import Project, small_project
+from tests.projects import Project, small_project
 from workflow_scripts.lib.manifest import Video
 
 COUNTS = (2000, 20000)

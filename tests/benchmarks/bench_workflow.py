@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.benchmarks.bench_sampling import texture
 from tests.benchmarks.measure import ONE_THREAD, cost_of
 from tests.clips import write_clip
-from tests.workflow.conftest import Project, small_project
+from tests.projects import Project, small_project
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import read_cost
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.workflow.conftest import Project, copy_project
+from tests.projects import Project, copy_project
 from workflow_scripts.lib.judging import judge_video
 from workflow_scripts.lib.layouts import faceforensics
 from workflow_scripts.lib.manifest import Video, assign_groups, write_manifest

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.projects import ROOT, Project, quiet_environment, small_project
 from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES, wait_until
-from tests.workflow.conftest import ROOT, Project, quiet_environment, small_project
 
 # a first look at the queue after 6 s instead of the profile's 10: the tests' jobs are short
 OPTIONS = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "6"]

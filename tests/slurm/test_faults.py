@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from tests.projects import fingerprint
 from tests.slurm.conftest import (
     FACES_ONLY,
     OPTIONS,
@@ -16,7 +17,6 @@ from tests.slurm.conftest import (
     submissions,
     until_first_face,
 )
-from tests.workflow.conftest import fingerprint
 
 
 @pytest.fixture

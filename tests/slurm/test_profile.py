@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.workflow.conftest import copy_project
+from tests.projects import copy_project
 from workflow_scripts.lib.manifest import read_manifest
 
 

@@ -5,8 +5,8 @@ import re
 import pytest
 import yaml
 
+from tests.projects import ROOT, fingerprint, small_project
 from tests.slurm.conftest import OPTIONS, finish, start, submissions
-from tests.workflow.conftest import ROOT, fingerprint, small_project
 
 PER_GROUP = 4
 # Follows from the matrix: 1000 MB, and for 12 videos x 7 crops 1.25 bytes a cell of 16x16x3 columns

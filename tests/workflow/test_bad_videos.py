@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.clips import LIMITS, ODD_CLIPS, write_face_clip
-from tests.workflow.conftest import small_project
+from tests.projects import small_project
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.video import VideoStatus
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.workflow.conftest import fingerprint, small_project
+from tests.projects import fingerprint, small_project
 from workflow_scripts.lib.manifest import Video, write_manifest
 
 TAKEN = "taken from the cache"

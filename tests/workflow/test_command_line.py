@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.workflow.conftest import ROOT, copy_project, quiet_environment
+from tests.projects import ROOT, copy_project, quiet_environment
 from workflow_scripts.lib.manifest import read_manifest
 
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))

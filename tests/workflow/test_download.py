@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
+from tests.projects import copy_project
 from tests.servers import drop, give, mp4, say, serving
-from tests.workflow.conftest import copy_project
 from workflow_scripts.lib.manifest import read_manifest
 
 PLACES = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.workflow.conftest import fingerprint, logged_jobs, small_project
+from tests.projects import fingerprint, logged_jobs, small_project
 from workflow_scripts.lib.manifest import write_manifest
 from workflow_scripts.lib.provenance import read_record
 from workflow_scripts.lib.tables import OWN, read_table

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.workflow.conftest import SMALL_TREES, fingerprint, small_project
+from tests.projects import SMALL_TREES, fingerprint, small_project
 from workflow_scripts.lib.cache import add_entry, entry_key, entry_path
 from workflow_scripts.lib.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.store import StoredVideos

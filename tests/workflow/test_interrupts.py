@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.faults import fill_in_every_stage, kill_at_random, small_disk, start, why_no_disk
-from tests.workflow.conftest import fingerprint, small_project
+from tests.projects import fingerprint, small_project
 
 
 def interrupt(project, signal_number, after):

@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.workflow.conftest import fingerprint, logged_jobs, small_project
+from tests.projects import fingerprint, logged_jobs, small_project
 from workflow_scripts import split_manifest
 from workflow_scripts.join_stores import join_tables
 from workflow_scripts.lib.manifest import read_manifest, write_manifest

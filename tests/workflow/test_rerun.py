@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.clips import write_clip
-from tests.workflow.conftest import SMALL_FOREST, SMALL_TREES, forged, person
+from tests.projects import SMALL_FOREST, SMALL_TREES, forged, person
 from workflow_scripts.lib.manifest import write_manifest
 
 PER_VIDEO = {"sample_frames", "crop_faces"}

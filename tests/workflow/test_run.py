@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tests.workflow.conftest import PEOPLE, fingerprint, small_project
+from tests.projects import PEOPLE, fingerprint, small_project
 
 
 def read_table(path):

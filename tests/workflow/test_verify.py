@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.workflow.conftest import fingerprint, logged_jobs
+from tests.projects import fingerprint, logged_jobs
 from workflow_scripts.lib.provenance import manifest_digest, read_record, sealed
 from workflow_scripts.lib.run import write_json
 
