@@ -40,12 +40,21 @@ def test_the_package_gives_the_stored_answers(anew, name):
     assert_same(anew[name], read_answers()[name], BY_PROCESSOR)
 
 
+def packages_faces(reference, picture, min_face_size):
+    """What the package finds; an error of Keras, which some processors get, counts as nothing."""
+    try:
+        return reference._mtcnn.detect_faces(picture, min_face_size=min_face_size)
+    except ValueError as error:
+        assert "empty output" in str(error)
+        return []
+
+
 @pytest.mark.parametrize(("min_face_size", "face_height"), [(40, 200), (12, 400)])
 def test_the_package_misses_what_the_docs_say(reference, tmp_path, min_face_size, face_height):
     export_models(tmp_path)
     picture = face_frame(320, 240, face_height)
     assert len(OnnxDetector(tmp_path, min_face_size, 1).detect(picture)) == 1
-    assert reference._mtcnn.detect_faces(picture, min_face_size=min_face_size) == []
+    assert packages_faces(reference, picture, min_face_size) == []
 
 
 @pytest.mark.skipif(SAMPLE is None, reason="FFPP_SAMPLE names no folder with FaceForensics++ clips")
