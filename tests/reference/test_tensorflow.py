@@ -17,8 +17,8 @@ SAMPLE = os.environ.get("FFPP_SAMPLE")
 
 # Other processors compute other last bits. With oneDNN in TensorFlow, or without AVX2 in NumPy and
 # OpenCV, keypoints moved by up to 0.0007 pixels and confidences by 8e-7; some sides of boxes are
-# but 0.002 pixels from being rounded the other way. How a processor sorts equal scores does not
-# matter here: no order of them changes an answer.
+# but 0.002 pixels from being rounded the other way. How a processor sorts equal scores seems not to
+# matter here: six other orders changed no answer.
 BY_PROCESSOR = (1, 1e-5, 0.01)  # pixels of a box, confidence, pixels of keypoints
 
 
