@@ -1,5 +1,7 @@
 """The ranges of the training: how wide they are, and what lies outside."""
 
+import json
+
 import av
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clips import face_frame, write_clip
+from workflow_scripts.lib.bundle import SCHEMA
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.ranges import (
     COVERAGE,
@@ -50,6 +53,15 @@ def test_ranges_hold_their_middle(values):
     assert limits["low"] <= middle * 1.001
     assert limits["high"] >= middle * 0.999
     assert outside({**dict.fromkeys(MEASURES), "face_size": middle}, {"face_size": limits}) == []
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=3))
+@settings(max_examples=50, deadline=None)
+def test_a_bundle_can_hold_the_ranges_of_two_people_however_unlike(values):
+    number = json.loads(SCHEMA.read_text())["definitions"]["number"]
+    limits = training_ranges([dict.fromkeys(MEASURES, v) for v in values], len(values))
+    for limit in limits.values():
+        assert number["minimum"] <= limit["low"] <= limit["high"] <= number["maximum"]
 
 
 @given(st.lists(st.floats(100, 200), min_size=4, max_size=9), st.floats(0.1, 100))

@@ -19,6 +19,7 @@ from workflow_scripts.lib.manifest import Video, assign_groups
 __all__ = ["MEASURES", "measure", "outside", "people_shown", "training_ranges"]
 
 COVERAGE = 0.98  # of one measure's range
+WIDEST = 1e9  # what a bundle may hold
 SECOND = np.array([1.0, -2.0, 1.0])
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ROUNDING = float(np.sqrt((LUMA**2).sum() / 12))  # standard deviation, grey levels
@@ -120,7 +121,8 @@ def training_ranges(
         if n >= 2:
             logs = np.log(np.maximum(values, least))
             half = t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std(ddof=1) * np.sqrt(1 + 1 / n)
-            low, high = np.exp(np.clip([logs.mean() - half, logs.mean() + half], -99, 99))
+            most = np.log(WIDEST)
+            low, high = np.exp(np.clip([logs.mean() - half, logs.mean() + half], -most, most))
             ranges[name] = {"low": float(f"{low:.4g}"), "high": float(f"{high:.4g}"), "people": n}
     return ranges
 
