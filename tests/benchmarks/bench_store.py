@@ -1,12 +1,13 @@
 """Peak memory and CPU of building a store, of n videos and of four times as many.
 
-python -m tests.benchmarks.bench_store [N]
+    python -m tests.benchmarks.bench_store [N]
+
+N is 100 unless told otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
@@ -25,12 +26,21 @@ def make_faces(folder: Path, n_videos: int) -> None:
     from tests.clips import face_frame
     from workflow_scripts import quality_table
     from workflow_scripts.lib.detector import Detection
-    from workflow_scripts.lib.faces import FaceCrop, FrameResult, FrameStatus, save_faces
+    from workflow_scripts.lib.faces import (
+        FaceCrop,
+        FrameResult,
+        FrameStatus,
+        save_faces,
+        status_of,
+    )
     from workflow_scripts.lib.manifest import Video, write_manifest
+    from workflow_scripts.lib.run import write_json
+    from workflow_scripts.lib.video import SampledVideo, VideoStatus
 
     rng = np.random.default_rng(0)
     picture = face_frame(SIZE, SIZE, 200).astype(np.int16)
     found = Detection((0, 0, SIZE, SIZE), 0.99, ((1.0, 1.0),) * 5)
+    sampled = SampledVideo(VideoStatus.OK, "", 30.0, (), bits_per_pixel=0.1)
     videos = []
     for number in range(n_videos):
         crops = []
@@ -42,10 +52,8 @@ def make_faces(folder: Path, n_videos: int) -> None:
             crops.append(FaceCrop(np.clip(picture + noise, 0, 255).astype(np.uint8), result))
         name = f"v{number}"
         save_faces(folder / f"{name}.npz", crops, SIZE)
-        frames = [{"status": "ok", "faces": 1, "confidence": 0.99}] * FRAMES
-        status = {"status": "ok", "detail": "", "fps": 30, "frames_sampled": FRAMES}
-        status |= {"crops": FRAMES, "frames": frames}
-        (folder / f"{name}.json").write_text(json.dumps(status))
+        status = status_of(sampled, [crop.result for crop in crops])
+        write_json(folder / f"{name}.json", status)
         videos.append(Video(name, f"{name}.mp4", ("real", "fake")[number % 2]))
     write_manifest(folder / "videos.tsv", videos)
     quality_table.main(
