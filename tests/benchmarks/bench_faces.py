@@ -1,6 +1,6 @@
 """CPU and memory of the face stage of one video: ours, and the mtcnn package's.
 
-    python -m tests.benchmarks.bench_faces [VIDEO]
+    python -m tests.benchmarks.bench_faces [--small] [VIDEO]
 
 Each way is a process of its own that reads the sampled frames, finds faces, and writes crops,
 status and picture as the workflow does. "warm" is a detector in a process that stays: the cost of
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.bench_sampling import COUNT, STEP, texture
-from tests.benchmarks.measure import cost_of_way
+from tests.benchmarks.measure import RUNS, SMALL, cost_of_way
 from workflow_scripts import crop_faces
 from workflow_scripts.lib.config import complete_config
 from workflow_scripts.lib.detector import make_detector
@@ -27,7 +27,7 @@ from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.video import Frame, load_frames, sample_frames, save_frames
 
 MODULE = "tests.benchmarks.bench_faces"
-WARM_RUNS = 3
+PEER_RUNS = WARM_RUNS = 3
 
 
 def face_stage(folder: Path, backend: str) -> None:
@@ -63,26 +63,27 @@ def package_process(folder: Path) -> None:
     np.savez(folder / "package.npz", crops=np.array(crops))
 
 
-def warm(detect: Callable[[np.ndarray], object], frames: Sequence[Frame]) -> float:
+def warm(detect: Callable[[np.ndarray], object], frames: Sequence[Frame], runs: int) -> float:
     """CPU seconds of one more video for a detector that has seen a frame already."""
     detect(frames[0].pixels)
     start = time.process_time()
-    for _ in range(WARM_RUNS):
+    for _ in range(runs):
         for frame in frames:
             detect(frame.pixels)
-    return (time.process_time() - start) / WARM_RUNS
+    return (time.process_time() - start) / runs
 
 
-def compare(folder: Path) -> None:
+def compare(folder: Path, small: bool) -> None:
     """Print the table for the frames in `folder`."""
     from mtcnn import MTCNN
 
+    runs, peer_runs, warm_runs = (1, 1, 1) if small else (RUNS, PEER_RUNS, WARM_RUNS)
     export_models(folder)
-    ours = cost_of_way(MODULE, "ours", folder)
-    package = cost_of_way(MODULE, "package", folder, runs=3)
+    ours = cost_of_way(MODULE, "ours", folder, runs=runs)
+    package = cost_of_way(MODULE, "package", folder, runs=peer_runs)
     frames = load_frames(folder / "frames.npz").frames
-    ours_warm = warm(make_detector("onnxruntime", folder, 20, 1).detect, frames)
-    package_warm = warm(MTCNN().detect_faces, frames)
+    ours_warm = warm(make_detector("onnxruntime", folder, 20, 1).detect, frames, warm_runs)
+    package_warm = warm(MTCNN().detect_faces, frames, warm_runs)
     print(f"{'':<26} {'ours':>8} {'package':>8} {'ratio':>6}")
     for name, mine, its in (
         ("process per video, CPU s", ours.cpu_s, package.cpu_s),
@@ -97,6 +98,7 @@ def main(command_line: list[str] | None = None) -> None:
     """Compare the ways, or, as a child, go one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path, nargs="?", help="a video of at least 181 frames")
+    parser.add_argument("--small", action="store_true", help=SMALL)
     parser.add_argument("--way", choices=("ours", "package"), help=argparse.SUPPRESS)
     arguments = parser.parse_args(command_line)
     if arguments.way == "ours":
@@ -110,9 +112,10 @@ def main(command_line: list[str] | None = None) -> None:
                 from tests.clips import write_clip
 
                 video = Path(name, "texture.mp4")
-                write_clip(video, texture(COUNT * STEP))
+                size = (320, 180) if arguments.small else (1280, 720)
+                write_clip(video, texture(COUNT * STEP, *size))
             save_frames(Path(name, "frames.npz"), sample_frames(video, COUNT, STEP))
-            compare(Path(name))
+            compare(Path(name), arguments.small)
 
 
 if __name__ == "__main__":

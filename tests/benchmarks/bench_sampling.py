@@ -1,6 +1,6 @@
 """CPU seconds of three ways to take 7 frames, one every 30, out of a video.
 
-    python -m tests.benchmarks.bench_sampling [VIDEO]
+    python -m tests.benchmarks.bench_sampling [--small] [VIDEO]
 
 Each run is a process of its own, so the imports count, as they do in the workflow; the table shows
 the median of several. Without VIDEO a clip of 500 frames is made: H.264, 720p, 4:4:4, like those of
@@ -17,9 +17,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.benchmarks.measure import cost_of_way
+from tests.benchmarks.measure import RUNS, SMALL, cost_of_way
 from workflow_scripts.lib.video import sample_frames
 
+MODULE = "tests.benchmarks.bench_sampling"
 COUNT, STEP = 7, 30
 
 
@@ -67,10 +68,10 @@ def texture(count: int = 500, width: int = 1280, height: int = 720) -> Iterator[
         yield np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def compare(path: Path) -> None:
+def compare(path: Path, runs: int) -> None:
     """Print the table for one video."""
     ours = WAYS["in order"](path)
-    costs = {way: cost_of_way("tests.benchmarks.bench_sampling", way, path).cpu_s for way in WAYS}
+    costs = {way: cost_of_way(MODULE, way, path, runs=runs).cpu_s for way in WAYS}
     print(f"{'way':<16} {'CPU s':>6} {'ratio':>6}  pixels")
     for way, sample in WAYS.items():
         pixels = "identical" if np.array_equal(sample(path), ours) else "DIFFERENT"
@@ -81,20 +82,23 @@ def main(command_line: list[str] | None = None) -> None:
     """Compare the ways, or, as a child, go one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", type=Path, nargs="?", help="a video of at least 181 frames")
+    parser.add_argument("--small", action="store_true", help=SMALL)
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     arguments = parser.parse_args(command_line)
+    runs = 1 if arguments.small else RUNS
     if arguments.way:
         WAYS[arguments.way](arguments.video)
     elif arguments.video:
-        compare(arguments.video)
+        compare(arguments.video, runs)
     else:
         from tests.clips import write_clip
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "texture.mp4"
             options = {"preset": "veryfast", "crf": "23"}
-            write_clip(path, texture(), pix_fmt="yuv444p", options=options)
-            compare(path)
+            pictures = texture(200, 320, 180) if arguments.small else texture()
+            write_clip(path, pictures, pix_fmt="yuv444p", options=options)
+            compare(path, runs)
 
 
 if __name__ == "__main__":

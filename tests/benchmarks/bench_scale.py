@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.measure import Cost, cost_of
+from tests.benchmarks.measure import QUIET, Cost, cost_of
 from tests.projects import Project, small_project
 from workflow_scripts.lib.manifest import Video
 
@@ -51,7 +51,7 @@ def start_cost(folder: Path) -> Cost:
 
 def _plan(project: Project, *arguments: str) -> Cost:
     snakemake, *_ = project.command()
-    return cost_of([snakemake, *arguments, "-n", "--quiet", "all"], cwd=str(project.root))
+    return cost_of([snakemake, *arguments, "-n", *QUIET], cwd=str(project.root))
 
 
 def seconds_to_first_job(project: Project) -> float:
@@ -83,7 +83,7 @@ def pretend_all_is_done(project: Project) -> None:
         path = project.root / line.split("\t")[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    _, *arguments = project.command("--touch", "--quiet", "all")
+    _, *arguments = project.command("--touch", *QUIET)
     cost_of([sys.executable, "-c", TOUCH, *arguments], cwd=str(project.root))
 
 
@@ -103,7 +103,7 @@ def main(command_line: list[str] | None = None) -> None:
             plan = _plan(project, *config)
             first = seconds_to_first_job(project)
             pretend_all_is_done(project)
-            no_op = cost_of(project.command("--quiet", "all"), cwd=str(project.root))
+            no_op = cost_of(project.command(*QUIET), cwd=str(project.root))
             print(
                 f"{count:7} {parse.cpu_s - bare.cpu_s:9.2f} {plan.cpu_s:8.1f} "
                 f"{plan.memory_mb:6.0f} {first:13.1f} {no_op.cpu_s:9.1f} {no_op.memory_mb:6.0f}",

@@ -1,6 +1,6 @@
 """What Snakemake and process start add to each per-video job, and a projection from it.
 
-    python -m tests.benchmarks.bench_workflow [VIDEO]
+    python -m tests.benchmarks.bench_workflow [--small] [VIDEO]
 
 Runs the real workflow up to the faces on copies of one video, in two sizes. The CPU that the
 operating system counted, less what the jobs say of themselves in their logs, is Snakemake's own and
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.bench_sampling import texture
-from tests.benchmarks.measure import ONE_THREAD, cost_of
+from tests.benchmarks.measure import ONE_THREAD, QUIET, SMALL, cost_of
 from tests.clips import write_clip
 from tests.projects import Project, small_project
 from workflow_scripts.lib.manifest import Video
@@ -41,7 +41,7 @@ def run(
     project = small_project(folder, videos(paths))
     project.configure(faces={"size": 320}, face_cache=cache and str(cache))
     targets = [f"results/small/faces/v{i}.json" for i in range(count)]
-    command = project.command(*targets, "--quiet", "all")
+    command = project.command(*targets, *QUIET)
     start = time.monotonic()
     cost = cost_of(command, ONE_THREAD, str(project.root))
     wall = time.monotonic() - start
@@ -59,18 +59,20 @@ def main(command_line: list[str] | None = None) -> None:
     """Measure, and project the reference study's 2,000 videos on this machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", type=Path, nargs="?", help="a video of at least 181 frames")
-    video = parser.parse_args(command_line).video
+    parser.add_argument("--small", action="store_true", help=SMALL)
+    arguments = parser.parse_args(command_line)
+    video, sizes = arguments.video, (2,) if arguments.small else SIZES
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if not video:
             video = folder / "texture.mp4"
-            write_clip(video, texture(300))
+            write_clip(video, texture(200, 320, 180) if arguments.small else texture(300))
         empty = folder / "empty.mp4"
         empty.touch()
-        _, _, starting = run(folder / "empty", [empty] * SIZES[0])
+        _, _, starting = run(folder / "empty", [empty] * sizes[0])
         print(f"{'videos':>7} {'wall s':>7} {'Snakemake CPU s per job':>24}", end="")
         print("".join(f" {stage + ' CPU s (start)':>28}" for stage in STAGES))
-        for count in SIZES:
+        for count in sizes:
             wall, own, stages = run(folder / str(count), [video.absolute()] * count)
             print(f"{count:7} {wall:7.1f} {own:24.2f}", end="")
             for stage in STAGES:
@@ -82,7 +84,7 @@ def main(command_line: list[str] | None = None) -> None:
             f"{STUDY} such videos, up to the faces: {cpu / 3600:.1f} CPU h, "
             f"{STUDY * wall / count / 60:.0f} min on the {cores} cores of this machine."
         )
-        different = copies(video, folder, SIZES[0])
+        different = copies(video, folder, sizes[0])
         for of_a_run in ("first", "second"):
             _, own, stages = run(folder / of_a_run, different, folder / "cache")
             cost = sum(stages.values()) + len(STAGES) * own

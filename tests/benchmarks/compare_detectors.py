@@ -1,6 +1,6 @@
 """Do the two detectors find the same faces, and what does each cost?
 
-    python -m tests.benchmarks.compare_detectors FOLDER
+    python -m tests.benchmarks.compare_detectors [--small] FOLDER
 
 Takes frames 0, 30, ..., 180 of each `.mp4` below FOLDER, with one thread. First it finds the
 faces of the first video in processes of their own, as the workflow does, with ONNX Runtime and
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.measure import SMALL
 from workflow_scripts.lib.detector import Detection, make_detector
 from workflow_scripts.lib.detector_export import export_models
 from workflow_scripts.lib.run import cost_so_far
@@ -95,26 +96,26 @@ def run_once(backend: str, models: Path, sampled: Path) -> None:
     print(json.dumps(steps | {"MB": cost_so_far()["peak_memory_mb"]}))
 
 
-def compare_costs(video: Path, folder: Path) -> None:
+def compare_costs(video: Path, folder: Path, runs: int) -> None:
     """Print what one video's job costs with either backend, process start included.
 
     Call it first: a process counts its parent's memory when it starts as its own.
     """
     sampled = folder / "frames.npz"
     save_frames(sampled, sample_frames(video, COUNT, STEP))
-    print(f"{'CPU s':<12}  start import  build detect  total  peak MB   (best of {RUNS})")
+    print(f"{'CPU s':<12}  start import  build detect  total  peak MB   (best of {runs})")
     best = []
     threads = {"OMP_NUM_THREADS": "1"}  # as Snakemake sets it for a job of one thread
     for backend in BACKENDS:
         command = [sys.executable, "-m", "tests.benchmarks.compare_detectors", str(sampled)]
         command += ["--once", backend, "--models", str(folder)]
-        runs = []
-        for _ in range(RUNS):
+        told = []
+        for _ in range(runs):
             process = subprocess.run(
                 command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | threads
             )
-            runs.append(list(json.loads(process.stdout).values()))
-        *steps, memory = min(runs, key=lambda run: run[-2])
+            told.append(list(json.loads(process.stdout).values()))
+        *steps, memory = min(told, key=lambda run: run[-2])
         columns = [*np.diff(steps, prepend=0), steps[-1]]
         print(f"{backend:<12} " + " ".join(f"{x:6.2f}" for x in columns) + f" {memory:8.0f}")
         best.append((steps[-1], memory))
@@ -126,6 +127,7 @@ def main() -> None:
     """Compare the detectors, or, as a child, run one of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="a folder with videos")
+    parser.add_argument("--small", action="store_true", help=SMALL)
     parser.add_argument("--once", choices=BACKENDS, help=argparse.SUPPRESS)
     parser.add_argument("--models", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -137,7 +139,7 @@ def main() -> None:
         raise SystemExit(f"There is no .mp4 below {arguments.folder}.")
     with tempfile.TemporaryDirectory() as folder:
         export_models(Path(folder))
-        compare_costs(videos[0], Path(folder))
+        compare_costs(videos[0], Path(folder), 1 if arguments.small else RUNS)
         compare_answers(videos, Path(folder))
 
 

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from statistics import median
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # as Snakemake sets it for a job of one thread
+QUIET = ("--quiet", "progress", "rules")  # Snakemake's `all` would hide errors too
+RUNS = 5
+SMALL = "a few seconds' worth, to see that it works; its figures are of no use"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def cost_of(command: list[str], environment: dict[str, str] | None = None, cwd: 
         return Cost(**json.load(answer))
 
 
-def cost_of_way(module: str, way: str, *arguments: object, runs: int = 5) -> Cost:
+def cost_of_way(module: str, way: str, *arguments: object, runs: int = RUNS) -> Cost:
     """Median cost of processes that run `module` with `--way way`."""
     command = [sys.executable, "-m", module, "--way", way, *map(str, arguments)]
     costs = [cost_of(command, ONE_THREAD) for _ in range(runs)]
