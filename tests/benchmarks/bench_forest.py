@@ -240,6 +240,7 @@ def main(command_line: list[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "labels.npz").exists():
             make(folder, arguments.rows, arguments.columns)
         compare(folder, arguments.trees, arguments.peer_trees)
