@@ -1,6 +1,6 @@
 """What each feature set is worth on people that the forest has not seen, and what it costs.
 
-python -m tests.benchmarks.compare_features STORE [STORE ...]
+    python -m tests.benchmarks.compare_features [--small] STORE [STORE ...]
 
 Takes the stores of finished runs (`results/RUN/store.zarr`; the methods stand in `quality.tsv`
 beside them) and prints Markdown tables. Groups of people are left out in turn, so that nobody is
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.benchmarks.measure import SMALL
 from tests.benchmarks.rejected_features import REJECTED
 from workflow_scripts.lib.features import FEATURE_SETS, recipe
 from workflow_scripts.lib.metrics import evaluate, video_scores
@@ -49,9 +50,10 @@ RECIPES = (
 WITH_REJECTED = "spectrum+dct+sparsity"  # what rejected sets are added to
 SIDE = {"pixels": 64}  # the others take the crops as they are
 MODEL = "extra_trees"
-PARAMS = {"n_estimators": 500, "min_samples_leaf": 2, "class_weight": "balanced"}
+PARAMS = {"min_samples_leaf": 2, "class_weight": "balanced"}
+TREES, TREES_WHEN_SMALL = 500, 5
 SEED, RESAMPLES, COVERAGE = 1, 2000, 0.95
-ALL = "all methods"
+ALL, UNNAMED = "all methods", "fakes"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def load_run(store: Path) -> Run:
     """Read a run's rows, and make the matrices of all feature sets."""
     rows = read_rows(store)
     table = read_table(store.parent / "quality.tsv")
-    method_of = dict(zip(table["video_id"], table["method"], strict=True))
+    method_of = dict(zip(table["video_id"], table["method"].fillna(UNNAMED), strict=True))
     everything = np.arange(len(rows.label))
     matrices = {
         name: load_matrix(store, everything, recipe(name, SIDE.get(name))) for name in FEATURE_SETS
@@ -94,12 +96,12 @@ def load_run(store: Path) -> Run:
 
 
 def score_unseen(
-    train: Run, test: Run, name: str, trained_on: str, left_out: tuple[str, ...]
+    train: Run, test: Run, name: str, trained_on: str, left_out: tuple[str, ...], trees: int
 ) -> np.ndarray:
     """Score all of `test`'s rows by a forest that never saw the groups `left_out`: (n,), NaN for
     other groups."""
     known = train.rows_of(trained_on) & ~np.isin(train.group, left_out)
-    forest = make_model(MODEL, PARAMS, SEED, threads=2)
+    forest = make_model(MODEL, {**PARAMS, "n_estimators": trees}, SEED, threads=2)
     forest.fit(train.matrix(name)[known], train.label[known])
     scores = np.full(len(test.label), np.nan)
     unseen = np.isin(test.group, left_out)
@@ -118,8 +120,9 @@ def measure(run: Run, scores: np.ndarray, method: str, resamples: int = 0) -> di
 class LeaveGroupsOut:
     """The scores of every recipe for the groups of a run, by forests that never saw them."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, trees: int) -> None:
         self.run = run
+        self.trees = trees
         self.groups = sorted(set(run.group.tolist()))
         trainings = dict.fromkeys([*run.methods, ALL]) if len(run.methods) > 1 else run.methods
         self.tasks = [(on, m) for on in trainings for m in run.methods if on in (m, ALL)]
@@ -127,7 +130,7 @@ class LeaveGroupsOut:
         self.best = cache(self._best)
 
     def _scores(self, name: str, trained_on: str, left_out: tuple[str, ...]) -> np.ndarray:
-        return score_unseen(self.run, self.run, name, trained_on, left_out)
+        return score_unseen(self.run, self.run, name, trained_on, left_out, self.trees)
 
     def plain(self, name: str, trained_on: str) -> np.ndarray:
         """Scores by forests that saw all groups but the row's own."""
@@ -226,7 +229,10 @@ def compare_runs(trial: LeaveGroupsOut, test: Run) -> None:
     for title, choose in (("`pixels`", lambda group: "pixels"), ("nested", trial.best)):
         results = []
         for on, method in tasks:
-            folds = [score_unseen(train, test, choose(group), on, (group,)) for group in groups]
+            folds = [
+                score_unseen(train, test, choose(group), on, (group,), trial.trees)
+                for group in groups
+            ]
             scores = np.where(np.isnan(folds).all(axis=0), np.nan, np.nansum(folds, axis=0))
             results.append(measure(test, scores, method, RESAMPLES))
         lines.append([title, *map(show, results)])
@@ -238,9 +244,11 @@ def main() -> None:
     """Compare the feature sets on the stores of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("stores", nargs="+", type=Path, metavar="STORE")
-    stores = parser.parse_args().stores
+    parser.add_argument("--small", action="store_true", help=SMALL)
+    arguments = parser.parse_args()
+    stores, trees = arguments.stores, TREES_WHEN_SMALL if arguments.small else TREES
     compare_costs(stores[0])
-    trials = [LeaveGroupsOut(load_run(store)) for store in stores]
+    trials = [LeaveGroupsOut(load_run(store), trees) for store in stores]
     for trial in trials:
         if len(trial.groups) < 3:
             raise SystemExit(f"{trial.run.name} has {len(trial.groups)} groups; 3 are needed.")
