@@ -1,6 +1,6 @@
 """What verdicts are worth on FaceForensics++: on people held out, in two compressions.
 
-    python -m tests.benchmarks.try_verdicts FOLDER [KEPT]
+    python -m tests.benchmarks.try_verdicts [--small] FOLDER [KEPT]
 
 FOLDER is the data set's tree, with originals and Deepfakes in c23 and c40; for few people: for each
 group of people the workflow runs once. It trains on the c23 videos of all other groups, and
@@ -11,14 +11,17 @@ pages stay.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.measure import SMALL
 from tests.projects import Project, copy_project
 from workflow_scripts.lib.judging import judge_video
 from workflow_scripts.lib.layouts import faceforensics
@@ -31,11 +34,25 @@ FRAMES: tuple[tuple[int, int | str], ...] = (
     *((3, 30), (12, 30), (14, 15), (28, 7)),
     *((7, SPREAD), (14, SPREAD)),
 )
-EXPERIMENT = {
-    "features": "spectrum+dct+sparsity",
-    "model": "extra_trees",
-    "params": {"n_estimators": 500},
-}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done for each group: trees and folds of the model, and numbers of frames."""
+
+    trees: int
+    folds: int
+    frames: tuple[tuple[int, int | str], ...]
+
+    @property
+    def experiment(self) -> dict[str, Any]:
+        """What is trained."""
+        params = {"n_estimators": self.trees}
+        return {"features": "spectrum+dct+sparsity", "model": "extra_trees", "params": params}
+
+
+FULL = Size(500, 4, FRAMES)
+LITTLE = Size(10, 2, FRAMES[:1])
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ def _grouped(folder: Path) -> tuple[list[Video], list[Video]]:
     return named[0], named[1]
 
 
-def _train(project: Project, number: int, group: str, videos: list[Video]) -> Path:
+def _train(project: Project, number: int, group: str, videos: list[Video], size: Size) -> Path:
     """Train on all videos but a group's; returns the bundle."""
     rows = [replace(v, split="test" if v.group == group else "train") for v in videos]
     write_manifest(project.root / f"{number}.tsv", rows)
@@ -65,8 +82,8 @@ def _train(project: Project, number: int, group: str, videos: list[Video]) -> Pa
         manifest=f"{number}.tsv",
         face_cache="cache",
         splits={"protocols": ["official"]},
-        training={"folds": 4},
-        experiments={"spectrum_dct_sparsity": EXPERIMENT},
+        training={"folds": size.folds},
+        experiments={"spectrum_dct_sparsity": size.experiment},
     )
     bundle = f"results/group{number}/models/official/spectrum_dct_sparsity/bundle.zip"
     project.snakemake(bundle)
@@ -116,17 +133,17 @@ def _line(what: str, rows: list[Row]) -> str:
     return f"| {what} | {auc['value']:.2f} ({low} to {high}) | {fakes} | {reals} | {warned} |"
 
 
-def main(folder: Path, kept: Path) -> None:
+def try_them(folder: Path, kept: Path, size: Size) -> None:
     """Print the table."""
     project = copy_project(kept / "project")
     c23, c40 = _grouped(folder)
     groups = sorted({video.group for video in c40})
     told: dict[str, list[Row]] = {}
     for number, group in enumerate(groups, start=1):
-        bundle = _train(project, number, group, c23)
+        bundle = _train(project, number, group, c23, size)
         judged = [video for video in (*c23, *c40) if video.group == group]
         rows: dict[tuple[int, int | str], list[Row]] = {(7, 30): _judge(project, number, judged)}
-        for frames, every in FRAMES:
+        for frames, every in size.frames:
             rows[frames, every] = [_judge_more(v, bundle, frames, every) for v in judged]
         for (frames, every), found in rows.items():
             for row in found:
@@ -142,6 +159,17 @@ def main(folder: Path, kept: Path) -> None:
         print(_line(what, found))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="the data set's tree")
+    parser.add_argument("kept", type=Path, nargs="?", help="where to work; without, nothing stays")
+    parser.add_argument("--small", action="store_true", help=SMALL)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else scratch))
+        kept = arguments.kept or Path(scratch)
+        try_them(arguments.folder.absolute(), kept, LITTLE if arguments.small else FULL)
+
+
+if __name__ == "__main__":
+    main()
