@@ -2,24 +2,24 @@
 
    python -m tests.faults                # all of them: some 20 minutes on two cores
    python -m tests.faults kills disk     # parts: kills, disk, bits, races
+   python -m tests.faults --small --page PAGE
 
-The disk that fills up is a tmpfs, so that part needs root.
+A small one stops at the faces of two videos, but for the bits, which need a whole run. The disk
+that fills up is a tmpfs, so that part needs root.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from base64 import urlsafe_b64decode
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,17 +27,15 @@ from pathlib import Path
 import numpy as np
 
 from tests.projects import Project, fingerprint, small_project, small_videos
-from tests.robustness import FAULTS_MARK, PAGE, Rows, table
+from tests.robustness import FAULTS_MARK, Rows, check_page, old_page, page_parser, table
 from workflow_scripts import verify
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.provenance import read_record
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import StoredVideos, read_features
 
-KILLS = 50
-BITS = 200
-RACES = 3
-STAGES = {  # what a path below the results belongs to, and the rules whose outputs end the stage
+# what a path below the results belongs to, and the rules whose outputs end the stage
+STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "frames": (("frames",), ("sample_frames",)),
     "faces": (("faces",), ("crop_faces",)),
     "store": (("quality.tsv", "capture_rates.tsv", "store.zarr"), ("build_store",)),
@@ -47,7 +45,6 @@ STAGES = {  # what a path below the results belongs to, and the rules whose outp
     "report": (("figures", "run.json"), ()),
 }
 BETWEEN = "Snakemake's own work"
-ROOM = (0, 60)  # kB that are left on a full disk
 DISK = "64m"
 INTRODUCTION = [
     "",
@@ -57,6 +54,36 @@ INTRODUCTION = [
     "out of memory or cancelled) is tried by `tests/slurm`.",
     "",
 ]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How often which fault comes, and to what: to the whole run, or to its first stages, of the
+    first videos."""
+
+    kills: int = 50
+    bits: int = 200
+    races: int = 3
+    rooms: tuple[int, ...] = (0, 60)  # kB that are left on a full disk
+    stages: tuple[str, ...] = tuple(STAGES)
+    until: tuple[str, ...] = ()
+    made: str = ""  # where the files are that are then made, below the results
+    files: int = 25  # a kill comes before so many more are there
+    videos: int | None = None
+
+
+FULL = Size()
+LITTLE = Size(
+    kills=1,
+    bits=4,
+    races=1,
+    rooms=(60,),
+    stages=("frames", "faces"),
+    until=("--until", "crop_faces"),
+    made="faces/",
+    files=8,
+    videos=2,
+)
 
 
 @dataclass(frozen=True)
@@ -81,16 +108,22 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def kill_at_random(project: Project, rng: np.random.Generator, most: int) -> Kills:
+def kill_at_random(
+    project: Project,
+    rng: np.random.Generator,
+    most: int,
+    files: int = FULL.files,
+    arguments: Iterable[str] = (),
+) -> Kills:
     """Run a project to its end, and kill all of its processes on the way, `most` times at most:
-    when a start has made up to 24 more files, logs included, and up to 3 s later."""
+    when a start has made less than `files` more files, logs included, and up to 3 s later."""
     stages: Counter[str] = Counter()
     finished: dict[Path, int] = {}
     twice: set[Path] = set()
     while True:
-        process = start(project)
+        process = start(project, *arguments)
         if stages.total() < most:
-            wanted = count_files(project) + int(rng.integers(25))
+            wanted = count_files(project) + int(rng.integers(files))
             while count_files(project) < wanted and process.poll() is None:
                 time.sleep(0.1)
             time.sleep(rng.uniform(0, 3))
@@ -160,7 +193,7 @@ def why_no_disk() -> str:
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     """A small disk of its own, a tmpfs, in a new folder."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
     subprocess.run(mount, check=True, capture_output=True)
     try:
@@ -181,11 +214,14 @@ def filled(folder: Path, kilobytes: int) -> Iterator[None]:
         ballast.unlink()
 
 
-def fill_in_every_stage(project: Project, rooms: tuple[int, ...]) -> dict[str, list[str]]:
+def fill_in_every_stage(
+    project: Project, rooms: tuple[int, ...], stages: Iterable[str] = STAGES
+) -> dict[str, list[str]]:
     """Run a project whose disk is full in every stage, once with each amount of room (kB) left, and
     goes on when there is room again. What was said, by stage and room."""
     said: dict[str, list[str]] = {}
-    for stage, (_, rules) in STAGES.items():
+    for stage in stages:
+        _, rules = STAGES[stage]
         arguments = ("--until", *rules) if rules else ()
         for room in rooms:
             with filled(project.root.parent, room):
@@ -262,7 +298,9 @@ def race(project: Project, *arguments: str) -> int:
 
 
 def project_of(folder: Path, videos: list[Video]) -> Project:
-    """The tests' small run, under one protocol."""
+    """The tests' small run, under one protocol; what an earlier call has left there goes."""
+    if folder.exists():
+        shutil.rmtree(folder)
     project = small_project(folder, videos)
     project.configure(splits={"protocols": ["identity"], "test_share": 0.34})
     return project
@@ -270,39 +308,57 @@ def project_of(folder: Path, videos: list[Video]) -> Project:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where faults are injected: a folder, the videos, an undisturbed run of them, and its
-    checksums."""
+    """Where faults are injected: a folder, the videos, an undisturbed run of them, its checksums,
+    and how much is done."""
 
     folder: Path
     videos: list[Video]
     quiet: Project
     right: dict[str, str]
+    size: Size
+
+    def project(self, name: str) -> Project:
+        """A project to disturb."""
+        return project_of(self.folder / name, self.videos[: self.size.videos])
+
+    def check(self, project: Project, made: str) -> None:
+        """Hold what a disturbed project has made, all or what begins like this, against the
+        undisturbed run."""
+        videos = {video.video_id for video in self.videos[: self.size.videos]}
+        expected = {
+            name: digest
+            for name, digest in self.right.items()
+            if not made or (name.startswith(made) and Path(name).stem in videos)
+        }
+        found = fingerprint(project.results)
+        assert {name: found[name] for name in found if name.startswith(made)} == expected
 
 
-def bench_in(folder: Path) -> Bench:
+def bench_in(folder: Path, size: Size, until: tuple[str, ...]) -> Bench:
     """Make the videos and the undisturbed run; what is there already is used."""
     (folder / "videos").mkdir(parents=True, exist_ok=True)
     videos = small_videos(folder / "videos")
     quiet = Project(folder / "quiet")
     if not (quiet.results / "run.json").exists():
         quiet = project_of(folder / "quiet", videos)
-        quiet.snakemake()
-    return Bench(folder, videos, quiet, fingerprint(quiet.results))
+        quiet.snakemake(*until)
+    return Bench(folder, videos, quiet, fingerprint(quiet.results), size)
 
 
 def kills(bench: Bench, rng: np.random.Generator) -> Rows:
     """Kill whole runs at random moments, one after another, until there were enough."""
-    stages, runs, twice = Counter[str](), 0, 0
-    while stages.total() < KILLS:
-        project = project_of(bench.folder / f"killed{runs}", bench.videos)
-        found = kill_at_random(project, rng, KILLS - stages.total())
-        assert fingerprint(project.results) == bench.right
+    stages, runs, twice, size = Counter[str](), 0, 0, bench.size
+    while stages.total() < size.kills:
+        project = bench.project(f"killed{runs}")
+        left = size.kills - stages.total()
+        found = kill_at_random(project, rng, left, size.files, size.until)
+        bench.check(project, size.made)
         stages, runs, twice = stages + found.stages, runs + 1, twice + found.made_twice
-        print(f"{stages.total()} of {KILLS} kills", flush=True)
+        print(f"{stages.total()} of {size.kills} kills", flush=True)
     where = ", ".join(f"{stages[name]} in {name}" for name in [*STAGES, BETWEEN] if stages[name])
     yield (
         f"`kill -9` of all processes at a random moment, {runs} whole runs",
-        str(KILLS),
+        str(size.kills),
         f"{where}; the same command went on",
         f"nothing: final bytes equal each time, {twice} finished files made twice",
     )
@@ -313,20 +369,21 @@ def disk(bench: Bench, rng: np.random.Generator) -> Rows:
     if reason := why_no_disk():
         yield ("a full disk", "0", f"not tried: {reason}", "")
         return
+    rooms = bench.size.rooms
     with small_disk(bench.folder / "disk"):
-        project = project_of(bench.folder / "disk/project", bench.videos)
-        said = fill_in_every_stage(project, ROOM)
-        assert fingerprint(project.results) == bench.right
+        project = bench.project("disk/project")
+        said = fill_in_every_stage(project, rooms, bench.size.stages)
+        bench.check(project, bench.size.made)
     for stage, messages in said.items():
         told = "; ".join(
-            f"{room} kB left: {words}" for room, words in zip(ROOM, messages, strict=True)
+            f"{room} kB left: {words}" for room, words in zip(rooms, messages, strict=True)
         )
-        yield f"a full disk, {stage}", str(len(ROOM)), told, "nothing: final bytes equal"
+        yield f"a full disk, {stage}", str(len(rooms)), told, "nothing: final bytes equal"
 
 
 def bits(bench: Bench, rng: np.random.Generator) -> Rows:
     """Flip bits of the undisturbed run, and back."""
-    flips, named, chunks, refused = flip_bits(bench.quiet, rng, BITS)
+    flips, named, chunks, refused = flip_bits(bench.quiet, rng, bench.size.bits)
     lost = "nothing, once the file was made again"
     found = f"{named} found and named by `snakemake verify`"
     yield "a bit flipped anywhere in a finished run", str(flips), found, lost
@@ -337,17 +394,13 @@ def bits(bench: Bench, rng: np.random.Generator) -> Rows:
 def races(bench: Bench, rng: np.random.Generator) -> Rows:
     """Start runs twice at the same moment."""
     single = 0
-    for number in range(RACES):
-        project = project_of(bench.folder / f"race{number}", bench.videos)
+    for number in range(bench.size.races):
+        project = bench.project(f"race{number}")
         single += race(project, "--until", "crop_faces") == 1
-        faces = fingerprint(project.results / "faces")
-        assert faces == {
-            name.removeprefix("faces/"): digest
-            for name, digest in bench.right.items()
-            if name.startswith("faces/")
-        }
+        bench.check(project, "faces/")
     found = f"one of the two worked and the other was told so, {single} times"
-    yield "two users start the same run at once", str(RACES), found, "nothing: bytes equal"
+    many = str(bench.size.races)
+    yield "two users start the same run at once", many, found, "nothing: bytes equal"
 
 
 PARTS = {"kills": kills, "disk": disk, "bits": bits, "races": races}
@@ -368,20 +421,23 @@ def with_part(page: str, part: str, rows: Rows) -> str:
     return inputs + FAULTS_MARK + "\n".join(INTRODUCTION) + found
 
 
-def main(arguments: list[str]) -> int:
+def main() -> None:
     """Inject the faults that are asked for, and write their part of the page."""
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser = page_parser("python -m tests.faults", (__doc__ or "").splitlines()[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[], metavar="PART")
     parser.add_argument("--folder", type=Path, help="where to work, and to find what was made")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
+    check_page(parser, options)
+    parts, size = options.parts or list(PARTS), LITTLE if options.small else FULL
     with tempfile.TemporaryDirectory() as name:
-        bench = bench_in(options.folder or Path(name))
-        for part in options.parts or PARTS:
+        until = () if "bits" in parts else size.until
+        bench = bench_in((options.folder or Path(name)).absolute(), size, until)
+        for part in parts:
             rows = list(PARTS[part](bench, np.random.default_rng(0)))
-            PAGE.write_text(with_part(PAGE.read_text(encoding="utf-8"), part, rows), "utf-8")
-            print(f"{PAGE}: {part}", flush=True)
-    return 0
+            page = with_part(old_page(options.page), part, rows)
+            options.page.write_text(page, encoding="utf-8")
+            print(f"{options.page}: {part}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

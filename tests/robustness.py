@@ -1,6 +1,6 @@
 """Try every kind of bad input that the tests know, and write docs/robustness.md.
 
-    python -m tests.robustness
+    python -m tests.robustness [--page PAGE [--small]]
     python -m tests.faults        # its last part
 
 The kinds are those of `tests/clips.py`, `tests/servers.py` and `tests/hostile.py`; the tests hold
@@ -9,19 +9,21 @@ each against what must come of it. Here it is written down what came.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from tests.benchmarks.measure import Cost, cost_of
-from tests.clips import COUNT, LIMITS, ODD_CLIPS, STEP
+from tests.benchmarks.measure import SMALL, Cost, cost_of
+from tests.clips import COUNT, LIMITS, ODD_CLIPS, STEP, OddClip
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.servers import FAULTS, WHOLE, serving
 from workflow_scripts.crop_faces import main as crop_faces
@@ -36,7 +38,8 @@ from workflow_scripts.sample_frames import REMEDY
 
 PAGE = Path(__file__).parents[1] / "docs/robustness.md"
 FAULTS_MARK = "\n## Faults\n"  # below is what tests/faults.py writes
-ROWS = 1_000_000
+ROWS, ROWS_WHEN_SMALL = 1_000_000, 1000
+STEP_WHEN_SMALL = 15  # between kinds of clips
 LARGE = """
 import sys
 from pathlib import Path
@@ -48,19 +51,43 @@ assign_groups(videos.values())
 Rows = Iterable[tuple[str, ...]]
 
 
-def main() -> int:
+def main() -> None:
     """Write the page."""
+    parser = page_parser("python -m tests.robustness", (__doc__ or "").splitlines()[0])
+    options = parser.parse_args()
+    check_page(parser, options)
+    step, rows = (STEP_WHEN_SMALL, ROWS_WHEN_SMALL) if options.small else (1, ROWS)
+    clips = dict(islice(ODD_CLIPS.items(), 0, None, step))
     logging.disable()
-    _, *faults = PAGE.read_text(encoding="utf-8").partition(FAULTS_MARK)
+    _, *faults = old_page(options.page).partition(FAULTS_MARK)
     with tempfile.TemporaryDirectory() as name:
-        PAGE.write_text(page(Path(name)) + "".join(faults), encoding="utf-8")
-    print(PAGE)
-    return 0
+        text = page(Path(name), clips, rows)
+    options.page.write_text(text + "".join(faults), encoding="utf-8")
+    print(options.page)
 
 
-def page(folder: Path) -> str:
-    """The page, Markdown; `folder` is used for the inputs."""
-    large = cost_of_large_manifest(folder)
+def page_parser(command: str, what: str) -> argparse.ArgumentParser:
+    """The arguments of a command that writes the page."""
+    parser = argparse.ArgumentParser(prog=command, description=what)
+    parser.add_argument("--page", type=Path, default=PAGE, help="what to write: %(default)s")
+    parser.add_argument("--small", action="store_true", help=SMALL)
+    return parser
+
+
+def check_page(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Keep what is of no use out of the docs."""
+    if options.small and options.page.resolve() == PAGE.resolve():
+        parser.error("--small needs --page PAGE: its figures are of no use in the docs")
+
+
+def old_page(path: Path) -> str:
+    """The page as it is; nothing where there is none."""
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def page(folder: Path, clips: dict[str, OddClip], rows: int) -> str:
+    """The page, Markdown; `folder` is used for the inputs. `rows` are those of a large manifest."""
+    large = cost_of_large_manifest(folder, rows)
     return "\n".join(
         [
             "<!-- Made by `python -m tests.robustness`. -->\n",
@@ -68,19 +95,19 @@ def page(folder: Path) -> str:
             "What was tried on purpose, and what came of it. The tests make each of these inputs",
             "and hold it against what must come of it; `python -m tests.robustness` writes this",
             "page.\n",
-            f"## {len(ODD_CLIPS)} kinds of videos\n",
+            f"## {len(clips)} kinds of videos\n",
             "No video stops a run: it ends in a status, with a sentence in `quality.tsv`. Decoding",
             "runs in a child process that may take `sampling.max_seconds` of CPU time and",
             "`sampling.max_memory_mb` of memory, and may crash. Here the limits were",
             f"{LIMITS['max_seconds']} s and {LIMITS['max_memory_mb']} MB, and {COUNT} frames were",
             f"wanted, one every {STEP}.\n",
-            *table(("kind", "frames", "status", "what is said"), videos(folder)),
+            *table(("kind", "frames", "status", "what is said"), videos(folder, clips)),
             f"\n## {len(FAULTS)} kinds of servers\n",
             "A download (`snakemake download`) ends with the whole file or with none, here with",
             "four attempts without gain.\n",
             *table(("the server", "requests", "outcome"), servers(folder)),
             f"\n## {len(MANIFESTS)} kinds of manifests\n",
-            f"A manifest of {ROWS:,} rows is read, checked and grouped in {large.cpu_s:.0f} s of",
+            f"A manifest of {rows:,} rows is read, checked and grouped in {large.cpu_s:.0f} s of",
             f"CPU time and {large.memory_mb / 1000:.1f} GB of memory (2-core x86-64 Linux,",
             "2026-11-26).\n",
             *table(("kind", "outcome"), manifests(folder)),
@@ -100,10 +127,10 @@ def table(head: tuple[str, ...], rows: Rows) -> Iterator[str]:
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
-def videos(folder: Path) -> Rows:
+def videos(folder: Path, clips: dict[str, OddClip]) -> Rows:
     """Kind, frames sampled, status and sentence of each odd clip, after the face stage."""
     export_models(folder)
-    for kind, clip in ODD_CLIPS.items():
+    for kind, clip in clips.items():
         path, frames = folder / f"{kind}.mp4", folder / f"{kind}.frames"
         clip.make(path)
         limits = (LIMITS["max_seconds"], LIMITS["max_memory_mb"])
@@ -165,12 +192,12 @@ def model_files(folder: Path) -> Rows:
         yield kind, said(partial(load_model, path, "random_forest")).replace(str(path), "FILE")
 
 
-def cost_of_large_manifest(folder: Path) -> Cost:
+def cost_of_large_manifest(folder: Path, rows: int) -> Cost:
     """What it costs to read a manifest of many rows whose people all hang together."""
     path = folder / "large.tsv"
     with path.open("w", encoding="utf-8") as out:
         out.write("video_id\tpath\tlabel\ttarget\tsource\n")
-        for i in range(ROWS):
+        for i in range(rows):
             out.write(f"v{i}\tvideos/v{i}.mp4\tfake\tp{i % 50_000}\tp{(i + 1) % 50_000}\n")
     return cost_of([sys.executable, "-c", LARGE, str(path)])
 
@@ -191,4 +218,4 @@ def words(name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
