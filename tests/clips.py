@@ -533,7 +533,7 @@ ODD_CLIPS: dict[str, OddClip] = {
             _repeated,
             codec="mjpeg",
             pix_fmt="yuvj420p",
-            parts=[(face_frame(), 100), (_flat(8200, 4400), 100)],
+            parts=[(face_frame(), 175), (_flat(8200, 4400), 25)],
         ),
         VideoStatus.PARTIAL,
     ),

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.projects import Project, fingerprint, small_project, small_videos
+from tests.projects import Project, fingerprint, small_project, small_videos, write_small_videos
 from tests.robustness import FAULTS_MARK, Rows, check_page, old_page, page_parser, table
 from workflow_scripts import verify
 from workflow_scripts.lib.manifest import Video
@@ -214,10 +214,10 @@ def filled(folder: Path, kilobytes: int) -> Iterator[None]:
         ballast.unlink()
 
 
-def fill_in_every_stage(
-    project: Project, rooms: tuple[int, ...], stages: Iterable[str] = STAGES
+def fill_disk(
+    project: Project, stages: Iterable[str], rooms: tuple[int, ...]
 ) -> dict[str, list[str]]:
-    """Run a project whose disk is full in every stage, once with each amount of room (kB) left, and
+    """Run a project whose disk is full in some stages, once with each amount of room (kB) left, and
     goes on when there is room again. What was said, by stage and room."""
     said: dict[str, list[str]] = {}
     for stage in stages:
@@ -336,7 +336,7 @@ class Bench:
 
 def bench_in(folder: Path, size: Size, until: tuple[str, ...]) -> Bench:
     """Make the videos and the undisturbed run; what is there already is used."""
-    (folder / "videos").mkdir(parents=True, exist_ok=True)
+    write_small_videos(folder / "videos")
     videos = small_videos(folder / "videos")
     quiet = Project(folder / "quiet")
     if not (quiet.results / "run.json").exists():
@@ -372,7 +372,7 @@ def disk(bench: Bench, rng: np.random.Generator) -> Rows:
     rooms = bench.size.rooms
     with small_disk(bench.folder / "disk"):
         project = bench.project("disk/project")
-        said = fill_in_every_stage(project, rooms, bench.size.stages)
+        said = fill_disk(project, bench.size.stages, rooms)
         bench.check(project, bench.size.made)
     for stage, messages in said.items():
         told = "; ".join(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import yaml
 
 from tests.clips import face_frame, write_clip
+from tests.starter import run_snakemake
 from workflow_scripts.lib.manifest import Video, write_manifest
 from workflow_scripts.lib.provenance import reproducible_digest
 
@@ -43,7 +43,7 @@ class Project:
     def snakemake(self, *arguments, check=True, configfile="small.yaml"):
         """Run snakemake in the copy as a user would; the small run is chosen by its config."""
         command = self.command(*arguments, configfile=configfile)
-        ended = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+        ended = run_snakemake(command, self.root)
         if check:
             assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended
@@ -74,13 +74,12 @@ class Project:
 
 
 def copy_project(target: Path, source: Path = ROOT) -> Project:
-    """Copy the project's parts, with their times of change."""
+    """Copy the project's parts, with their times of change and with what is compiled of them."""
     for part in PARTS:
         if (source / part).is_symlink():
             (target / part).symlink_to((source / part).readlink())
         elif (source / part).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source / part, target / part, ignore=ignored)
+            shutil.copytree(source / part, target / part)
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / part, target / part)
@@ -105,22 +104,33 @@ def forged(picture: np.ndarray) -> np.ndarray:
 
 
 def small_videos(folder: Path) -> list[Video]:
-    """Write a real and a fake clip of each person; the fakes pair neighbours."""
+    """The rows of `write_small_videos`: a real and a fake clip of each person; the fakes pair
+    neighbours."""
     rows = []
     for number in range(PEOPLE):
-        other = number ^ 1
-        for label in ("real", "fake"):
-            picture = person(number) if label == "real" else forged(person(number))
-            path = folder / f"{label} {number}.mp4"
-            rng = np.random.default_rng(number)
-            noisy = [
-                np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
-                for _ in range(4)
-            ]
-            write_clip(path, (noisy[i // 30 % 4] for i in range(185)))
-            source = f"p{other}" if label == "fake" else ""
-            rows.append(Video(f"{label}{number}", str(path), label, "", f"p{number}", source))
+        for label, source in (("real", ""), ("fake", f"p{number ^ 1}")):
+            path = str(folder / f"{label} {number}.mp4")
+            rows.append(Video(f"{label}{number}", path, label, "", f"p{number}", source))
     return rows
+
+
+def few_of(videos: list[Video]) -> list[Video]:
+    """The videos of one person of each pair: as many groups, half of the videos."""
+    return [video for video in videos if int(video.target[1:]) % 2 == 0]
+
+
+def write_small_videos(folder: Path) -> None:
+    """Write the clips of `small_videos`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for video in small_videos(folder):
+        number = int(video.target[1:])
+        picture = person(number) if video.label == "real" else forged(person(number))
+        rng = np.random.default_rng(number)
+        noisy = [
+            np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
+            for _ in range(4)
+        ]
+        write_clip(Path(video.path), (noisy[i // 30 % 4] for i in range(185)))
 
 
 def small_project(target: Path, videos: list[Video]) -> Project:
@@ -136,6 +146,19 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         training={"folds": 2, "forest_shards": 2},
         experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES},
         learning_curve={"experiments": ["spectrum"], "halvings": 1, "repeats": 2},
+    )
+    return project
+
+
+def tiny_project(target: Path, videos: list[Video]) -> Project:
+    """A copy of the project, ready for the smallest run that has every stage: one protocol, one
+    experiment, and `few_of` the small run's videos will do."""
+    project = small_project(target, videos)
+    project.configure(
+        splits={"protocols": ["identity"], "test_share": 0.34},
+        training={"folds": 2},
+        experiments={"spectrum": SMALL_TREES},
+        learning_curve={},
     )
     return project
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.projects import ROOT, Project, quiet_environment, small_project
+from tests.projects import ROOT, Project, few_of, quiet_environment, tiny_project
 from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES, wait_until
 
-# a first look at the queue after 6 s instead of the profile's 10: the tests' jobs are short
-OPTIONS = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "6"]
+# a first look at the queue after 3 s instead of the profile's 10: the tests' jobs are short
+OPTIONS = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3"]
 FACES_ONLY = ["--until", "crop_faces", "--group-components", "video=2"]
 
 
@@ -87,10 +87,10 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def project(cluster, tmp_path, videos, finished) -> Project:
-    """A small run on four videos in groups of two, whose detector is there already."""
-    project = small_project(tmp_path / "project", videos[:4])
-    shutil.copytree(finished.root / "resources", project.root / "resources")
+def project(cluster, tmp_path, videos, tiny) -> Project:
+    """A run on four videos in groups of two, whose detector is there already."""
+    project = tiny_project(tmp_path / "project", few_of(videos)[:4])
+    shutil.copytree(tiny.root / "resources", project.root / "resources")
     return project
 
 

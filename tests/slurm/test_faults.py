@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from tests.projects import fingerprint
+from tests.projects import few_of, fingerprint
 from tests.slurm.conftest import (
     FACES_ONLY,
     OPTIONS,
@@ -18,12 +18,14 @@ from tests.slurm.conftest import (
     until_first_face,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
-def right(finished, videos):
+def right(tiny, videos):
     """Hashes of the faces of four videos in a quiet local run."""
-    hashes = fingerprint(finished.results / "faces")
-    ids = {video.video_id for video in videos[:4]}
+    hashes = fingerprint(tiny.results / "faces")
+    ids = {video.video_id for video in few_of(videos)[:4]}
     return {name: code for name, code in hashes.items() if name.partition(".")[0] in ids}
 
 

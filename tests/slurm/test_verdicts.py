@@ -3,10 +3,14 @@
 import csv
 import shutil
 
+import pytest
+
 from tests.bundles import write_small_bundle
 from tests.slurm.conftest import OPTIONS, finish, start, submissions
 
 NAMES = ("{video} $(touch x).mp4", "two\nlines.mp4", '"quoted" é.mp4', "plain.mp4")
+
+pytestmark = pytest.mark.slow
 
 
 def test_videos_are_judged_in_groups_and_a_bad_one_harms_none(project, videos, tmp_path):

@@ -515,6 +515,7 @@ def test_columns_of_the_store(tmp_path):
     assert same(forest.fit(columns.T, y), PixelForestClassifier(4, random_state=0).fit(mapped.T, y))
 
 
+@pytest.mark.slow
 def test_processes_share_the_compiled_code(tmp_path):
     """Two at once fill an empty cache without harm; a third finds all it needs."""
     script = (

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,14 +50,30 @@ WANTED = list(range(0, COUNT * STEP, STEP))
 NOBODY = 65534
 
 
+class OddClips(dict[str, Path]):
+    """The odd clips by name, each made when it is first asked for."""
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, name: str) -> Path:
+        self[name] = self.folder / f"{name}.mp4"
+        ODD_CLIPS[name].make(self[name])
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def odd_clips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Every odd clip, made once."""
-    folder = tmp_path_factory.mktemp("odd")
-    paths = {name: folder / f"{name}.mp4" for name in ODD_CLIPS}
-    for name, path in paths.items():
-        ODD_CLIPS[name].make(path)
-    yield paths
+def odd_clips(tmp_path_factory: pytest.TempPathFactory) -> OddClips:
+    return OddClips(tmp_path_factory.mktemp("odd"))
+
+
+def mostly_slow(names: Iterable[str]) -> list[Any]:
+    """Names as parameters of a test: `make test` takes each fourth."""
+    return [
+        pytest.param(name, marks=pytest.mark.slow if number % 4 else ())
+        for number, name in enumerate(names)
+    ]
 
 
 def sampled_within_limits(path: Path) -> SampledVideo:
@@ -209,8 +226,8 @@ def test_a_cut_file_and_one_that_tells_no_length_have_no_bits_for_each_pixel(
 # Every kind of odd clip
 
 
-@pytest.mark.parametrize("name", ODD_CLIPS)
-def test_odd_clip_has_its_status(odd_clips: dict[str, Path], name: str) -> None:
+@pytest.mark.parametrize("name", mostly_slow(ODD_CLIPS))
+def test_odd_clip_has_its_status(odd_clips: OddClips, name: str) -> None:
     expected = ODD_CLIPS[name]
     sampled = sampled_within_limits(odd_clips[name])
     assert (sampled.status, len(sampled.frames)) == (expected.sampled, expected.frames)
@@ -231,9 +248,10 @@ def test_odd_clip_has_its_status(odd_clips: dict[str, Path], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, clip in ODD_CLIPS.items() if clip.sampled != VideoStatus.TOO_COSTLY]
+    "name",
+    mostly_slow(n for n, clip in ODD_CLIPS.items() if clip.sampled != VideoStatus.TOO_COSTLY),
 )
-def test_the_answer_is_the_same_each_time(odd_clips: dict[str, Path], name: str) -> None:
+def test_the_answer_is_the_same_each_time(odd_clips: OddClips, name: str) -> None:
     once = sample_frames(odd_clips[name], COUNT, STEP)
     assert same(sample_frames(odd_clips[name], COUNT, STEP), once)
 
@@ -266,9 +284,7 @@ def test_damage_is_filled_in_the_same_way_each_time(tmp_path: Path) -> None:
         ("garbage_in_the_middle", face_frame()),
     ],
 )
-def test_pictures_are_upright_and_rgb(
-    odd_clips: dict[str, Path], name: str, picture: np.ndarray
-) -> None:
+def test_pictures_are_upright_and_rgb(odd_clips: OddClips, name: str, picture: np.ndarray) -> None:
     turned = (picture[:, ::-1], picture[::-1], picture[:, :, ::-1])
     for frame in sample_frames(odd_clips[name], COUNT, STEP).frames:
         assert frame.pixels.shape == picture.shape
@@ -277,7 +293,7 @@ def test_pictures_are_upright_and_rgb(
         assert error < min(difference(frame.pixels, other) for other in turned) / 2
 
 
-def test_greyscale_has_three_equal_channels(odd_clips: dict[str, Path]) -> None:
+def test_greyscale_has_three_equal_channels(odd_clips: OddClips) -> None:
     for frame in sample_frames(odd_clips["greyscale"], COUNT, STEP).frames:
         assert (frame.pixels == frame.pixels[:, :, :1]).all()
         assert frame.pixels.std() > 30
@@ -286,14 +302,14 @@ def test_greyscale_has_three_equal_channels(odd_clips: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "fps", "second"), [("fps_5", 5, 6.0), ("fps_60", 60, 0.5), ("size_change", 30, 1.0)]
 )
-def test_fps_and_times(odd_clips: dict[str, Path], name: str, fps: float, second: float) -> None:
+def test_fps_and_times(odd_clips: OddClips, name: str, fps: float, second: float) -> None:
     sampled = sample_frames(odd_clips[name], COUNT, STEP)
     assert sampled.fps == pytest.approx(fps)
     expected = [second * i for i in range(COUNT)]
     assert [frame.time_s for frame in sampled.frames] == pytest.approx(expected)
 
 
-def test_times_of_a_variable_frame_rate_are_the_containers(odd_clips: dict[str, Path]) -> None:
+def test_times_of_a_variable_frame_rate_are_the_containers(odd_clips: OddClips) -> None:
     sampled = sample_frames(odd_clips["variable_frame_rate"], COUNT, 31)
     period = [0.0, 0.08, 0.10]  # seconds of three frames; they take 0.12
     expected = [0.12 * (i // 3) + period[i % 3] for i in range(0, COUNT * 31, 31)]
@@ -346,17 +362,20 @@ def test_fps_that_can_not_be_is_unknown(fps: float) -> None:
     ],
 )
 def test_detail_names_the_cause(
-    odd_clips: dict[str, Path], capfd: pytest.CaptureFixture[str], name: str, words: str
+    odd_clips: OddClips, capfd: pytest.CaptureFixture[str], name: str, words: str
 ) -> None:
-    detail = sample_frames(odd_clips[name], COUNT, STEP).detail
-    assert words in detail
+    path = odd_clips[name]
+    capfd.readouterr()  # what the encoder said
+    assert words in sample_frames(path, COUNT, STEP).detail
     assert capfd.readouterr() == ("", "")
 
 
 def test_damage_in_the_middle_is_not_printed(
-    odd_clips: dict[str, Path], capfd: pytest.CaptureFixture[str]
+    odd_clips: OddClips, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    sample_frames(odd_clips["garbage_in_the_middle"], COUNT, STEP)
+    path = odd_clips["garbage_in_the_middle"]
+    capfd.readouterr()  # what the encoder said
+    sample_frames(path, COUNT, STEP)
     assert capfd.readouterr() == ("", "")
 
 
@@ -401,14 +420,14 @@ def test_limits_change_nothing_for_a_good_clip(numbered: Path) -> None:
         ("costly_in_memory", "more than 250 MB of memory"),
     ],
 )
-def test_what_costs_too_much_says_which(odd_clips: dict[str, Path], name: str, words: str) -> None:
+def test_what_costs_too_much_says_which(odd_clips: OddClips, name: str, words: str) -> None:
     detail = sampled_within_limits(odd_clips[name]).detail
     assert words in detail
     assert REMEDY in detail
 
 
 def test_the_remedy_for_a_codec_that_is_not_read_is_another_codec(
-    odd_clips: dict[str, Path],
+    odd_clips: OddClips,
 ) -> None:
     assert "convert it to H.264 in MP4" in sampled_within_limits(odd_clips["av1"]).detail
 
@@ -447,13 +466,13 @@ def test_a_crash_of_the_decoder_is_a_status(
 
 
 @pytest.mark.parametrize("name", ["playlist_hls", "playlist_ffconcat"])
-def test_playlist_is_not_followed(odd_clips: dict[str, Path], name: str) -> None:
+def test_playlist_is_not_followed(odd_clips: OddClips, name: str) -> None:
     target = odd_clips[name].with_name(f"{name}-target.mp4")
     assert sample_frames(target, COUNT, STEP).status == VideoStatus.OK
     assert sample_frames(odd_clips[name], COUNT, STEP).status == VideoStatus.UNREADABLE
 
 
-def test_playlist_would_be_followed_without_the_whitelist(odd_clips: dict[str, Path]) -> None:
+def test_playlist_would_be_followed_without_the_whitelist(odd_clips: OddClips) -> None:
     path = str(odd_clips["playlist_ffconcat"])
     assert cv2.VideoCapture(path, cv2.CAP_FFMPEG).read()[0]
 
@@ -473,7 +492,7 @@ def test_environment_is_left_as_it_was(
 
 @pytest.mark.parametrize("level", ["-8", "56"])
 def test_pictures_that_are_none_are_refused_however_quiet_ffmpeg_is_told_to_be(
-    odd_clips: dict[str, Path], tmp_path: Path, level: str
+    odd_clips: OddClips, tmp_path: Path, level: str
 ) -> None:
     script = (
         "import sys; from pathlib import Path\n"
@@ -561,7 +580,7 @@ def test_saved_frames_come_back(tmp_path_factory: pytest.TempPathFactory, v: Sam
 
 
 def test_saved_file_has_no_pickle_no_date_and_no_compression(
-    odd_clips: dict[str, Path], tmp_path: Path
+    odd_clips: OddClips, tmp_path: Path
 ) -> None:
     path = tmp_path / "frames"
     save_frames(path, sample_frames(odd_clips["short"], COUNT, STEP))

@@ -10,9 +10,19 @@ import pytest
 from tests.projects import Project
 
 
+def copied(project: Project, target: Path) -> Project:
+    """A copy of a run that a test may change."""
+    shutil.copytree(project.root, target, symlinks=True)
+    return Project(target)
+
+
 @pytest.fixture
 def copy(tmp_path: Path, finished: Project) -> Project:
-    """A copy of the finished run that a test may change."""
-    target = tmp_path / "project"
-    shutil.copytree(finished.root, target, symlinks=True)
-    return Project(target)
+    """A copy of the finished small run."""
+    return copied(finished, tmp_path / "project")
+
+
+@pytest.fixture
+def tiny_copy(tmp_path: Path, tiny: Project) -> Project:
+    """A copy of the finished tiny run."""
+    return copied(tiny, tmp_path / "project")

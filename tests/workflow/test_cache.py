@@ -11,7 +11,7 @@ TAKEN = "taken from the cache"
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, finished, videos):
+def filled(tmp_path_factory, finished, videos):
     """A cache that a run on four videos has filled."""
     cache = tmp_path_factory.mktemp("cache")
     first = project(tmp_path_factory.mktemp("first") / "project", finished, videos[:4], cache)
@@ -33,11 +33,11 @@ def faces(made):
     return {log.stem: log for log in made.results.glob("logs/crop_faces/*.log")}
 
 
-def test_a_video_under_another_name_is_worked_on_once(shared, finished, videos, tmp_path):
+def test_a_video_under_another_name_is_worked_on_once(filled, finished, videos, tmp_path):
     moved = tmp_path / "moved.mp4"
     shutil.copyfile(videos[0].path, moved)
     rows = [Video("other", str(moved), "real"), *videos[1:6]]
-    second = project(tmp_path / "project", finished, rows, shared)
+    second = project(tmp_path / "project", finished, rows, filled)
     logs = faces(second)
     taken = {name for name, log in logs.items() if TAKEN in log.read_text()}
     assert taken == {"other", *(video.video_id for video in videos[1:4])}
@@ -50,8 +50,8 @@ def test_a_video_under_another_name_is_worked_on_once(shared, finished, videos, 
 
 
 @pytest.mark.parametrize("edit", ["setting", "module", "video"])
-def test_nothing_out_of_date_is_taken(shared, finished, videos, tmp_path, edit):
-    made = project(tmp_path / "project", finished, videos[:2], shared)
+def test_nothing_out_of_date_is_taken(filled, finished, videos, tmp_path, edit):
+    made = project(tmp_path / "project", finished, videos[:2], filled)
     if edit == "setting":
         made.configure(faces={"size": 64, "margin": 1.1})
     elif edit == "module":

@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from tests.projects import ROOT, copy_project, quiet_environment
+from tests.starter import run_snakemake
 from workflow_scripts.lib.manifest import read_manifest
 
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 
 
-def snakemake(*arguments, cwd=ROOT):
+def typed(*arguments, cwd):
+    """Start snakemake as a shell does."""
     return subprocess.run(
         [SNAKEMAKE, *arguments],
         cwd=cwd,
@@ -25,6 +27,11 @@ def snakemake(*arguments, cwd=ROOT):
     )
 
 
+def snakemake(*arguments, cwd):
+    """The same, without its start."""
+    return run_snakemake([SNAKEMAKE, *arguments], cwd)
+
+
 @pytest.fixture
 def fresh(tmp_path):
     """A fresh copy of the project, where nothing has run yet."""
@@ -32,7 +39,7 @@ def fresh(tmp_path):
 
 
 def test_a_bare_dry_run_plans_the_demo(fresh):
-    ended = snakemake("-n", cwd=fresh)
+    ended = typed("-n", cwd=fresh)
     assert ended.returncode == 0, ended.stderr
     n_videos = len(read_manifest(ROOT / "config/demo.tsv"))
     for rule in ("make_demo_video", "sample_frames", "crop_faces"):
@@ -48,7 +55,14 @@ def test_rulegraph_is_a_graph(fresh):
         assert rule in ended.stdout
 
 
-@pytest.mark.parametrize("name", [p.name for p in sorted((ROOT / "config").glob("*.yaml"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        # the study's have large grids
+        pytest.param(path.name, marks=pytest.mark.slow if "study" in path.name else ())
+        for path in sorted((ROOT / "config").glob("*.yaml"))
+    ],
+)
 def test_every_shipped_config_plans(fresh, name):
     config = yaml.safe_load((fresh / "config" / name).read_text())
     manifest = fresh / config["manifest"]
@@ -73,10 +87,11 @@ def test_a_runs_file_inherits_nothing_from_the_demo(fresh):
     assert "results/demo" not in ended.stdout
 
 
-def test_single_values_can_be_set(fresh):
-    ended = snakemake("-n", "--config", "run=other", cwd=fresh)
+@pytest.mark.parametrize(("value", "name"), [("other", "other"), ("!!str 2026", "2026")])
+def test_single_values_can_be_set(fresh, value, name):
+    ended = snakemake("-n", "--config", f"run={value}", cwd=fresh)
     assert ended.returncode == 0, ended.stderr
-    assert "results/other/leaderboard.tsv" in ended.stdout
+    assert f"results/{name}/leaderboard.tsv" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -105,6 +120,6 @@ def test_mistakes_are_explained_without_a_traceback(fresh, config, message):
 def test_a_profile_of_ones_own_is_not_overruled(fresh):
     (fresh / "mine").mkdir()
     (fresh / "mine/config.yaml").write_text("cores: 1\n")
-    ended = snakemake("--profile", "mine", "resources/detector/pnet.onnx", cwd=fresh)
+    ended = typed("--profile", "mine", "resources/detector/pnet.onnx", cwd=fresh)
     assert ended.returncode == 0, ended.stderr
     assert re.search(r"^Provided cores: 1\b", ended.stderr, re.MULTILINE)

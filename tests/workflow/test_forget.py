@@ -63,6 +63,7 @@ def fill_cache(cache, finished, videos):
         entry_path(cache, key).with_name(f".{key}.zip.5f5e5bb3.partial").write_bytes(crops)
 
 
+@pytest.mark.slow
 def test_no_crop_is_left_and_the_next_run_never_had_them(copy, finished, videos, tmp_path):
     cache = tmp_path / "cache"
     fill_cache(cache, finished, videos)

@@ -1,6 +1,6 @@
 """Ctrl-C, kill -9 and a full disk, then the same command again: the bytes of a quiet run.
 
-`python -m tests.faults` does more of the same.
+One of each kind is tried in the smallest run; the slow tests and `python -m tests.faults` do more.
 """
 
 import os
@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from tests.faults import fill_in_every_stage, kill_at_random, small_disk, start, why_no_disk
-from tests.projects import fingerprint, small_project
+from tests.faults import STAGES, fill_disk, kill_at_random, small_disk, start, why_no_disk
+from tests.projects import few_of, fingerprint, tiny_project
 
 
 def interrupt(project, signal_number, after):
@@ -27,51 +27,63 @@ def interrupt(project, signal_number, after):
 
 
 @pytest.mark.parametrize(
-    "signal_number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"]
+    "signal_number",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL],
+    ids=["ctrl-c", "kill -9"],
 )
-def test_goes_on_where_it_was(finished, tmp_path, videos, signal_number):
-    project = small_project(tmp_path / "project", videos)
+def test_goes_on_where_it_was(tiny, tmp_path, videos, signal_number):
+    project = tiny_project(tmp_path / "project", few_of(videos))
     for after in (
         ("results/small/faces/*.json", 3),
-        ("results/small/.store.zarr.partial", 1),
-        ("results/small/models/*/*/model.json", 2),
+        ("results/small/quality.tsv", 1),
+        ("results/small/models/*/*/choice.json", 1),
     ):
         interrupt(project, signal_number, after)
     before = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
-    if signal_number == signal.SIGKILL:
-        kill_at_random(project, np.random.default_rng(1), most=3)
-    else:
-        project.snakemake()
-    assert fingerprint(project.results) == fingerprint(finished.results)
+    project.snakemake()
+    assert fingerprint(project.results) == fingerprint(tiny.results)
     after = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
     assert before == after, "faces were computed twice"
 
 
-def test_a_run_that_ends_well_clears_what_killed_ones_have_left(copy, finished):
-    left = copy.results / "faces/.real5.npz.5f5e5bb3.partial"
+@pytest.mark.slow
+def test_kills_at_any_moment_cost_nothing(tiny, tmp_path, videos):
+    project = tiny_project(tmp_path / "project", few_of(videos))
+    kill_at_random(project, np.random.default_rng(1), most=3)
+    assert fingerprint(project.results) == fingerprint(tiny.results)
+
+
+def test_a_run_that_ends_well_clears_what_killed_ones_have_left(tiny_copy, tiny):
+    left = tiny_copy.results / "faces/.real5.npz.5f5e5bb3.partial"
     left.write_bytes(b"half")
-    (copy.results / "store.zarr/features/.spectrum.partial").mkdir()
-    copy.snakemake("verify")
+    (tiny_copy.results / "store.zarr/features/.spectrum.partial").mkdir()
+    tiny_copy.snakemake("verify")
     assert left.exists(), "verify changes nothing"
-    (copy.results / "leaderboard.tsv").unlink()
-    copy.snakemake()
-    assert fingerprint(copy.results) == fingerprint(finished.results)
-    assert not list(copy.results.rglob(".*.partial"))
+    (tiny_copy.results / "leaderboard.tsv").unlink()
+    tiny_copy.snakemake()
+    assert fingerprint(tiny_copy.results) == fingerprint(tiny.results)
+    assert not list(tiny_copy.results.rglob(".*.partial"))
 
 
-def test_a_full_disk_is_told_and_costs_nothing(finished, tmp_path, videos):
+@pytest.mark.parametrize(
+    "stages", [["store"], pytest.param(list(STAGES), marks=pytest.mark.slow)], ids=["store", "all"]
+)
+def test_a_full_disk_is_told_and_costs_nothing(tiny, tmp_path, videos, stages):
     if reason := why_no_disk():
         pytest.skip(reason)
     with small_disk(tmp_path / "disk"):
-        project = small_project(tmp_path / "disk/project", videos)
-        said = fill_in_every_stage(project, rooms=(60,))
-        assert fingerprint(project.results) == fingerprint(finished.results)
+        project = tiny_project(tmp_path / "disk/project", few_of(videos))
+        said = fill_disk(project, stages, rooms=(60,))
+        found, right = fingerprint(project.results), fingerprint(tiny.results)
+        assert found == {name: right[name] for name in found}
+    assert list(said) == stages
     for stage, messages in said.items():
         assert all("The disk is full" in words for words in messages), stage
 
 
-def test_of_two_at_the_same_moment_one_works(finished, tmp_path, videos):
-    project = small_project(tmp_path / "project", videos)
+@pytest.mark.slow
+def test_of_two_at_the_same_moment_one_works(tiny, tmp_path, videos):
+    project = tiny_project(tmp_path / "project", few_of(videos))
     both = [
         subprocess.Popen(
             project.command("--until", "crop_faces"),
@@ -87,5 +99,5 @@ def test_of_two_at_the_same_moment_one_works(finished, tmp_path, videos):
     assert first.returncode == 0, said[first]
     assert second.returncode != 0
     assert "Another snakemake works here" in said[second]
-    right = fingerprint(finished.results / "faces")
+    right = fingerprint(tiny.results / "faces")
     assert fingerprint(project.results / "faces") == right

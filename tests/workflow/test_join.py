@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from tests.projects import fingerprint, logged_jobs, small_project
+from tests.projects import few_of, fingerprint, logged_jobs, tiny_project
 from workflow_scripts import split_manifest
 from workflow_scripts.join_stores import join_tables
 from workflow_scripts.lib.manifest import read_manifest, write_manifest
@@ -16,13 +16,18 @@ STORE = "results/small/store.zarr/zarr.json"
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory, finished, videos):
+def few(videos):
+    return few_of(videos)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory, tiny, few):
     """Two finished runs over different videos."""
     folder = tmp_path_factory.mktemp("parts")
     made = []
-    for number, rows in enumerate(split_manifest.deal(videos, 2)):
-        part = small_project(folder / f"project{number}", rows)
-        shutil.copytree(finished.root / "resources", part.root / "resources")
+    for number, rows in enumerate(split_manifest.deal(few, 2)):
+        part = tiny_project(folder / f"project{number}", rows)
+        shutil.copytree(tiny.root / "resources", part.root / "resources")
         part.snakemake(STORE)
         made.append(part)
     return made
@@ -30,17 +35,18 @@ def parts(tmp_path_factory, finished, videos):
 
 def joined(target, videos, parts):
     """A run that joins the parts."""
-    project = small_project(target, videos)
+    project = tiny_project(target, videos)
     project.configure(parts=[str(part.results) for part in parts])
     return project
 
 
-def test_the_joined_run_is_the_whole_run(finished, parts, videos, tmp_path):
-    project = joined(tmp_path / "project", videos, parts)
+@pytest.mark.slow
+def test_the_joined_run_is_the_whole_run(tiny, parts, few, tmp_path):
+    project = joined(tmp_path / "project", few, parts)
     project.snakemake()
     cost = read_record(project.results / "run.json")["measured"]["cost"]
     assert {rule: told["jobs"] for rule, told in cost.items()} == logged_jobs(project.results)
-    wanted, got = fingerprint(finished.results), fingerprint(project.results)
+    wanted, got = fingerprint(tiny.results), fingerprint(project.results)
     # the record tells of the parts
     names = ("faces/", "figures/contact_sheet", "run.json")
     left_out = {name for name in wanted if name.startswith(names)}
@@ -59,35 +65,36 @@ def test_the_joined_run_is_the_whole_run(finished, parts, videos, tmp_path):
     ],
     ids=["missing", "twice", "another order"],
 )
-def test_each_video_is_in_one_part(parts, videos, tmp_path, change, message):
-    rows, chosen = change(videos, [str(part.results) for part in parts])
+def test_each_video_is_in_one_part(parts, few, tmp_path, change, message):
+    rows, chosen = change(few, [str(part.results) for part in parts])
     if "copy" in chosen:
         shutil.copytree(parts[0].results, tmp_path / "copy")
         chosen[-1] = str(tmp_path / "copy")
-    project = small_project(tmp_path / "project", rows)
+    project = tiny_project(tmp_path / "project", rows)
     project.configure(parts=chosen)
     ended = project.snakemake(STORE, check=False)
     assert (ended.returncode != 0) == bool(message)
     assert message in ended.stdout + ended.stderr
 
 
-def test_parts_of_different_settings_are_not_mixed(parts, videos, tmp_path):
-    other = small_project(tmp_path / "other", split_manifest.deal(videos, 2)[1])
+@pytest.mark.slow
+def test_parts_of_different_settings_are_not_mixed(parts, few, tmp_path):
+    other = tiny_project(tmp_path / "other", split_manifest.deal(few, 2)[1])
     shutil.copytree(parts[0].root / "resources", other.root / "resources")
     other.configure(faces={"size": 64, "margin": 1.0})
     other.snakemake(STORE)
-    project = joined(tmp_path / "project", videos, [parts[0], other])
+    project = joined(tmp_path / "project", few, [parts[0], other])
     ended = project.snakemake(STORE, check=False)
     assert ended.returncode != 0
     assert "were made with different settings (faces:" in ended.stdout + ended.stderr
 
 
-def test_a_part_of_an_older_version_is_told(parts, videos, tmp_path):
+def test_a_part_of_an_older_version_is_told(parts, few, tmp_path):
     shutil.copytree(parts[1].results, tmp_path / "old")
     table = pd.read_csv(tmp_path / "old/quality.tsv", sep="\t").drop(columns="bits_per_pixel")
     table.to_csv(tmp_path / "old/quality.tsv", sep="\t", index=False)
     with pytest.raises(UserError, match=r"older version has made the part .*old.*Run that part"):
-        join_tables(videos, [parts[0].results, tmp_path / "old"])
+        join_tables(few, [parts[0].results, tmp_path / "old"])
 
 
 def test_a_manifest_is_dealt_into_parts(videos, tmp_path):

@@ -105,13 +105,13 @@ def test_the_learning_curve_ends_at_the_final_model(finished):
         assert scores[0] == pytest.approx(scores[1], abs=1e-6)
 
 
-def test_a_second_run_has_nothing_to_do(finished):
-    ended = finished.snakemake()
+def test_a_second_run_has_nothing_to_do(copy):
+    ended = copy.snakemake()
     assert "Nothing to be done" in ended.stdout + ended.stderr
 
 
-def test_report_holds_every_picture(finished, tmp_path):
-    finished.snakemake("--report", tmp_path / "report.html")
+def test_report_holds_every_picture(copy, tmp_path):
+    copy.snakemake("--report", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     pages = ("leaderboard", "comparisons", "quality")
     pictures = (
@@ -131,6 +131,7 @@ def test_report_holds_every_picture(finished, tmp_path):
     assert page.count("data:image/") >= 8
 
 
+@pytest.mark.slow
 def test_another_number_of_cores_gives_the_same_bytes(finished, tmp_path, videos):
     other = small_project(tmp_path / "project", videos)
     other.snakemake("--cores", 1)
@@ -163,6 +164,7 @@ def choice_of(project, experiment):
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_any_number_of_shards_gives_the_same_forest(copy, finished):
     copy.configure(training={"folds": 2, "forest_shards": 5})
     copy.snakemake("results/small/models/identity/forest/model.zip")

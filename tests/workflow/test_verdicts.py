@@ -130,8 +130,9 @@ def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
         (["--config", "videos_to_judge=docs"], "no videos in docs"),
     ],
 )
-def test_what_is_wrong_with_the_videos_is_told(finished, config, message):
-    ended = finished.snakemake("-n", "verdicts", *config, check=False)
+def test_what_is_wrong_with_the_videos_is_told(judged, config, message):
+    project, _ = judged
+    ended = project.snakemake("-n", "verdicts", *config, check=False)
     assert ended.returncode == 1
     assert message in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr

@@ -42,13 +42,13 @@ def test_the_cost_of_every_job_is_recorded(finished, videos):
     assert all(told["cpu_s"] > 0 and told["peak_memory_mb"] > 10 for told in cost.values())
 
 
-def test_a_whole_run_is_found_whole(finished):
-    before = fingerprint(finished.results)
-    status, said = verify(finished)
+def test_a_whole_run_is_found_whole(copy):
+    before = fingerprint(copy.results)
+    status, said = verify(copy)
     assert status == 0, said
     assert "All of them are whole." in said
-    assert fingerprint(finished.results) == before
-    assert "Nothing to be done" in finished.snakemake().stderr
+    assert fingerprint(copy.results) == before
+    assert "Nothing to be done" in copy.snakemake().stderr
 
 
 def test_all_that_is_wrong_is_named_in_one_go(copy):
@@ -76,14 +76,16 @@ def test_all_that_is_wrong_is_named_in_one_go(copy):
     assert "What was edited" not in said
 
 
-def test_what_it_advises_mends_the_run(copy, tmp_path):
-    flip(copy.results / "store.zarr/features/spectrum/c/0/0")
-    flip(copy.results / "models/identity/forest/model.zip")
-    for name in ("store.zarr/zarr.json", "models/identity/forest/model.zip"):
-        (copy.results / name).unlink()
-    (copy.results / "run.json").rename(tmp_path / "run.json")
-    copy.snakemake()
-    status, said = verify(copy, "--config", f"verify_against={tmp_path / 'run.json'}")
+@pytest.mark.slow
+def test_what_it_advises_mends_the_run(tiny_copy, tmp_path):
+    results = tiny_copy.results
+    flip(results / "store.zarr/features/spectrum/c/0/0")
+    flip(results / "models/identity/spectrum/model.zip")
+    for name in ("store.zarr/zarr.json", "models/identity/spectrum/model.zip"):
+        (results / name).unlink()
+    (results / "run.json").rename(tmp_path / "run.json")
+    tiny_copy.snakemake()
+    status, said = verify(tiny_copy, "--config", f"verify_against={tmp_path / 'run.json'}")
     assert status == 0, said
     assert "All else is the same" in said
 
@@ -111,12 +113,12 @@ def test_a_record_that_is_no_record(copy, change):
     assert "Traceback" not in said
 
 
-def test_another_machine_is_compared_and_the_first_step_named(finished, tmp_path):
-    record = read_record(finished.results / "run.json")
+def test_another_machine_is_compared_and_the_first_step_named(copy, tmp_path):
+    record = read_record(copy.results / "run.json")
     other = tmp_path / "run.json"
     write_json(other, sealed(record))
     arguments = ("--config", f"verify_against={other}")
-    status, said = verify(finished, *arguments)
+    status, said = verify(copy, *arguments)
     assert status == 0, said
     assert "All else is the same" in said
     outputs = record["reproducible"]["outputs"]
@@ -124,7 +126,7 @@ def test_another_machine_is_compared_and_the_first_step_named(finished, tmp_path
     outputs["evaluate_model"]["evaluation/frame/forest.json"] = "0"
     record["environment"]["packages"]["numpy"] = "1.0"
     write_json(other, sealed(record))
-    status, said = verify(finished, *arguments)
+    status, said = verify(copy, *arguments)
     assert status != 0
     assert "first in the step split_videos" in said
     assert "evaluate_model: 1 of 12 files: evaluation/frame/forest.json" in said

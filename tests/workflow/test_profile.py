@@ -22,7 +22,11 @@ def groups(project, *arguments):
 
 @pytest.mark.parametrize(
     "choice",
-    [["--profile", "slurm"], ["--profile", "profiles/slurm"], ["--workflow-profile", "slurm"]],
+    [
+        ["--profile", "slurm"],
+        pytest.param(["--profile", "profiles/slurm"], marks=pytest.mark.slow),
+        pytest.param(["--workflow-profile", "slurm"], marks=pytest.mark.slow),
+    ],
     ids=" ".join,
 )
 def test_every_way_to_name_it_groups_twenty_videos(fresh, choice):
