@@ -53,7 +53,7 @@ def test_locks_agree_and_are_hashed():
     for other in ("reference", "develop"):
         for name, version in pins(other).items():
             assert base.get(name, version) == version
-    for lock in ("base", "reference", "develop"):
+    for lock in ("setup", "base", "reference", "develop"):
         blocks = re.split(r"\n(?=[a-z])", (ROOT / f"envs/{lock}.txt").read_text().strip())
         assert all("--hash=sha256:" in block for block in blocks)
         assert "://" not in "".join(blocks)
@@ -200,3 +200,22 @@ def test_make_hands_any_name_on_as_it_is():
         check=True,
     )
     assert ended.stdout.splitlines() == [name.partition("=")[2] for name in names]
+
+
+def test_the_hosted_tests_name_targets_that_exist():
+    pages = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    assert pages
+    steps = [
+        step["run"]
+        for page in pages
+        for job in yaml.safe_load(page.read_text())["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    ]
+    makefile = (ROOT / "Makefile").read_text()
+    named = re.findall(r"\bmake ([a-z-]+)", "\n".join([*steps, (ROOT / ".ci/run").read_text()]))
+    assert {"test", "test-all", "lint"} <= set(named)
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for path in re.findall(r"(?:TESTS=|\s)(tests/\S+|\.ci/\S+)", "\n".join(steps)):
+        assert (ROOT / path).exists(), path
