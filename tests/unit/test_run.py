@@ -1,6 +1,9 @@
 """What all scripts share: their log, their cost, their locks, and whole files."""
 
+import errno
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -147,3 +150,24 @@ def test_a_lock_ends_with_its_process(tmp_path):
     holder.kill()
     holder.communicate()
     hold(lock, wait=False)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_file_system_without_locks_stops_nothing(tmp_path, monkeypatch, caplog, number, wait):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    hold(tmp_path / ".lock", wait)
+    (record,) = caplog.records
+    assert "Start only one at a time" in record.getMessage()
+
+
+def test_another_error_of_a_lock_is_no_missing_lock(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        hold(tmp_path / ".lock", wait=False)

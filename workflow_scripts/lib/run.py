@@ -34,6 +34,7 @@ __all__ = [
 COST = "cost: "
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
@@ -140,6 +141,8 @@ def read_cost(log: Path) -> dict[str, float]:
 def hold(path: Path, wait: bool) -> None:
     """Hold the lock file `path` until this process ends, in whatever way it ends.
 
+    A file system that has no locks (Lustre mounted without flock, some NFS) gets a warning.
+
     Raises
     ------
     UserError
@@ -163,6 +166,15 @@ def hold(path: Path, wait: bool) -> None:
             ) from error
         logging.info("Waiting for another process that holds %s", path)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        logging.warning(
+            "%s can't be locked on this file system (%s): nothing keeps a second snakemake from "
+            "writing the same files. Start only one at a time.",
+            path,
+            error.strerror,
+        )
 
 
 @contextlib.contextmanager
