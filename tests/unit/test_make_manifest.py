@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.lib.layouts import (
     MAX_ID,
+    SUFFIXES,
     _free_id,
     celebdf,
     dfdc,
@@ -534,3 +535,24 @@ def test_some_videos_keep_the_shares_of_the_labels():
     assert [video.label for video in some] == ["real"] * 6 + ["fake"] * 2
     assert [video.video_id for video in some][:2] == ["v0", "v5"]
     assert _spread(videos, 100) == videos
+
+
+def test_all_containers_are_taken_and_what_is_left_out_is_counted(tmp_path):
+    for number, suffix in enumerate(sorted(SUFFIXES)):
+        touch(tmp_path, f"mine/{LABELS[number % 2]}/v{number}{suffix.upper()}")
+    touch(tmp_path, "mine/real/a.txt", "mine/real/b/c.SRT", "mine/real/d.srt", "mine/real/README")
+    videos, said = manifest_of(tmp_path, "folders", tmp_path / "mine")
+    assert len(videos) == len(SUFFIXES)
+    assert "not called a video: 2 .srt, 1 .txt, 1 without a suffix" in said
+
+
+def test_linked_folders_are_entered_once_a_way_and_hidden_ones_never(tmp_path):
+    touch(tmp_path, "elsewhere/a.mp4", "mine/real/b.mp4", "mine/fake/c.mp4")
+    touch(tmp_path, "mine/real/.Trash-1000/files/d.mp4", "mine/real/.stversions/e.mp4")
+    (tmp_path / "mine/real/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "mine/real")
+    (tmp_path / "mine/real/itself").symlink_to(tmp_path / "mine/real")
+    (tmp_path / "mine/real/gone").symlink_to(tmp_path / "nowhere")
+    videos, _ = manifest_of(tmp_path, "folders", tmp_path / "mine")
+    found = sorted(Path(video.path).name for video in videos.values())
+    assert found == ["a.mp4", "b.mp4", "c.mp4"]

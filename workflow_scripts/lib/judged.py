@@ -12,7 +12,7 @@ import os
 import re
 from pathlib import Path
 
-from workflow_scripts.lib.layouts import SUFFIXES, videos_below
+from workflow_scripts.lib.layouts import SUFFIXES, videos_below, warn_of_others_below
 from workflow_scripts.lib.manifest import Video, read_manifest
 from workflow_scripts.lib.run import UserError
 
@@ -50,6 +50,7 @@ def find_videos(source: Path) -> dict[str, Video]:
             f"videos_to_judge: no videos in {source}. Expected are files ending in "
             f"{', '.join(sorted(SUFFIXES))}."
         )
+    warn_of_others_below(source)
     videos = [Video(_id_of(path.relative_to(source)), str(path), "") for path in paths]
     return {video.video_id: video for video in videos}
 

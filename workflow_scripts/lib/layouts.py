@@ -11,7 +11,8 @@ import csv
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
@@ -36,13 +37,18 @@ __all__ = [
     "parse_pairs",
     "table",
     "videos_below",
+    "warn_of_others_below",
     "with_official_splits",
 ]
 
 METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
 COMPRESSIONS = ("raw", "c23", "c40")
 ORIGINAL = "original"
-SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"}
+SUFFIXES = {  # of the containers that the decoder reads
+    *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mk3d"),
+    *(".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt"),
+    *(".ts", ".vob", ".webm", ".wmv"),
+}
 MAX_ID = 64
 SPLITS_HELP = "where train.json, val.json and test.json of the data set lie, for the column `split`"
 SPLIT_FILES = {"train.json": "train", "val.json": "validation", "test.json": "test"}
@@ -296,11 +302,12 @@ def folders(folder: Path) -> list[Video]:
     videos = []
     for label in Label:
         root = folder / label.word
-        clips = videos_below(root)
+        clips = videos_below(root) if root.is_dir() else []
         if not clips:
             raise UserError(
                 f"No videos in {root}. Expected are files ending in {', '.join(sorted(SUFFIXES))}."
             )
+        warn_of_others_below(root)
         for clip in clips:
             name = _id_of(str(clip.relative_to(folder).with_suffix("")))
             videos.append(Video(name, str(clip), label.word))
@@ -391,8 +398,36 @@ def _clips(folder: Path, hint: str) -> list[Path]:
 
 
 def videos_below(folder: Path) -> list[Path]:
-    """The files of a folder, at any depth, that are called a video and not hidden."""
-    return sorted(path for path in folder.rglob("*") if _is_clip(path, SUFFIXES))
+    """The files of a folder, at any depth, that are called a video; linked folders count, hidden
+    ones (`.Trash-1000`) don't."""
+    return sorted(path for path in _files_below(folder, ()) if _is_clip(path, SUFFIXES))
+
+
+def warn_of_others_below(folder: Path) -> None:
+    """Count in the log, by suffix, what `videos_below` leaves out."""
+    others = Counter(
+        path.suffix.lower() or "without a suffix"
+        for path in _files_below(folder, ())
+        if not _is_clip(path, SUFFIXES)
+    )
+    if others:
+        counted = ", ".join(f"{number} {suffix}" for suffix, number in sorted(others.items()))
+        logging.warning("%s: left out are files that are not called a video: %s", folder, counted)
+
+
+def _files_below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """All files that are not hidden; `above` are the real places of the folders that lead here, so
+    that a link back up ends."""
+    place = folder.resolve()
+    if place in above:
+        return
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _files_below(path, (*above, place))
+        else:
+            yield path
 
 
 def _is_clip(path: Path, suffixes: set[str]) -> bool:
