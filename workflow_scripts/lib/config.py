@@ -132,7 +132,18 @@ def _explain(error: Any) -> str:
         return f"{key}: unknown key {unknown[0]!r}. Known here are {known}. Correct or remove it."
     if error.validator == "required":
         return f"{key}: {error.message}. Add it."
+    if error.validator == "type" and "string" in error.validator_value and _is_scalar(error):
+        last = key.rpartition(".")[2]
+        return (
+            f"{key}: {error.instance!r} was read as a number or a yes or no, and text is needed. "
+            f'Say that it is text: `{last}: "2026"` in the file, '
+            f"`--config '{last}=!!str 2026'` on the command line."
+        )
     return f"{key}: {error.instance!r} is not allowed ({error.message}). Needed: {description}"
+
+
+def _is_scalar(error: Any) -> bool:
+    return isinstance(error.instance, int | float)  # True and False are ints
 
 
 def _endless_numbers(value: Any, key: str = "the file") -> Iterator[str]:
