@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import logging
 import platform
 import re
 import shutil
@@ -36,6 +37,7 @@ __all__ = [
     "check_files",
     "compare_causes",
     "compare_outputs",
+    "git_revision",
     "make_record",
     "manifest_digest",
     "read_record",
@@ -276,24 +278,29 @@ def _environment(lock: Path) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.platform(),
-        "git": _git_revision(),
+        "git": git_revision(ROOT),
         "lock": {str(lock): _sha256(lock)},
         "packages": installed,
     }
 
 
-def _git_revision() -> dict[str, Any] | None:
-    """The revision of the workflow's code, and whether it was edited since; None without git."""
+def git_revision(root: Path) -> dict[str, Any] | None:
+    """The revision of the code in a folder, and whether it was edited since; None without git.
+
+    Where git refuses, as it does with a clone that belongs to somebody else, the log says why.
+    """
     git = shutil.which("git")
-    if not git or not (ROOT / ".git").exists():
+    if not git or not (root / ".git").exists():
         return None
-    told = [
-        subprocess.run([git, *words], cwd=ROOT, capture_output=True, text=True, check=False)
-        for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-    ]
-    if any(ended.returncode for ended in told):
-        return None
-    revision, changes = (ended.stdout.strip() for ended in told)
+    answers = []
+    for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")):
+        ended = subprocess.run([git, *words], cwd=root, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            said = " ".join(ended.stderr.split())
+            logging.warning("The record can't name the revision of %s. git says: %s", root, said)
+            return None
+        answers.append(ended.stdout.strip())
+    revision, changes = answers
     return {"revision": revision, "edited": bool(changes)}
 
 
