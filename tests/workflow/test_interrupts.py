@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.faults import STAGES, fill_disk, kill_at_random, small_disk, start, why_no_disk
-from tests.projects import few_of, fingerprint, tiny_project
+from tests.projects import few_of, fingerprint, small_project, tiny_project
 
 
 def interrupt(project, signal_number, after):
@@ -65,20 +65,32 @@ def test_a_run_that_ends_well_clears_what_killed_ones_have_left(tiny_copy, tiny)
     assert not list(tiny_copy.results.rglob(".*.partial"))
 
 
-@pytest.mark.parametrize(
-    "stages", [["store"], pytest.param(list(STAGES), marks=pytest.mark.slow)], ids=["store", "all"]
-)
-def test_a_full_disk_is_told_and_costs_nothing(tiny, tmp_path, videos, stages):
+def fill_and_compare(project, quiet, stages):
+    """Fill the disk in these stages: what is told each time, and the bytes in the end."""
+    said = fill_disk(project, stages, rooms=(60,))
+    found, right = fingerprint(project.results), fingerprint(quiet.results)
+    assert found == {name: right[name] for name in found}
+    assert list(said) == list(stages)
+    for stage, messages in said.items():
+        assert all("The disk is full" in words for words in messages), stage
+
+
+@pytest.fixture
+def disk(tmp_path):
     if reason := why_no_disk():
         pytest.skip(reason)
     with small_disk(tmp_path / "disk"):
-        project = tiny_project(tmp_path / "disk/project", few_of(videos))
-        said = fill_disk(project, stages, rooms=(60,))
-        found, right = fingerprint(project.results), fingerprint(tiny.results)
-        assert found == {name: right[name] for name in found}
-    assert list(said) == stages
-    for stage, messages in said.items():
-        assert all("The disk is full" in words for words in messages), stage
+        yield tmp_path / "disk"
+
+
+def test_a_full_disk_is_told_and_costs_nothing(tiny, disk, videos):
+    fill_and_compare(tiny_project(disk / "project", few_of(videos)), tiny, ["store"])
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_in_every_stage(finished, disk, videos):
+    # of the tiny run some stages need less than is left
+    fill_and_compare(small_project(disk / "project", videos), finished, STAGES)
 
 
 @pytest.mark.slow
