@@ -71,6 +71,7 @@ def test_every_target_is_tried_here():
     assert tried | NOT_TRIED.keys() == targets() - {"help"}
 
 
+@pytest.mark.timeout(3000)  # the longest of all
 def test_demo_then_judge_and_pictures(clone):
     said = make(clone, "demo")
     assert "==> Setting up .venv" in said

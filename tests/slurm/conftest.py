@@ -94,7 +94,7 @@ def project(cluster, tmp_path, videos, tiny) -> Project:
     return project
 
 
-def start(project: Project, *arguments: str, seconds: int = 180) -> subprocess.Popen[str]:
+def start(project: Project, *arguments: str, seconds: int = 900) -> subprocess.Popen[str]:
     """Start snakemake on the cluster; it is killed if it should hang."""
     with (project.root / "output.txt").open("w") as output:
         return subprocess.Popen(

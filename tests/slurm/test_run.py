@@ -27,15 +27,14 @@ class Done:
 
 @pytest.fixture(
     scope="module",
-    params=["results/small/store.zarr/zarr.json", pytest.param("all", marks=pytest.mark.slow)],
-    ids=["store", "all"],
+    params=["store.zarr/zarr.json", pytest.param("leaderboard.tsv", marks=pytest.mark.slow)],
 )
 def run(request, cluster, tmp_path_factory, videos, tiny):
-    """The tiny run, up to its store, or the whole of it."""
+    """The tiny run, up to its store or its leaderboard."""
     project = tiny_project(tmp_path_factory.mktemp("slurm") / "project", few_of(videos))
     options = [*OPTIONS, "--group-components", f"video={PER_GROUP}"]
-    process = start(project, request.param, *options, seconds=900)
-    return Done(project, finish(project, process), request.param)
+    target = f"results/small/{request.param}"
+    return Done(project, finish(project, start(project, target, *options)), target)
 
 
 def test_the_bytes_are_those_of_a_local_run(run, tiny):
