@@ -7,7 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from workflow_scripts.lib.config import check_videos, complete_config, given_server
-from workflow_scripts.lib.dependencies import library_modules
+from workflow_scripts.lib.dependencies import code_digest, content_digest
 from workflow_scripts.lib.experiments import (
     OUT_OF_BAG,
     count_columns,
@@ -15,8 +15,9 @@ from workflow_scripts.lib.experiments import (
     settings_id,
     stored_features,
 )
-from workflow_scripts.lib.judged import find_videos, stamp
-from workflow_scripts.lib.manifest import check_present, read_manifest
+from workflow_scripts.lib.finished import check_away, planned_attempt, planned_stamp, stamp, was_there
+from workflow_scripts.lib.judged import find_videos, stamp_of_verdict
+from workflow_scripts.lib.manifest import read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.places import check_apart
 from workflow_scripts.lib.run import UserError, clear_leftovers, hold
@@ -38,6 +39,8 @@ OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
 LEARNING_CURVES = config["learning_curve"]["experiments"]
 OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
+SAMPLING = {key: config["sampling"][key] for key in ("frames", "every")}  # without its limits
+LOCK = "envs/base.txt"
 VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
     "onnxruntime": "../envs/video.yaml",
@@ -55,11 +58,20 @@ def of_all_experiments(pattern):
     return expand(pattern, protocol=PROTOCOLS, experiment=EXPERIMENTS)
 
 
-def video_file(wildcards):
-    """The video, if it can be read or made; what else it may be, sample_frames finds out."""
+def demo_video(wildcards):
+    """The video, where the workflow makes it itself."""
     video = VIDEOS[wildcards.video]
-    readable = os.path.isfile(video.path) and os.access(video.path, os.R_OK)
-    return video.path if readable or is_demo_video(video) else []
+    return video.path if is_demo_video(video) else []
+
+
+def faces_of(video):
+    """Where the status of a video's finished faces lies."""
+    return Path(f"results/{config['run']}/faces/{video.video_id}.json")
+
+
+def stamp_of(video):
+    """The stamp that a video is planned with; a demo video is an input."""
+    return "demo" if is_demo_video(video) else planned_stamp(video.path, faces_of(video))
 
 
 def detector_models(wildcards):
@@ -117,7 +129,7 @@ def of_all_shards(pattern):
 def features_of_experiment(wildcards):
     """The store's feature sets that an experiment takes."""
     names = stored_features(EXPERIMENTS[wildcards.experiment])
-    return expand("<results>/store.zarr/features/{features}/zarr.json", features=names)
+    return expand("<results>/features/{features}.json", features=names)
 
 
 def in_other_run(file):
@@ -128,7 +140,7 @@ def in_other_run(file):
 def features_elsewhere(wildcards):
     """The feature sets that an experiment takes of another run."""
     names = stored_features(EXPERIMENTS[wildcards.experiment])
-    pattern = "<results>/elsewhere/{{other}}/features/{features}/zarr.json"
+    pattern = "<results>/elsewhere/{{other}}/features/{features}.json"
     return expand(pattern, features=names)
 
 
@@ -224,7 +236,7 @@ def promised(wildcards):
     trained = [f"{models}/model.zip", f"{models}/model.json"]
     tested = [".json", ".frames.tsv", ".videos.tsv"]
     quality = [f"<results>/{table}.tsv" for table in ("quality", "capture_rates", "manifest")]
-    store = "<results>/store.zarr/zarr.json"
+    store = "<results>/store.json"
     of_store = (
         {"join_stores": [*quality, store]}
         if config["parts"]
@@ -238,7 +250,7 @@ def promised(wildcards):
     )
     steps = {
         **of_store,
-        "join_features": expand("<results>/store.zarr/features/{name}/zarr.json", name=STORED_SETS),
+        "join_features": expand("<results>/features/{name}.json", name=STORED_SETS),
         "split_videos": expand("<results>/splits/{protocol}.tsv", protocol=PROTOCOLS),
         "fit_fold": [
             file
@@ -310,18 +322,45 @@ def start_run():
                     "without it."
                 )
             check_apart(video.path for video in VIDEOS.values())
-        elif "verify" not in targets and not config["parts"] and not only_judges():
-            paths = [video.path for video in VIDEOS.values() if not is_demo_video(video)]
-            check_present(paths, config["quality"]["max_rejected_fraction"])
+        else:
+            check_sampled_videos()
     except UserError as error:
         raise WorkflowError(str(error))
 
 
+def check_sampled_videos():
+    """Don't sample videos that are away where that replaces faces, or where a disk must be away."""
+    videos = {name: row for name, row in VIDEOS.items() if not is_demo_video(row)}
+    sampled = {
+        job.wildcards.video
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "sample_frames"
+    }
+    check_away(
+        {name: row.path for name, row in videos.items() if name in sampled},
+        Path(f"results/{config['run']}/faces"),
+        len(VIDEOS),
+        config["quality"]["max_rejected_fraction"],
+    )
+    if not any(job.rule.name == "crop_faces" for job in workflow.dag.jobs):
+        return
+    kept = [row for row in videos.values() if not stamp(row.path) and was_there(faces_of(row))]
+    if kept:
+        logger.warning(
+            f"{len(kept)} of {len(VIDEOS)} videos are not there, {kept[0].path!r} for example: the "
+            "run goes on with the faces that were found before."
+        )
+
+
 def end_run():
     """Clear what killed jobs have left: not before, since on a cluster some may still write when
-    their snakemake is gone; and not for `verify`, which changes nothing."""
+    their snakemake is gone; and not for `verify`, which changes nothing. In the cache of faces
+    other runs write, but none for a day."""
     if "verify" not in (workflow.dag_settings.targets or ()):
         clear_leftovers(Path("results", config["run"]))
+        clear_leftovers(Path("resources"))
+        if config["face_cache"]:
+            clear_leftovers(Path(config["face_cache"]), older_than_s=24 * 3600)
 
 
 @cache
@@ -343,12 +382,13 @@ def of_all_judged(pattern):
     return lambda wildcards: [pattern.format(video=video) for video in judged_videos()]
 
 
-def judged_manifest(wildcards):
+def judged_table():
     """The table of videos that are judged, where it is no folder."""
-    return [] if os.path.isdir(config["videos_to_judge"]) else config["videos_to_judge"]
+    source = config["videos_to_judge"]
+    return [source] if source and os.path.isfile(source) else []
 
 
-def judging_bundle(wildcards=None):
+def judging_bundle():
     """The bundle that judges."""
     given = config["judge_with"]
     if not given:
@@ -363,6 +403,16 @@ def given_bundle():
     models = f"results/{config['run']}/models"
     own = of_all_experiments(f"{models}/{{protocol}}/{{experiment}}/bundle.zip")
     return None if judging_bundle() in own else Path(judging_bundle())
+
+
+def own_bundle(wildcards):
+    """The bundle that judges, if this run makes it."""
+    return [] if given_bundle() else judging_bundle()
+
+
+def stamp_of_given_bundle():
+    """The stamp of the bundle that judges, if this run does not make it."""
+    return stamp(given_bundle()) if given_bundle() else ""
 
 
 def judged_frames():
@@ -395,11 +445,6 @@ def check_given_bundle():
         with tempfile.TemporaryDirectory() as scratch:
             trained = read_bundle(path, Path(scratch)).card["crops"]["sampling"]
     check_enough(config["judge_frames"], trained)
-
-
-def only_judges():
-    """Whether nothing but verdicts is wanted, by a model that this run does not make."""
-    return set(workflow.dag_settings.targets or ()) == {"verdicts"} and given_bundle() is not None
 
 
 def is_demo_video(video):

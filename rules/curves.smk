@@ -3,11 +3,10 @@
 
 rule fit_subset:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         features=features_of_experiment,
         split="<results>/splits/identity.tsv",
         choice="<results>/models/identity/{experiment}/choice.json",
-        modules=library_modules("fit_subset"),
     output:
         "<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv",
     log:
@@ -19,6 +18,7 @@ rule fit_subset:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
+        code_digest("fit_subset"),
         experiment=what_is_trained,
         seed=config["seed"],
     message:
@@ -33,7 +33,6 @@ rule learning_curve:
         predictions=of_all_curves("<results>/evaluation/identity/{experiment}.videos.tsv"),
         cards=of_all_curves("<results>/models/identity/{experiment}/model.json"),
         fits=of_all_subsets("<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"),
-        modules=library_modules("learning_curve"),
     output:
         "<results>/learning_curve.tsv",
     log:
@@ -44,6 +43,7 @@ rule learning_curve:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
+        code_digest("learning_curve"),
         repeats=config["learning_curve"]["repeats"],
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],

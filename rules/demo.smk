@@ -2,8 +2,6 @@
 
 
 rule make_demo_video:
-    input:
-        modules=library_modules("make_demo_video"),
     output:
         "resources/demo/{video}.mp4",
     log:
@@ -13,6 +11,8 @@ rule make_demo_video:
     resources:
         mem_mb=growing(800),
         runtime=growing(5),
+    params:
+        code_digest("make_demo_video"),
     message:
         "Making the demo's video {wildcards.video}"
     script:

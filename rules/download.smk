@@ -4,7 +4,6 @@
 rule download:
     input:
         receipts=receipts_of_downloads,
-        modules=library_modules("download"),
     log:
         "<logs>/download.log",
     localrule: True
@@ -22,8 +21,6 @@ rule download:
 # A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
 # an edited script must not cost a download.
 rule download_video:
-    input:
-        modules=ancient(library_modules("download_video")),
     output:
         f"{config['download']['folder']}/receipts/{{video}}.json",
     log:

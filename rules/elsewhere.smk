@@ -3,12 +3,10 @@
 
 rule select_elsewhere:
     input:
-        store="<results>/store.zarr/zarr.json",
-        manifest=config["manifest"],
+        store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
-        other=in_other_run("store.zarr/zarr.json"),
+        other=in_other_run("store.json"),
         other_manifest=in_other_run("manifest.tsv"),
-        modules=library_modules("select_elsewhere"),
     output:
         table="<results>/elsewhere/{other}/{protocol}.tsv",
         selection="<results>/elsewhere/{other}/{protocol}.json",
@@ -19,6 +17,9 @@ rule select_elsewhere:
     resources:
         mem_mb=growing(1000),
         runtime=growing(60),
+    params:
+        code_digest("select_elsewhere"),
+        content_digest([config["manifest"]]),
     message:
         "Looking for videos of {wildcards.other} that show other people, protocol {wildcards.protocol}"
     script:
@@ -27,10 +28,9 @@ rule select_elsewhere:
 
 rule extract_elsewhere:
     input:
-        store=in_other_run("store.zarr/zarr.json"),
-        modules=library_modules("extract_elsewhere"),
+        store=in_other_run("store.json"),
     output:
-        "<results>/elsewhere/{other}/features/{features}/zarr.json",
+        "<results>/elsewhere/{other}/features/{features}.json",
     log:
         "<logs>/extract_elsewhere/{other}/{features}.log",
     conda:
@@ -38,6 +38,8 @@ rule extract_elsewhere:
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
+    params:
+        code_digest("extract_elsewhere"),
     message:
         "Computing {wildcards.features} of {wildcards.other}"
     script:
@@ -46,13 +48,12 @@ rule extract_elsewhere:
 
 rule evaluate_elsewhere:
     input:
-        store=in_other_run("store.zarr/zarr.json"),
+        store=in_other_run("store.json"),
         features=features_elsewhere,
         table="<results>/elsewhere/{other}/{protocol}.tsv",
         selection="<results>/elsewhere/{other}/{protocol}.json",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
-        modules=library_modules("evaluate_elsewhere"),
     output:
         evaluation="<results>/elsewhere/{other}/{protocol}/{experiment}.json",
         frames="<results>/elsewhere/{other}/{protocol}/{experiment}.frames.tsv",
@@ -65,6 +66,7 @@ rule evaluate_elsewhere:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
+        code_digest("evaluate_elsewhere"),
         experiment=what_is_trained,
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],

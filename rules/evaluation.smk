@@ -3,12 +3,11 @@
 
 rule evaluate_model:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
-        modules=library_modules("evaluate_model"),
     output:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
         frames="<results>/evaluation/{protocol}/{experiment}.frames.tsv",
@@ -21,6 +20,7 @@ rule evaluate_model:
         mem_mb=training_memory,
         runtime=growing(60),
     params:
+        code_digest("evaluate_model"),
         experiment=what_is_trained,
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
@@ -36,7 +36,6 @@ rule leaderboard:
         evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json")
         + of_all_elsewhere("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
         cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
-        modules=library_modules("leaderboard"),
     output:
         "<results>/leaderboard.tsv",
     log:
@@ -46,6 +45,8 @@ rule leaderboard:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code_digest("leaderboard"),
     message:
         "Comparing all experiments"
     script:
@@ -57,7 +58,6 @@ rule compare_experiments:
         evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
         predictions=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
         cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
-        modules=library_modules("compare_experiments"),
     output:
         "<results>/comparisons.tsv",
     log:
@@ -68,6 +68,7 @@ rule compare_experiments:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
+        code_digest("compare_experiments"),
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],

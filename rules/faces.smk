@@ -2,8 +2,6 @@
 
 
 rule export_detector:
-    input:
-        modules=library_modules("export_detector"),
     output:
         "resources/detector/pnet.onnx",
         "resources/detector/rnet.onnx",
@@ -15,6 +13,8 @@ rule export_detector:
     resources:
         mem_mb=growing(800),
         runtime=growing(5),
+    params:
+        code_digest("export_detector"),
     message:
         "Writing the face detector's networks"
     script:
@@ -25,7 +25,6 @@ rule crop_faces:
     input:
         frames="<results>/frames/{video}.npz",
         detector=detector_models,
-        modules=library_modules("crop_faces"),
     output:
         crops="<results>/faces/{video}.npz",
         status="<results>/faces/{video}.json",
@@ -40,6 +39,7 @@ rule crop_faces:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
+        code_digest("crop_faces"),
         models="resources/detector",
         detector=config["detector"],
         faces=config["faces"],

@@ -3,8 +3,7 @@
 
 rule extract_features:
     input:
-        store="<results>/store.zarr/zarr.json",
-        modules=library_modules("extract_features"),
+        store="<results>/store.json",
     output:
         temp("<results>/features/{features}/{part}.npy"),
     log:
@@ -15,6 +14,7 @@ rule extract_features:
         mem_mb=growing(1500),
         runtime=growing(30),
     params:
+        code_digest("extract_features"),
         videos_per_part=VIDEOS_PER_PART,
     message:
         "Computing {wildcards.features}, part {wildcards.part}"
@@ -24,11 +24,10 @@ rule extract_features:
 
 rule join_features:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         parts=feature_parts,
-        modules=library_modules("join_features"),
     output:
-        "<results>/store.zarr/features/{features}/zarr.json",
+        "<results>/features/{features}.json",
     log:
         "<logs>/join_features/{features}.log",
     conda:
@@ -36,7 +35,9 @@ rule join_features:
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
+    params:
+        code_digest("join_features"),
     message:
-        "Putting {wildcards.features} into the store"
+        "Putting {wildcards.features} together"
     script:
         "../workflow_scripts/join_features.py"

@@ -3,15 +3,13 @@
 
 rule join_stores:
     input:
-        manifest=config["manifest"],
-        stores=expand("{part}/store.zarr/zarr.json", part=config["parts"]),
+        stores=expand("{part}/store.json", part=config["parts"]),
         qualities=expand("{part}/quality.tsv", part=config["parts"]),
-        modules=library_modules("join_stores"),
     output:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
         kept="<results>/manifest.tsv",
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
     log:
         "<logs>/join_stores.log",
     conda:
@@ -20,8 +18,9 @@ rule join_stores:
         mem_mb=growing(1000),
         runtime=growing(120),
     params:
+        code_digest("join_stores"),
+        content_digest([config["manifest"]]),
         videos_per_shard=config["store"]["videos_per_shard"],
-        max_rejected_fraction=config["quality"]["max_rejected_fraction"],
     message:
         "Joining the stores of all parts"
     script:

@@ -4,11 +4,8 @@
 rule record_run:
     input:
         unpack(promised),
-        manifest=config["manifest"],
         networks=[] if config["parts"] else detector_models,
         logs=[log for logs in (COUNTED_LOGS | MINOR_LOGS).values() for log in logs],
-        lock="envs/base.txt",
-        modules=library_modules("record_run"),
     output:
         "<results>/run.json",
     log:
@@ -19,6 +16,10 @@ rule record_run:
         mem_mb=growing(1000),
         runtime=growing(60),
     params:
+        code_digest("record_run"),
+        content_digest([config["manifest"]]),
+        content_digest([LOCK]),
+        lock=LOCK,
         config=what_results_follow_from(config),
         steps=lambda wildcards: list(promised(wildcards)),
     message:
@@ -29,8 +30,6 @@ rule record_run:
 
 # It asks for no file of the run: that would make anew what it is to find missing.
 rule verify:
-    input:
-        modules=library_modules("verify"),
     log:
         "<logs>/verify.log",
     retries: 0

@@ -4,7 +4,6 @@
 rule contact_sheet:
     input:
         strips=videos_on_sheet,
-        modules=library_modules("contact_sheet"),
     output:
         report(
             "<results>/figures/contact_sheet_{label}.jpg",
@@ -19,6 +18,8 @@ rule contact_sheet:
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
+    params:
+        code_digest("contact_sheet"),
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
@@ -29,8 +30,6 @@ rule plot_quality:
     input:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
-        templates=templates("quality"),
-        modules=library_modules("plot_quality"),
     output:
         counts=report(
             "<results>/figures/class_counts.png",
@@ -58,6 +57,8 @@ rule plot_quality:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        code_digest("plot_quality"),
+        content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
     message:
         "Drawing what was captured"
@@ -68,8 +69,6 @@ rule plot_quality:
 rule render_leaderboard:
     input:
         leaderboard="<results>/leaderboard.tsv",
-        templates=templates("leaderboard"),
-        modules=library_modules("render_leaderboard"),
     output:
         report(
             "<results>/figures/leaderboard.html",
@@ -85,6 +84,8 @@ rule render_leaderboard:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
+        code_digest("render_leaderboard"),
+        content_digest(templates("leaderboard")),
         interval=config["evaluation"]["interval"],
         demo=has_demo_videos(),
     message:
@@ -96,8 +97,6 @@ rule render_leaderboard:
 rule render_comparisons:
     input:
         comparisons="<results>/comparisons.tsv",
-        templates=templates("comparisons"),
-        modules=library_modules("render_comparisons"),
     output:
         report(
             "<results>/figures/comparisons.html",
@@ -113,6 +112,8 @@ rule render_comparisons:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
+        code_digest("render_comparisons"),
+        content_digest(templates("comparisons")),
         interval=config["evaluation"]["interval"],
     message:
         "Writing the page of paired comparisons"
@@ -122,11 +123,8 @@ rule render_comparisons:
 
 rule render_published:
     input:
-        published=config["report"]["published"] or [],
         leaderboard="<results>/leaderboard.tsv",
         curve=figures_by_rule().get("plot_learning_curve", []),
-        templates=templates("published"),
-        modules=library_modules("render_published"),
     output:
         report(
             "<results>/figures/published.html",
@@ -142,6 +140,9 @@ rule render_published:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
+        code_digest("render_published"),
+        content_digest(templates("published")),
+        content_digest(filter(None, [config["report"]["published"]])),
         test_share=config["splits"]["test_share"],
     message:
         "Writing the page of published figures"
@@ -152,7 +153,6 @@ rule render_published:
 rule plot_leak_gap:
     input:
         evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
-        modules=library_modules("plot_leak_gap"),
     output:
         report(
             "<results>/figures/leak_gap.png",
@@ -167,6 +167,8 @@ rule plot_leak_gap:
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
+    params:
+        code_digest("plot_leak_gap"),
     message:
         "Drawing what leaks are worth"
     script:
@@ -176,7 +178,6 @@ rule plot_leak_gap:
 rule plot_learning_curve:
     input:
         curve="<results>/learning_curve.tsv",
-        modules=library_modules("plot_learning_curve"),
     output:
         report(
             "<results>/figures/learning_curve.png",
@@ -196,6 +197,7 @@ rule plot_learning_curve:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
+        code_digest("plot_learning_curve"),
         interval=config["evaluation"]["interval"],
     message:
         "Drawing the learning curve"
@@ -213,7 +215,6 @@ rule plot_curves:
             "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
             experiment=EXPERIMENTS,
         ),
-        modules=library_modules("plot_curves"),
     output:
         report(
             "<results>/figures/{protocol}/curves.png",
@@ -233,6 +234,7 @@ rule plot_curves:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
+        code_digest("plot_curves"),
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],
@@ -252,7 +254,6 @@ rule plot_reliability:
             "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
             experiment=EXPERIMENTS,
         ),
-        modules=library_modules("plot_reliability"),
     output:
         report(
             "<results>/figures/{protocol}/reliability.png",
@@ -267,6 +268,8 @@ rule plot_reliability:
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
+    params:
+        code_digest("plot_reliability"),
     message:
         "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
     script:
@@ -279,7 +282,6 @@ rule plot_kinds:
             "<results>/evaluation/{{protocol}}/{experiment}.json",
             experiment=EXPERIMENTS,
         ),
-        modules=library_modules("plot_kinds"),
     output:
         report(
             "<results>/figures/{protocol}/kinds.png",
@@ -294,6 +296,8 @@ rule plot_kinds:
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
+    params:
+        code_digest("plot_kinds"),
     message:
         "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
     script:
@@ -303,7 +307,6 @@ rule plot_kinds:
 rule plot_confusion:
     input:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
-        modules=library_modules("plot_confusion"),
     output:
         report(
             "<results>/figures/{protocol}/{experiment}/confusion.png",
@@ -322,6 +325,8 @@ rule plot_confusion:
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
+    params:
+        code_digest("plot_confusion"),
     message:
         "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -330,11 +335,10 @@ rule plot_confusion:
 
 rule plot_importance:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
-        modules=library_modules("plot_importance"),
     output:
         report(
             "<results>/figures/{protocol}/{experiment}/importance.png",
@@ -353,6 +357,8 @@ rule plot_importance:
     resources:
         mem_mb=growing(1000),
         runtime=growing(30),
+    params:
+        code_digest("plot_importance"),
     message:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
@@ -361,7 +367,7 @@ rule plot_importance:
 
 rule plot_mistakes:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         evaluations=expand(
             "<results>/evaluation/{{protocol}}/{experiment}.json",
             experiment=EXPERIMENTS,
@@ -370,7 +376,6 @@ rule plot_mistakes:
             "<results>/evaluation/{{protocol}}/{experiment}.frames.tsv",
             experiment=EXPERIMENTS,
         ),
-        modules=library_modules("plot_mistakes"),
     output:
         report(
             "<results>/figures/{protocol}/mistakes.png",
@@ -385,6 +390,8 @@ rule plot_mistakes:
     resources:
         mem_mb=growing(1500),
         runtime=growing(10),
+    params:
+        code_digest("plot_mistakes"),
     message:
         "Drawing the surest mistakes, protocol {wildcards.protocol}"
     script:
@@ -394,7 +401,6 @@ rule plot_mistakes:
 rule plot_cost:
     input:
         leaderboard="<results>/leaderboard.tsv",
-        modules=library_modules("plot_cost"),
     output:
         report(
             "<results>/figures/cost.png",
@@ -409,6 +415,8 @@ rule plot_cost:
     resources:
         mem_mb=growing(800),
         runtime=growing(10),
+    params:
+        code_digest("plot_cost"),
     message:
         "Drawing cost against accuracy"
     script:
@@ -418,7 +426,6 @@ rule plot_cost:
 rule plot_run_times:
     input:
         **COUNTED_LOGS,
-        modules=library_modules("plot_run_times"),
     output:
         report(
             "<results>/figures/run_times.png",
@@ -434,6 +441,7 @@ rule plot_run_times:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
+        code_digest("plot_run_times"),
         rules=list(COUNTED_LOGS),
     message:
         "Drawing what each rule cost"

@@ -3,9 +3,7 @@
 
 rule quality_table:
     input:
-        manifest=config["manifest"],
         statuses=of_all_videos("<results>/faces/{video}.json"),
-        modules=library_modules("quality_table"),
     output:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
@@ -18,6 +16,8 @@ rule quality_table:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
+        code_digest("quality_table"),
+        content_digest([config["manifest"]]),
         frames=config["sampling"]["frames"],
     message:
         "Gathering what became of each video"
@@ -27,12 +27,10 @@ rule quality_table:
 
 rule build_store:
     input:
-        manifest=config["manifest"],
         quality="<results>/quality.tsv",
         crops=of_all_videos("<results>/faces/{video}.npz"),
-        modules=library_modules("build_store"),
     output:
-        "<results>/store.zarr/zarr.json",
+        "<results>/store.json",
     log:
         "<logs>/build_store.log",
     conda:
@@ -41,9 +39,10 @@ rule build_store:
         mem_mb=growing(1000),
         runtime=growing(120),
     params:
-        made_with={part: config[part] for part in ("sampling", "detector", "faces")},
+        code_digest("build_store"),
+        content_digest([config["manifest"]]),
+        made_with={"sampling": SAMPLING, **{part: config[part] for part in ("detector", "faces")}},
         videos_per_shard=config["store"]["videos_per_shard"],
-        max_rejected_fraction=config["quality"]["max_rejected_fraction"],
     message:
         "Building the store of all crops"
     script:

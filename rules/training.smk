@@ -3,9 +3,7 @@
 
 rule split_videos:
     input:
-        manifest=config["manifest"],
-        store="<results>/store.zarr/zarr.json",
-        modules=library_modules("split_videos"),
+        store="<results>/store.json",
     output:
         "<results>/splits/{protocol}.tsv",
     log:
@@ -16,6 +14,8 @@ rule split_videos:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        code_digest("split_videos"),
+        content_digest([config["manifest"]]),
         test_share=config["splits"]["test_share"],
         folds=config["training"]["folds"],
         seed=config["seed"],
@@ -27,10 +27,9 @@ rule split_videos:
 
 rule fit_fold:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
-        modules=library_modules("fit_fold"),
     output:
         "<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
     log:
@@ -42,6 +41,7 @@ rule fit_fold:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
+        code_digest("fit_fold"),
         experiment=what_is_trained,
         settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
         seed=config["seed"],
@@ -56,7 +56,6 @@ rule choose_model:
         split="<results>/splits/{protocol}.tsv",
         scores=of_all_fits("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
         logs=of_all_fits("<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log"),
-        modules=library_modules("choose_model"),
     output:
         choice="<results>/models/{protocol}/{experiment}/choice.json",
         predictions="<results>/models/{protocol}/{experiment}/validation.tsv",
@@ -68,6 +67,7 @@ rule choose_model:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        code_digest("choose_model"),
         fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
         wrong_share=config["training"]["wrong_share"],
@@ -79,11 +79,10 @@ rule choose_model:
 
 rule train_model:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
         choice="<results>/models/{protocol}/{experiment}/choice.json",
-        modules=library_modules("train_model"),
     output:
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
@@ -98,6 +97,7 @@ rule train_model:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
+        code_digest("train_model"),
         experiment=what_is_trained,
         seed=config["seed"],
     message:
@@ -108,10 +108,9 @@ rule train_model:
 
 rule train_forest_shard:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
         choice="<results>/models/{protocol}/{experiment}/choice.json",
-        modules=library_modules("train_forest_shard"),
     output:
         temp("<results>/models/{protocol}/{experiment}/shards/{shard}.zip"),
     log:
@@ -123,6 +122,7 @@ rule train_forest_shard:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
+        code_digest("train_forest_shard"),
         experiment=what_is_trained,
         shards=config["training"]["forest_shards"],
         seed=config["seed"],
@@ -134,12 +134,11 @@ rule train_forest_shard:
 
 rule merge_forest:
     input:
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
         choice="<results>/models/{protocol}/{experiment}/choice.json",
         shards=of_all_shards("<results>/models/{{protocol}}/{{experiment}}/shards/{shard}.zip"),
         logs=of_all_shards("<logs>/train_forest_shard/{{protocol}}/{{experiment}}/{shard}.log"),
-        modules=library_modules("merge_forest"),
     output:
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
@@ -153,6 +152,7 @@ rule merge_forest:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
+        code_digest("merge_forest"),
         experiment=what_is_trained,
         seed=config["seed"],
     message:

@@ -4,16 +4,14 @@ import sys
 
 rule bundle_model:
     input:
-        manifest=config["manifest"],
         quality="<results>/quality.tsv",
-        store="<results>/store.zarr/zarr.json",
+        store="<results>/store.json",
         features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
         networks=expand("resources/detector/{net}.onnx", net=("pnet", "rnet", "onet")),
-        modules=library_modules("bundle_model"),
     output:
         "<results>/models/{protocol}/{experiment}/bundle.zip",
     log:
@@ -23,6 +21,9 @@ rule bundle_model:
     resources:
         mem_mb=training_memory,
         runtime=growing(30),
+    params:
+        code_digest("bundle_model"),
+        content_digest([config["manifest"]]),
     message:
         "Bundling {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -36,13 +37,12 @@ if "verdicts" in sys.argv:
     find_given_bundle()
 
 
-# Names of files are anybody's and may hold what means something to Snakemake, so a video is no
-# input. That its file was changed shows in the parameter `stamp`.
+# Names of files are anybody's and may hold what means something to Snakemake, and their times of
+# change are anybody's too, so neither a video nor a bundle that is given is an input. That a file
+# was changed shows in the parameters `stamp` and `stamp_of_bundle`.
 rule judge_video:
     input:
-        bundle=judging_bundle,
-        templates=templates("verdict"),
-        modules=library_modules("judge_video"),
+        bundle=own_bundle,
     output:
         verdict="<results>/verdicts/{video}.json",
         page="<results>/verdicts/{video}.html",
@@ -55,8 +55,15 @@ rule judge_video:
         mem_mb=growing(judged_frames().memory_mb),
         runtime=growing(judged_frames().minutes),
     params:
+        code_digest("judge_video"),
+        content_digest(templates("verdict")),
+        bundle=judging_bundle(),
+        stamp_of_bundle=stamp_of_given_bundle(),
         path=lambda wildcards: judged_videos()[wildcards.video].path,
-        stamp=lambda wildcards: stamp(judged_videos()[wildcards.video].path),
+        stamp=lambda wildcards: stamp_of_verdict(
+            judged_videos()[wildcards.video].path,
+            Path(f"results/{config['run']}/verdicts/{wildcards.video}.json"),
+        ),
         frames=config["judge_frames"],
         every=config["judge_every"],
     message:
@@ -67,12 +74,9 @@ rule judge_video:
 
 rule verdicts:
     input:
-        bundle=judging_bundle,
-        manifest=judged_manifest,
+        bundle=own_bundle,
         verdicts=of_all_judged("<results>/verdicts/{video}.json"),
         thumbnails=of_all_judged("<results>/verdicts/{video}.jpg"),
-        templates=templates("verdicts"),
-        modules=library_modules("verdicts"),
     output:
         table="<results>/verdicts.tsv",
         page="<results>/verdicts.html",
@@ -84,6 +88,11 @@ rule verdicts:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
+        code_digest("verdicts"),
+        content_digest(templates("verdicts")),
+        content_digest(judged_table()),
+        bundle=judging_bundle(),
+        stamp_of_bundle=stamp_of_given_bundle(),
         source=config["videos_to_judge"],
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],

@@ -39,7 +39,7 @@ def write_small_bundle(
 ) -> Path:
     """Train a model on noise, fakes smoother than reals, and bundle it; returns the bundle."""
     crops = {
-        "sampling": {"frames": frames, "every": every, "max_seconds": 60, "max_memory_mb": 2000},
+        "sampling": {"frames": frames, "every": every},
         "detector": {"backend": "onnxruntime", "min_face_size": 20},
         "faces": {"confidence": 0.9, "selection": "largest", "margin": 1.3, "size": size},
     }
@@ -53,7 +53,8 @@ def write_small_bundle(
     experiment = {"features": features, "side": side, "model": model, "params": params}
     rows = np.arange(VIDEOS * frames)
     for name in stored_features(experiment):
-        write_features(store, name, load_matrix(store, rows, recipe(name, side)), "1")
+        matrix = load_matrix(store, rows, recipe(name, side))
+        write_features(folder / "features", name, [matrix], len(rows), "1")
     training = table[table["part"] == "train"]
     save_model(folder / "model.zip", model, train(store, training, "small", experiment, 1, 1))
     fake = np.arange(VIDEOS) % 2

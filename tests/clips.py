@@ -22,9 +22,10 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 from skimage.data import astronaut
 
-from workflow_scripts.lib.video import VideoStatus
+from workflow_scripts.lib.status import VideoStatus
 
 __all__ = [
     "COUNT",
@@ -114,13 +115,17 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     container: str = "mp4",
     rotation: int = 0,
+    matrix: tuple[int, int, int, int] | None = None,
+    pixel_ratio: Fraction | None = None,
     times: Sequence[float] | None = None,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> None:
     """Encode RGB or RGBA pictures of one size, uint8, to a video.
 
-    `rotation` is the counter-clockwise angle by which players must turn the picture, in degrees.
+    `rotation` is the counter-clockwise angle by which players must turn the picture, in degrees;
+    `matrix` says the same, or mirrors, as the a, b, c, d of a display matrix. `pixel_ratio` is a
+    pixel's width to its height.
     `times` (seconds, rising, one per frame) makes the frame rate variable. `options` are the
     encoder's, `container_options` the muxer's.
     """
@@ -134,6 +139,11 @@ def write_clip(
             stream.codec_context.time_base = Fraction(1, 1000)
         if rotation:
             stream.set_display_rotation(rotation)
+        if matrix:
+            a, b, c, d = (entry << 16 for entry in matrix)
+            stream.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+        if pixel_ratio:
+            stream.codec_context.sample_aspect_ratio = pixel_ratio
         for index, pixels in enumerate(frames):
             if index == 0:
                 stream.height, stream.width = pixels.shape[:2]
@@ -325,14 +335,16 @@ def _packets(path: Path, keep: Callable[[int], bool], gop: int = 10) -> None:
     path.write_bytes(b"".join(content[b:e] for n, (b, e) in enumerate(pieces) if keep(n)))
 
 
-def _two_streams(path: Path) -> None:
-    pictures = (face_frame(), background())
+def _two_streams(
+    path: Path, pictures: Sequence[np.ndarray] = (face_frame(), background()), default: int = 0
+) -> None:
     with av.open(path, "w", format="mp4") as output:
-        streams = []
+        streams: list[av.VideoStream] = []
         for _ in pictures:
             stream = output.add_stream("libx264", rate=30)
             assert isinstance(stream, av.VideoStream)
             stream.pix_fmt, stream.height, stream.width = "yuv420p", HEIGHT, WIDTH
+            stream.disposition = Disposition(int(len(streams) == default))
             streams.append(stream)
         for number in range(LENGTH):
             for stream, picture in zip(streams, pictures, strict=True):
@@ -354,6 +366,47 @@ def _with_sound(path: Path) -> None:
             frame.pts, frame.time_base = number, Fraction(1, 30)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        silence.sample_rate = 16000
+        output.mux(sound.encode(silence))
+        output.mux(sound.encode())
+
+
+def irregular_times(path: Path) -> None:
+    """As a browser records: about 30 frames a second, in thousandths, never as many as it says."""
+    steps = np.random.default_rng(1).choice([0.016, 0.017, 0.033, 0.034, 0.05], LENGTH)
+    times = (np.cumsum(steps) - steps).tolist()
+    fast = {"deadline": "realtime", "cpu-used": "8"}
+    write_face_clip(path, fps=1000, codec="libvpx", container="webm", times=times, options=fast)
+
+
+def with_edit_list(path: Path, start: int = 60, length: int = 40) -> None:
+    """An MP4 of numbered frames of which players show `length`, from number `start` on."""
+    write_clip(path, numbered_frames(LENGTH), options={"bf": "0", "g": "30"})
+    content = bytearray(path.read_bytes())
+
+    def number(name: bytes, offset: int) -> int:
+        place = content.index(name) + len(name) + offset
+        return int.from_bytes(content[place : place + 4], "big")
+
+    seconds = length / 30
+    movie = round(seconds * number(b"mvhd", 12)).to_bytes(4, "big")
+    begin = round(start / 30 * number(b"mdhd", 12)).to_bytes(4, "big")
+    _put(content, b"elst", 8, movie + begin)
+    _put(content, b"mvhd", 16, movie)
+    _put(content, b"tkhd", 20, movie)
+    path.write_bytes(content)
+
+
+def _cover_of_music(path: Path) -> None:
+    with av.open(path, "w", format="mp4") as output:
+        sound = output.add_stream("aac", rate=16000)
+        cover = output.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, av.VideoStream)
+        cover.pix_fmt, cover.height, cover.width = "yuvj420p", HEIGHT, WIDTH
+        cover.disposition = Disposition.attached_pic
+        output.mux(cover.encode(av.VideoFrame.from_ndarray(face_frame(), "rgb24")))
+        output.mux(cover.encode())
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
         silence.sample_rate = 16000
         output.mux(sound.encode(silence))
@@ -461,6 +514,11 @@ HDR = {
     "preset": "ultrafast",
     "x265-params": "log-level=none:colorprim=bt2020:transfer=arib-std-b67:colormatrix=smpte170m",
 }
+ENCRYPTION = {
+    "encryption_scheme": "cenc-aes-ctr",
+    "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb",
+    "encryption_kid": "a7e61c373e219033c21091fa607bf3b8",
+}
 TWO_FACES = paste_face(face_frame(centre=(80, 110), face_height=60), 80, (230, 120))
 BLURRED = cv2.GaussianBlur(
     face_frame(face_height=60), (0, 0), 4
@@ -489,6 +547,23 @@ ODD_CLIPS: dict[str, OddClip] = {
     ),
     "wrong_extension": _good(
         partial(write_face_clip, codec="mpeg4", container="avi", options={"qscale": "2"})
+    ),
+    "mirrored": _good(
+        partial(write_face_clip, picture=face_frame()[:, ::-1], matrix=(-1, 0, 0, 1))
+    ),
+    "flipped": _good(partial(write_face_clip, picture=face_frame()[::-1], matrix=(1, 0, 0, -1))),
+    "pixels_not_square": _good(
+        partial(
+            write_face_clip,
+            picture=cv2.resize(face_frame(), (224, 240), interpolation=cv2.INTER_AREA),
+            pixel_ratio=Fraction(10, 7),
+        )
+    ),
+    "upside_down": _faceless(
+        partial(write_face_clip, picture=face_frame()[::-1, ::-1]), VideoStatus.TURNED
+    ),
+    "sideways": _faceless(
+        partial(write_face_clip, picture=np.rot90(face_frame(240, 320))), VideoStatus.TURNED
     ),
     "size_change": _good(_size_change),
     "format_change": _good(_format_change),
@@ -528,14 +603,14 @@ ODD_CLIPS: dict[str, OddClip] = {
         VideoStatus.TOO_COSTLY,
     ),
     "crowd": _short(partial(write_face_clip, length=1, picture=crowd(4080, 2160)), 1),
-    "size_grows_absurdly": _faceless(
+    "size_grows_absurdly": _short(
         partial(
             _repeated,
             codec="mjpeg",
             pix_fmt="yuvj420p",
             parts=[(face_frame(), 175), (_flat(8200, 4400), 25)],
         ),
-        VideoStatus.PARTIAL,
+        6,
     ),
     "size_told_absurd": _refused(
         partial(
@@ -562,6 +637,8 @@ ODD_CLIPS: dict[str, OddClip] = {
         partial(write_face_clip, times=(18000 + np.arange(LENGTH) / 30).tolist())
     ),
     "fps_absurd": _good(partial(write_face_clip, fps=90000)),
+    "irregular_times": _good(irregular_times),
+    "edit_list": _faceless(partial(with_edit_list, length=190, start=5), VideoStatus.NO_FACE),
     "time_starts_again": _good(_time_starts_again),
     # damage
     "packets_lost": _good(partial(_packets, keep=lambda n: not 95 <= n < 105)),
@@ -619,9 +696,14 @@ ODD_CLIPS: dict[str, OddClip] = {
         partial(write_face_clip, codec="wmv2", container="asf", options={"qscale": "2"})
     ),
     "flash": _good(partial(write_face_clip, codec="flv", container="flv", options={"qscale": "2"})),
-    "av1": _refused(partial(write_face_clip, codec="libsvtav1", options={"preset": "12"})),
+    "av1": _good(partial(write_face_clip, codec="libsvtav1", options={"preset": "12"})),
+    "encrypted": _refused(partial(write_face_clip, container_options=ENCRYPTION)),
     "fragmented": _good(_fragmented),
     "two_streams": _good(_two_streams),
+    "second_stream_is_shown": _good(
+        partial(_two_streams, pictures=(background(), face_frame()), default=1)
+    ),
+    "cover_of_music": _refused(_cover_of_music),
     "with_sound": _good(_with_sound),
     "black": _faceless(partial(write_face_clip, picture=_flat(320, 240) * 0), VideoStatus.NO_FACE),
     "noise": _faceless(_noise, VideoStatus.NO_FACE),

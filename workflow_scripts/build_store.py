@@ -55,9 +55,11 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            manifest=Path(snakemake.input.manifest),
+            manifest=Path(snakemake.config["manifest"]),
             quality=Path(snakemake.input.quality),
             crops=[Path(path) for path in snakemake.input.crops],
-            store=Path(snakemake.output[0]).parent,
+            store=Path(snakemake.output[0]).with_suffix(".zarr"),
+            # from the config: a limit that only decides whether to go on changes no result
+            max_rejected_fraction=snakemake.config["quality"]["max_rejected_fraction"],
             **snakemake.params,
         )

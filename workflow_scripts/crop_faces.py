@@ -10,8 +10,10 @@ from PIL import Image
 from workflow_scripts.lib.cache import add_entry, entry_path, is_entry, read_entry
 from workflow_scripts.lib.detector import make_detector
 from workflow_scripts.lib.faces import draw_strip, find_faces, save_faces, status_of
+from workflow_scripts.lib.finished import MADE_FROM, read_note
+from workflow_scripts.lib.frames import load_cache_key, load_frames
 from workflow_scripts.lib.run import write_jpeg, write_json, written_aside
-from workflow_scripts.lib.video import VideoStatus, load_cache_key, load_frames
+from workflow_scripts.lib.status import VideoStatus
 
 
 def main(
@@ -49,7 +51,7 @@ def main(
         if cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
             made = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}
             add_entry(entry_path(cache, key), {**made, "status": json.dumps(content).encode()})
-    write_json(status, {"video_id": video_id, **content})
+    write_json(status, {"video_id": video_id, **content, MADE_FROM: read_note(frames)})
     logging.info(
         "%s: %d of %d frames gave a face", video_id, content["crops"], content["frames_sampled"]
     )

@@ -60,8 +60,8 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         main(
             other=snakemake.wildcards.other,
-            store=Path(snakemake.input.store).parent,
-            features=Path(snakemake.output.evaluation).parents[1],
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            features=Path(snakemake.output.evaluation).parents[1] / "features",
             table_path=Path(snakemake.input.table),
             selection=Path(snakemake.input.selection),
             model_path=Path(snakemake.input.model),

@@ -14,19 +14,24 @@ from workflow_scripts.lib.store import (
     write_features,
 )
 
+ROWS_AT_ONCE = 1000
+
 
 def main(store: Path, name: str, output: Path) -> None:
-    """Write `features/{name}` of the store into the folder `output`: a copy, where the store has
-    the set in this version."""
+    """Write the feature set `name` of the store into the folder `output`: a copy, where the other
+    run has the set in this version."""
     kind, _, side = name.partition("-")
-    version = FEATURE_SETS[kind].version
-    if features_version(store, name) == version:
-        matrix = read_features(store, name)
-    else:
-        rows = np.arange(len(read_rows(store).video))
-        matrix = load_matrix(store, rows, recipe(kind, int(side) if side else None))
-    write_features(output, name, matrix, version)
-    logging.info("%s: %d rows, %d features", name, *matrix.shape)
+    version, there = FEATURE_SETS[kind].version, store.with_name("features")
+    extract = recipe(kind, int(side) if side else None)
+    copied = features_version(there, name) == version
+    rows = len(read_rows(store).video)
+    blocks = np.split(np.arange(rows), range(ROWS_AT_ONCE, rows, ROWS_AT_ONCE))
+    parts = (
+        read_features(there, name, block) if copied else load_matrix(store, block, extract)
+        for block in blocks
+    )
+    write_features(output, name, parts, rows, version)
+    logging.info("%s: %d rows, %s", name, rows, "copied" if copied else "computed")
 
 
 if __name__ == "__main__":
@@ -34,7 +39,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             name=snakemake.wildcards.features,
-            output=Path(snakemake.output[0]).parents[2],
+            output=Path(snakemake.output[0]).parent,
         )

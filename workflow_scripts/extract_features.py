@@ -45,7 +45,7 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         name, _, side = snakemake.wildcards.features.partition("-")
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             name=name,
             side=int(side) if side else None,
             part=int(snakemake.wildcards.part),

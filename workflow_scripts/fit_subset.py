@@ -50,7 +50,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             split=Path(snakemake.input.split),
             choice=Path(snakemake.input.choice),
             name=snakemake.wildcards.experiment,

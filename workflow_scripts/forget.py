@@ -57,7 +57,7 @@ def forget(options: argparse.Namespace) -> None:
     for name, count in derived.items():
         print(f"- {results / name}" + (f": {count} files" if count > 1 else ""))
     if store.exists():
-        print(f"- {store}: their rows, and all feature sets; the other rows stay")
+        print(f"- {store}: their rows; the other rows stay")
     print(f"- {manifest}: their rows")
     if not options.dry_run:
         for path in entries:

@@ -1,4 +1,4 @@
-"""Put the parts of a feature set into the store."""
+"""Put the parts of a feature set together."""
 
 import logging
 from pathlib import Path
@@ -9,14 +9,13 @@ from workflow_scripts.lib.features import FEATURE_SETS
 from workflow_scripts.lib.store import read_rows, write_features
 
 
-def main(store: Path, parts: list[Path], name: str) -> None:
-    """Write `features/{name}` of the store; `parts` (`.npy`) are in the store's order."""
-    matrix = np.concatenate([np.load(part, allow_pickle=False) for part in parts])
+def main(store: Path, parts: list[Path], name: str, output: Path) -> None:
+    """Write the feature set `name` of a store into the folder `output`; `parts` (`.npy`) are in the
+    store's order."""
     rows = len(read_rows(store).video)
-    if len(matrix) != rows:
-        raise ValueError(f"{len(matrix)} rows of features came for a store of {rows}")
-    write_features(store, name, matrix, FEATURE_SETS[name.partition("-")[0]].version)
-    logging.info("%s: %d rows, %d features", name, *matrix.shape)
+    matrices = (np.load(part, allow_pickle=False) for part in parts)
+    write_features(output, name, matrices, rows, FEATURE_SETS[name.partition("-")[0]].version)
+    logging.info("%s: %d rows", name, rows)
 
 
 if __name__ == "__main__":
@@ -24,7 +23,8 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             parts=[Path(part) for part in snakemake.input.parts],
             name=snakemake.wildcards.features,
+            output=Path(snakemake.output[0]).parent,
         )

@@ -115,11 +115,13 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            manifest=Path(snakemake.input.manifest),
-            parts=[Path(store).parents[1] for store in snakemake.input.stores],
+            manifest=Path(snakemake.config["manifest"]),
+            parts=[Path(store).parent for store in snakemake.input.stores],
             quality=Path(snakemake.output.quality),
             rates=Path(snakemake.output.rates),
             kept=Path(snakemake.output.kept),
-            store=Path(snakemake.output.store).parent,
+            store=Path(snakemake.output.store).with_suffix(".zarr"),
+            # from the config: a limit that only decides whether to go on changes no result
+            max_rejected_fraction=snakemake.config["quality"]["max_rejected_fraction"],
             **snakemake.params,
         )

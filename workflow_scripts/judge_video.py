@@ -13,15 +13,17 @@ def main(
     bundle: Path,
     frames: int | None,
     every: int | str | None,
+    stamp: str,
     threads: int,
     output: Path,
     page: Path,
     thumbnail: Path,
 ) -> None:
-    """Write the verdict to `output`, the page with its evidence, and a small picture."""
+    """Write the verdict to `output`, the page with its evidence, and a small picture. By the
+    file's `stamp` it is known again."""
     judgement = judge_video(video, bundle, frames, every, threads)
     verdict = judgement.verdict
-    write_json(output, verdict)
+    write_json(output, {**verdict, "stamp": stamp})
     write_page(page, judgement)
     write_thumbnail(thumbnail, judgement)
     logging.info("%s: %s. %s", verdict["video"]["name"], called(verdict), verdict["reason"])
@@ -33,9 +35,10 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         main(
             video=Path(snakemake.params.path),
-            bundle=Path(snakemake.input.bundle),
+            bundle=Path(snakemake.params.bundle),
             frames=snakemake.params.frames,
             every=snakemake.params.every,
+            stamp=snakemake.params.stamp,
             threads=snakemake.threads,
             output=Path(snakemake.output.verdict),
             page=Path(snakemake.output.page),

@@ -45,7 +45,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             split=Path(snakemake.input.split),
             choice=Path(snakemake.input.choice),
             shards=[Path(path) for path in snakemake.input.shards],

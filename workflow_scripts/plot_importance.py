@@ -47,7 +47,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             split=Path(snakemake.input.split),
             model_path=Path(snakemake.input.model),
             card_path=Path(snakemake.input.card),

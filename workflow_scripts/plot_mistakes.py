@@ -54,7 +54,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
             protocol=snakemake.wildcards.protocol,
             evaluations=[Path(path) for path in snakemake.input.evaluations],
             predictions=[Path(path) for path in snakemake.input.predictions],

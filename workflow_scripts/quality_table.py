@@ -26,7 +26,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            manifest=Path(snakemake.input.manifest),
+            manifest=Path(snakemake.config["manifest"]),
             statuses=[Path(path) for path in snakemake.input.statuses],
             frames=snakemake.params.frames,
             quality=Path(snakemake.output.quality),

@@ -29,13 +29,13 @@ if __name__ == "__main__":
     with script_log(snakemake.log[0]):
         main(
             config=snakemake.params.config,
-            manifest=Path(snakemake.input.manifest),
+            manifest=Path(snakemake.config["manifest"]),
             networks=[Path(path) for path in snakemake.input.get("networks", [])],
             steps={
                 step: [Path(path) for path in snakemake.input[step]]
                 for step in snakemake.params.steps
             },
             logs=[Path(path) for path in snakemake.input.logs],
-            lock=Path(snakemake.input.lock),
+            lock=Path(snakemake.params.lock),
             output=Path(snakemake.output[0]),
         )

@@ -46,7 +46,7 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            published=Path(snakemake.input.published),
+            published=Path(snakemake.config["report"]["published"]),
             leaderboard=Path(snakemake.input.leaderboard),
             curve=Path(snakemake.input.curve) if snakemake.input.curve else None,
             output=Path(snakemake.output[0]),

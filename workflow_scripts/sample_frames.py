@@ -8,8 +8,10 @@ from typing import Any
 
 from workflow_scripts.lib.cache import entry_key, entry_path, is_whole
 from workflow_scripts.lib.dependencies import library_modules
-from workflow_scripts.lib.run import written_aside
-from workflow_scripts.lib.video import load_frames, sample_to_file
+from workflow_scripts.lib.finished import LIMITS, MadeFrom, add_note, stamp, was_there
+from workflow_scripts.lib.frames import load_frames
+from workflow_scripts.lib.run import UserError, written_aside
+from workflow_scripts.lib.video import sample_to_file
 
 REMEDY = "raise sampling.max_seconds or sampling.max_memory_mb"
 MAKERS = ("sample_frames", "export_detector", "crop_faces")  # the scripts that make faces
@@ -19,17 +21,41 @@ def main(
     video: Path,
     frames: int,
     every: int,
-    max_seconds: int,
-    max_memory_mb: int,
+    made: MadeFrom,
     cache: Path | None,
     settings: dict[str, Any],
+    finished: Path,
     output: Path,
 ) -> None:
     """Write the sampled frames, and what was wrong with the video if anything, to `output`.
 
     Where the folder `cache` holds the video's faces already, `output` becomes a copy of that entry
-    for `crop_faces` to unpack. `settings` are the sections of the config that faces depend on.
+    for `crop_faces` to unpack. `settings` are what faces depend on of the config. `made` goes into
+    `output`; decoding may take its limits.
+
+    Raises
+    ------
+    UserError
+        The video is not there, and its `finished` faces (`faces/{video}.json`) would be replaced.
     """
+    if not stamp(video) and was_there(finished):
+        raise UserError(
+            f"{str(video)!r} is not there, or can't be read, on this machine. Its finished faces "
+            f"({finished}) stay. Mount its disk here, or take the video out of the manifest."
+        )
+    _sample(video, frames, every, made, cache, settings, output)
+    add_note(output, made)
+
+
+def _sample(
+    video: Path,
+    frames: int,
+    every: int,
+    made: MadeFrom,
+    cache: Path | None,
+    settings: dict[str, Any],
+    output: Path,
+) -> None:
     key = ""
     if cache and video.is_file() and os.access(video, os.R_OK):
         scripts = [f"workflow_scripts/{name}.py" for name in MAKERS]
@@ -41,15 +67,17 @@ def main(
             with written_aside(output) as aside:
                 shutil.copyfile(entry, aside)
             return
+    max_seconds, max_memory_mb = (made.limits[name] for name in LIMITS)
     sample_to_file(video, output, frames, every, max_seconds, max_memory_mb, REMEDY, key)
     sampled = load_frames(output)
     logging.info(
-        "%s: %s, %d of %d frames. %s",
+        "%s: %s, %d of %d frames. %s%s",
         video,
         sampled.status,
         len(sampled.frames),
         frames,
         sampled.detail,
+        sampled.note,
     )
 
 
@@ -61,7 +89,17 @@ if __name__ == "__main__":
             video=Path(snakemake.params.path),
             # from the config: a cache that is switched on changes no result
             cache=snakemake.config["face_cache"] and Path(snakemake.config["face_cache"]),
-            settings={name: snakemake.config[name] for name in ("sampling", "detector", "faces")},
+            # so are the limits: `attempt` changes where one stopped a video and is larger now
+            made=MadeFrom(
+                snakemake.params.stamp,
+                snakemake.params.attempt,
+                {name: snakemake.config["sampling"][name] for name in LIMITS},
+            ),
+            settings={
+                "sampling": snakemake.params.sampling,
+                **{name: snakemake.config[name] for name in ("detector", "faces")},
+            },
+            finished=Path(snakemake.params.finished),
             output=Path(snakemake.output[0]),
             **snakemake.params.sampling,
         )

@@ -80,10 +80,10 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
-            manifest=Path(snakemake.input.manifest),
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            manifest=Path(snakemake.config["manifest"]),
             split=Path(snakemake.input.split),
-            other=Path(snakemake.input.other).parents[1],
+            other=Path(snakemake.input.other).parent,
             protocol=snakemake.wildcards.protocol,
             table=Path(snakemake.output.table),
             selection=Path(snakemake.output.selection),

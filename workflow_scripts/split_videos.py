@@ -68,8 +68,8 @@ if __name__ == "__main__":
 
     with script_log(snakemake.log[0]):
         main(
-            store=Path(snakemake.input.store).parent,
-            manifest=Path(snakemake.input.manifest),
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            manifest=Path(snakemake.config["manifest"]),
             protocol=snakemake.wildcards.protocol,
             output=Path(snakemake.output[0]),
             **snakemake.params,

@@ -88,7 +88,7 @@ if __name__ == "__main__":
         main(
             source=Path(snakemake.params.source),
             files=[Path(path) for path in snakemake.input.verdicts],
-            bundle=Path(snakemake.input.bundle),
+            bundle=Path(snakemake.params.bundle),
             bootstrap=snakemake.params.bootstrap,
             interval=snakemake.params.interval,
             seed=snakemake.params.seed,

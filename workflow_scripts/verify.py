@@ -32,7 +32,7 @@ def main(results: Path, config: dict[str, Any], manifest: Path, against: Path | 
     """
     record = read_record(results / RECORD)
     problems, n_files = check_files(results, record)
-    problems = problems_of_store(results, problems) + problems_of_bundles(results)
+    problems = problems_of_trees(results, problems) + problems_of_bundles(results)
     told = [f"{problem.name} ({problem.step}): {problem.what}." for problem in problems]
     edited = what_was_edited(record, config, manifest)
     logging.info("%d files of %s were held against their checksums", n_files, results)
@@ -45,8 +45,8 @@ def main(results: Path, config: dict[str, Any], manifest: Path, against: Path | 
         )
     if told:
         remedies.append(
-            "To mend files: delete those that are named here (for anything in the store "
-            f"{results}/store.zarr/zarr.json), move {results / RECORD} to another place, and run "
+            "To mend files: delete those that are named here (for anything in a folder NAME.zarr "
+            f"the NAME.json beside it), move {results / RECORD} to another place, and run "
             "snakemake again, which makes anew what is missing and what depends on it. "
             "`snakemake verify --config verify_against=THAT_PLACE` then compares with what was."
         )
@@ -59,13 +59,14 @@ def main(results: Path, config: dict[str, Any], manifest: Path, against: Path | 
         compare(record, read_record(against), against)
 
 
-def problems_of_store(results: Path, problems: list[Problem]) -> list[Problem]:
-    """`problems`, with what is said of the store's chunks put more exactly, and those whose
-    checksum was wrong when the run was recorded already."""
+def problems_of_trees(results: Path, problems: list[Problem]) -> list[Problem]:
+    """`problems`, with what is said of chunks of store and features put more exactly, and those
+    whose checksum was wrong when the run was recorded already."""
     damaged: dict[str, list[str]] = {}
-    for damage in find_damage(results / "store.zarr"):
-        what = damaged.setdefault(str(damage.file.relative_to(results)), [])
-        what.append(f"{damage.content}: {damage.why}")
+    for tree in (results / "store.zarr", *sorted(results.glob("features/*.zarr"))):
+        for damage in find_damage(tree):
+            what = damaged.setdefault(str(damage.file.relative_to(results)), [])
+            what.append(f"{damage.content}: {damage.why}")
     exact = [
         replace(problem, what="; ".join(damaged.pop(problem.name, [problem.what])))
         for problem in problems

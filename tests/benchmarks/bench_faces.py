@@ -24,7 +24,8 @@ from workflow_scripts import crop_faces
 from workflow_scripts.lib.config import complete_config
 from workflow_scripts.lib.detector import make_detector
 from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.video import Frame, load_frames, sample_frames, save_frames
+from workflow_scripts.lib.frames import Frame, load_frames, save_frames
+from workflow_scripts.lib.video import sample_frames
 
 MODULE = "tests.benchmarks.bench_faces"
 PEER_RUNS = WARM_RUNS = 3

@@ -18,7 +18,8 @@ from statistics import median
 
 from tests.benchmarks.measure import ONE_THREAD, RUNS, SMALL, Cost, cost_of
 from workflow_scripts.lib.detector import make_detector
-from workflow_scripts.lib.video import load_frames, sample_to_file
+from workflow_scripts.lib.frames import load_frames
+from workflow_scripts.lib.video import sample_to_file
 from workflow_scripts.sample_frames import REMEDY
 
 MODULE = "tests.benchmarks.bench_judge"

@@ -33,9 +33,10 @@ def make_faces(folder: Path, n_videos: int) -> None:
         save_faces,
         status_of,
     )
+    from workflow_scripts.lib.frames import SampledVideo
     from workflow_scripts.lib.manifest import Video, write_manifest
     from workflow_scripts.lib.run import write_json
-    from workflow_scripts.lib.video import SampledVideo, VideoStatus
+    from workflow_scripts.lib.status import VideoStatus
 
     rng = np.random.default_rng(0)
     picture = face_frame(SIZE, SIZE, 200).astype(np.int16)

@@ -25,8 +25,9 @@ import numpy as np
 from tests.benchmarks.measure import SMALL
 from workflow_scripts.lib.detector import Detection, make_detector
 from workflow_scripts.lib.detector_export import export_models
+from workflow_scripts.lib.frames import load_frames, save_frames
 from workflow_scripts.lib.run import cost_so_far
-from workflow_scripts.lib.video import load_frames, sample_frames, save_frames
+from workflow_scripts.lib.video import sample_frames
 
 BACKENDS = ("onnxruntime", "tensorflow")
 COUNT, STEP = 7, 30

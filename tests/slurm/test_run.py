@@ -27,7 +27,7 @@ class Done:
 
 @pytest.fixture(
     scope="module",
-    params=["store.zarr/zarr.json", pytest.param("leaderboard.tsv", marks=pytest.mark.slow)],
+    params=["store.json", pytest.param("leaderboard.tsv", marks=pytest.mark.slow)],
 )
 def run(request, cluster, tmp_path_factory, videos, tiny):
     """The tiny run, up to its store or its leaderboard."""
@@ -39,7 +39,7 @@ def run(request, cluster, tmp_path_factory, videos, tiny):
 
 def test_the_bytes_are_those_of_a_local_run(run, tiny):
     found, right = fingerprint(run.project.results), fingerprint(tiny.results)
-    assert "store.zarr/zarr.json" in found
+    assert "store.json" in found
     assert found == {name: right[name] for name in found}
 
 

@@ -134,7 +134,7 @@ def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
         lambda card: card["operating_points"].update(high=float("inf")),
         lambda card: card["crops"]["sampling"].update(frames=2.5),
         lambda card: card["crops"]["sampling"].update(every=0),
-        lambda card: card["crops"]["sampling"].update(max_memory_mb=10**12),
+        lambda card: card["crops"]["sampling"].update(every=10**12),
         lambda card: card["features"].update(side=64),
     ],
 )

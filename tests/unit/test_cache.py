@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.test_project import IMPORT_OF, needed_packages
 from workflow_scripts.lib.cache import (
+    PACKAGES,
     add_entry,
     entry_key,
     entry_path,
@@ -14,6 +16,7 @@ from workflow_scripts.lib.cache import (
     is_whole,
     read_entry,
 )
+from workflow_scripts.sample_frames import MAKERS
 
 SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"margin": 1.3}}
 FILES = {"crops": b"\0" * 1000, "status": b"{}"}
@@ -38,6 +41,12 @@ def test_the_name_of_a_video_does_not_matter(video, code):
     other = video.with_name("b.mp4")
     other.write_bytes(video.read_bytes())
     assert entry_key(video, SETTINGS, code) == entry_key(other, SETTINGS, code[::-1])
+
+
+def test_every_package_that_makes_faces_is_known():
+    needed = {name for script in MAKERS for name in needed_packages(script)}
+    known = {IMPORT_OF.get(name, name) for name in PACKAGES}
+    assert needed - {"tensorflow"} <= known  # its faces go into no cache
 
 
 def test_all_else_does(video, code, monkeypatch):

@@ -134,25 +134,26 @@ def test_nothing_left_is_told(tmp_path):
 
 def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
     store, output = tmp_path / "store.zarr", tmp_path / "mine"
+    there, rows = tmp_path / "features", np.arange(5)
     videos = make_videos([3, 2])
     write_store(store, videos, {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
     before = files_of(store)
     extract_elsewhere.main(store, "spectrum", output)
     assert files_of(store) == before
-    computed = read_features(output, "spectrum")
+    computed = read_features(output, "spectrum", rows)
     version = features_version(output, "spectrum")
     assert version == FEATURE_SETS["spectrum"].version
     marked = np.ones((5, 2), np.float32)
-    write_features(store, "spectrum", marked, version)
+    write_features(there, "spectrum", [marked], 5, version)
     extract_elsewhere.main(store, "spectrum", output)
-    assert (read_features(output, "spectrum") == marked).all()
-    write_features(store, "spectrum", marked, f"not {version}")
+    assert (read_features(output, "spectrum", rows) == marked).all()
+    write_features(there, "spectrum", [marked], 5, f"not {version}")
     extract_elsewhere.main(store, "spectrum", output)
-    assert (read_features(output, "spectrum") == computed).all()
+    assert (read_features(output, "spectrum", rows) == computed).all()
 
 
 def test_a_model_of_another_version_of_its_features_is_refused(tmp_path):
-    write_features(tmp_path, "dct-64", np.ones((5, 2), np.float32), "2")
+    write_features(tmp_path, "dct-64", [np.ones((5, 2), np.float32)], 5, "2")
     check_versions({"name": "pixels+dct", "version": "1+2"}, tmp_path, ["dct-64"])
     with pytest.raises(UserError, match=r"trained on version 1 of dct-64, and .* has version 2"):
         check_versions({"name": "pixels+dct", "version": "2+1"}, tmp_path, ["dct-64"])

@@ -11,9 +11,11 @@ from tests.unit.test_store import SIZE, make_videos
 from workflow_scripts import join_features
 from workflow_scripts.lib import training
 from workflow_scripts.lib.experiments import count_columns, fits, settings_id, stored_features
+from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import (
     features_version,
+    load_matrix,
     read_features,
     write_features,
     write_store,
@@ -66,30 +68,35 @@ def store(tmp_path):
 
 def test_a_matrix_is_made_of_stored_features_and_crops(store):
     stored = np.arange(10, dtype=np.float32).reshape(5, 2) / 3
-    write_features(store, "spectrum", stored, "1")
-    assert (read_features(store, "spectrum") == stored).all()
+    write_features(store.parent / "features", "spectrum", [stored], 5, "1")
+    assert (read_features(store.parent / "features", "spectrum", np.arange(5)) == stored).all()
     rows = np.array([0, 3, 4])
     assert (load_experiment(store, rows, experiment(features="spectrum")) == stored[rows]).all()
     pixels = load_experiment(store, rows, experiment(side=4))
     assert pixels.dtype == np.uint8
     assert pixels.shape == (3, count_columns(experiment(side=4), SIZE)) == (3, 48)
+    with pytest.raises(ValueError, match="columns came of pixels"):  # spectra have more than two
+        load_experiment(store, rows, experiment(features="pixels+spectrum", side=None))
+    spectra = load_matrix(store, np.arange(5), recipe("spectrum", None))
+    write_features(store.parent / "features", "spectrum", [spectra], 5, "1")
     both = load_experiment(store, rows, experiment(features="pixels+spectrum", side=None))
     assert both.dtype == np.float32
+    assert (both[:, -spectra.shape[1] :] == spectra[rows]).all()
 
 
 def test_features_of_another_number_of_rows_are_refused(store):
     np.save(store.parent / "0.npy", np.zeros((4, 2), np.float32))
     with pytest.raises(ValueError, match="4 rows of features came for a store of 5"):
-        join_features.main(store, [store.parent / "0.npy"], "spectrum")
+        join_features.main(store, [store.parent / "0.npy"], "spectrum", store.parent)
 
 
-def test_features_are_replaced_whole(store):
-    assert features_version(store, "dct") is None
-    write_features(store, "dct", np.ones((5, 2), np.float32), "1")
-    write_features(store, "dct", np.zeros((5, 3), np.float32), "2")
-    assert features_version(store, "dct") == "2"
-    assert read_features(store, "dct").shape == (5, 3)
-    assert [path.name for path in (store / "features").iterdir()] == ["dct"]
+def test_features_are_replaced_whole(tmp_path):
+    assert features_version(tmp_path, "dct") is None
+    write_features(tmp_path, "dct", [np.ones((5, 2), np.float32)], 5, "1")
+    write_features(tmp_path, "dct", [np.zeros((5, 3), np.float32)], 5, "2")
+    assert features_version(tmp_path, "dct") == "2"
+    assert read_features(tmp_path, "dct", np.arange(5)).shape == (5, 3)
+    assert {path.name for path in tmp_path.iterdir()} == {"dct.zarr", "dct.json"}
 
 
 def test_what_memory_does_not_hold_is_refused_beforehand(monkeypatch):

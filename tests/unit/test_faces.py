@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 
 from workflow_scripts.lib.detector import Detection
 from workflow_scripts.lib.faces import (
-    FrameStatus,
     crop_square,
     draw_strip,
     find_faces,
+    roll,
     save_faces,
     select_face,
     square_around,
     status_of,
     video_status,
 )
+from workflow_scripts.lib.frames import Frame, SampledVideo
+from workflow_scripts.lib.status import FrameStatus, VideoStatus
 from workflow_scripts.lib.store import load_video_crops
-from workflow_scripts.lib.video import Frame, SampledVideo, VideoStatus
 
 POINTS = ((1.0, 2.0),) * 5
 
@@ -100,6 +101,46 @@ def test_each_frame_gets_its_status():
     assert all(c.pixels.shape == (32, 32, 3) for c in crops)
 
 
+UPRIGHT = np.array([(30, 40), (70, 41), (51, 60), (35, 80), (66, 79)]) - 50
+ANGLES = st.floats(-179, 179)
+
+
+def turned_points(angle):
+    """A face's keypoints, turned clockwise by an angle in degrees (y goes down)."""
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    points = UPRIGHT @ np.array([[cosine, sine], [-sine, cosine]]) + 200
+    return tuple((float(x), float(y)) for x, y in points)
+
+
+@given(ANGLES, st.floats(0.3, 3), st.floats(0.2, 1))
+def test_the_roll_is_the_angle_by_which_a_face_is_turned(angle, scale, narrow):
+    upright = roll(turned_points(0))
+    assert abs(upright) < 2
+    away = (roll(turned_points(angle)) - upright - angle) % 360
+    assert min(away, 360 - away) < 1e-6
+    larger = [(x * scale, y * scale) for x, y in turned_points(angle)]
+    assert roll(larger) == pytest.approx(roll(turned_points(angle)))
+    profile = [(x * narrow, y) for x, y in turned_points(0)]  # a head that looks to the side
+    assert abs(roll(profile)) < 10
+
+
+@pytest.mark.parametrize(
+    ("angle", "status"), [(30, "ok"), (-40, "ok"), (90, "turned"), (180, "turned"), (-60, "turned")]
+)
+def test_a_turned_face_is_not_taken(angle, status):
+    face = Detection((10, 10, 20, 20), 0.99, turned_points(angle))
+    (result,), crops = find_faces(frames(1), KnownFaces([face]), 0.9, "largest", 1.3, 32)
+    assert (result.status, result.faces, len(crops)) == (status, 1, status == "ok")
+    assert result.box == (10, 10, 20, 20)
+
+
+def test_an_upright_face_is_taken_before_a_larger_turned_one():
+    small, large = found(0, 0, 10, 10, 0.99), Detection((0, 0, 20, 20), 0.99, turned_points(180))
+    (result,), _ = find_faces(frames(1), KnownFaces([large, small]), 0.9, "largest", 1.3, 32)
+    assert (result.status, result.box, result.faces) == ("ok", (0, 0, 10, 10), 2)
+
+
+TURNED = [Detection((10, 10, 20, 20), 0.99, turned_points(180))]
 GOOD, NONE, POOR = [found(10, 10, 20, 20, 0.99)], [], [found(1, 1, 5, 5, 0.4)]
 
 
@@ -110,6 +151,8 @@ GOOD, NONE, POOR = [found(10, 10, 20, 20, 0.99)], [], [found(1, 1, 5, 5, 0.4)]
         (VideoStatus.OK, [GOOD, NONE], VideoStatus.PARTIAL),
         (VideoStatus.OK, [NONE, NONE], VideoStatus.NO_FACE),
         (VideoStatus.OK, [NONE, POOR], VideoStatus.LOW_CONFIDENCE),
+        (VideoStatus.OK, [TURNED, POOR], VideoStatus.TURNED),
+        (VideoStatus.OK, [TURNED, GOOD], VideoStatus.PARTIAL),
         (VideoStatus.TOO_SHORT, [GOOD], VideoStatus.TOO_SHORT),
         (VideoStatus.TOO_SHORT, [GOOD, NONE], VideoStatus.TOO_SHORT),
         (VideoStatus.TOO_SHORT, [NONE], VideoStatus.NO_FACE),

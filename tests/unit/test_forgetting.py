@@ -71,7 +71,7 @@ NAMES = st.sampled_from(["a", "a1", "b", ".a.npz.1f.partial", "c"])
 def test_only_what_others_alone_made_stays(tmp_path_factory, names, kept, other):
     results = tmp_path_factory.mktemp("run")
     own = {f"faces/{name}.npz" for name in names} | {f"logs/crop_faces/{n}.log" for n in names}
-    for name in own | other | {"store.zarr/zarr.json", "logs/train_model/a.log"}:
+    for name in own | other | {"store.zarr/zarr.json", "store.json", "logs/train_model/a.log"}:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).touch()
     gone = {str(path.relative_to(results)) for path in derived_files(results, kept)}

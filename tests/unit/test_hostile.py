@@ -16,10 +16,11 @@ from tests.unit.test_models import fitted
 from workflow_scripts.lib.config import complete_config
 from workflow_scripts.lib.detector import Detection
 from workflow_scripts.lib.faces import draw_strip, find_faces, save_faces, status_of
+from workflow_scripts.lib.frames import SampledVideo
 from workflow_scripts.lib.manifest import Video, assign_groups, read_manifest, write_manifest
 from workflow_scripts.lib.models import MODELS, fake_scores, load_model, save_model
 from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.video import SampledVideo, VideoStatus
+from workflow_scripts.lib.status import VideoStatus
 
 # Manifests
 

@@ -16,8 +16,17 @@ from jsonschema import Draft202012Validator
 
 from tests.browser import look_at, needs_chromium
 from tests.bundles import members, rewritten, signed, write_small_bundle
-from tests.clips import background, crowd, face_frame, paste_face, write_clip, write_face_clip
+from tests.clips import (
+    ODD_CLIPS,
+    background,
+    crowd,
+    face_frame,
+    paste_face,
+    write_clip,
+    write_face_clip,
+)
 from workflow_scripts import judge
+from workflow_scripts.lib import judging
 from workflow_scripts.lib.faces import crop_mark
 from workflow_scripts.lib.features import FEATURE_SETS
 from workflow_scripts.lib.judging import MOST_FACES, judge_video
@@ -29,6 +38,7 @@ from workflow_scripts.lib.verdict import (
     person_verdict,
     without_small,
 )
+from workflow_scripts.lib.video import sample_to_file
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "config/schemas/verdict.schema.json").read_text())
@@ -101,11 +111,11 @@ def test_a_plain_model_judges_without_heavy_imports(model, tmp_path):
 )
 def test_a_score_is_decided_by_the_operating_points(score, called):
     assert decide(score, POINTS) == called
-    assert person_verdict(np.full(3, score), CARD)["verdict"] == called
+    assert person_verdict(np.full(3, score), CARD, 0.0)["verdict"] == called
 
 
 def test_too_few_faces_are_undetermined_and_have_no_probability():
-    told = person_verdict(np.array([1.0, 1.0]), CARD)
+    told = person_verdict(np.array([1.0, 1.0]), CARD, 0.0)
     assert (told["verdict"], told["probability"]) == ("undetermined", None)
     assert told["reason"].startswith("Not judged: too few usable faces, 2, and 3 are needed")
 
@@ -161,9 +171,9 @@ def test_words_count_as_people_do():
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=7))
 def test_no_probability_is_surer_than_its_groups_of_people(scores):
-    told = person_verdict(np.array(scores), CARD)
+    told = person_verdict(np.array(scores), CARD, 0.0)
     assert 0.1 <= told["probability"] <= 0.9  # eight groups that went one way leave one of ten
-    assert person_verdict(np.ones(3), CARD)["probability"] == 0.9
+    assert person_verdict(np.ones(3), CARD, 0.0)["probability"] == 0.9
 
 
 def test_what_lies_outside_of_the_training_is_told():
@@ -220,7 +230,7 @@ def test_frames_spread_over_the_whole_video_when_asked(bundle, tmp_path, capsys)
     verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path, "--every", "spread")
     assert verdict["sampling"]["every"] is None
     assert [frame["index"] for frame in verdict["sampling"]["frames"]] == [8, 25, 41]
-    assert verdict["scope"].endswith("spread over the 50 that the file says it has.")
+    assert verdict["scope"].endswith("spread over all 50.")
 
 
 @pytest.mark.parametrize(
@@ -279,6 +289,37 @@ def test_several_people_are_judged_each_by_themselves(bundle, tmp_path):
     worst = max(verdict["people"], key=lambda person: person["score"])
     assert (verdict["person"], verdict["score"]) == (worst["person"], worst["score"])
     assert "2 people were judged" in verdict["warnings"][0]
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_who_lies_on_the_side_or_stands_on_the_head_is_not_judged(bundle, tmp_path, quarters):
+    picture = np.rot90(face_frame(320, 320, 140), quarters)
+    write_face_clip(tmp_path / "clip.mp4", 12, picture)
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    assert (verdict["score"] is None) == (quarters > 0)
+    if quarters:
+        assert verdict["verdict"] == "undetermined"
+        assert "Turn the picture" in verdict["reason"] or "picture turned" in verdict["reason"]
+
+
+def test_a_file_that_changes_while_it_is_looked_at_is_not_judged(bundle, tmp_path, monkeypatch):
+    clip = tmp_path / "clip.mp4"
+    write_face_clip(clip, 12)
+
+    def slow(*arguments):
+        sample_to_file(*arguments)
+        clip.write_bytes(clip.read_bytes() + b"more")
+
+    monkeypatch.setattr(judging, "sample_to_file", slow)
+    verdict = judge_video(clip, bundle, None, None, 1).verdict
+    assert verdict["sampling"]["status"] == "unreadable"
+    assert "changed while it was looked at" in verdict["reason"]
+
+
+def test_that_there_are_several_videos_is_told(bundle, tmp_path):
+    ODD_CLIPS["two_streams"].make(tmp_path / "clip.mp4")
+    verdict = judged(tmp_path / "clip.mp4", bundle, tmp_path)
+    assert "has 2 videos. Number 1" in verdict["warnings"][0]
 
 
 def test_a_tiny_face_beside_a_large_one_decides_nothing(bundle, tmp_path):

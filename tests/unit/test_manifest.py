@@ -11,7 +11,6 @@ from workflow_scripts.lib.manifest import (
     UNKNOWN,
     Video,
     assign_groups,
-    check_present,
     pair_with_files,
     read_manifest,
     remove_rows,
@@ -225,11 +224,3 @@ def test_files_of_other_videos_are_not_mixed_up():
     for wrong in (files[::-1], files[:1], [*files, files[0]]):
         with pytest.raises(UserError, match="changed while the run"):
             pair_with_files(videos, wrong)
-
-
-def test_a_disk_that_is_not_there_stops_the_run(tmp_path):
-    there = tmp_path / "there.mp4"
-    there.touch()
-    check_present([str(there)] * 9 + ["gone.mp4"], 0.1)
-    with pytest.raises(UserError, match=r"2 of 10 videos are not there, 'gone.mp4'"):
-        check_present([str(there)] * 8 + ["gone.mp4"] * 2, 0.1)

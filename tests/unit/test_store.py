@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from workflow_scripts.lib import store
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import (
     StoredVideos,
@@ -20,6 +22,7 @@ from workflow_scripts.lib.store import (
     iter_crops,
     load_matrix,
     load_video_crops,
+    marker_of,
     read_features,
     read_rows,
     write_features,
@@ -93,10 +96,12 @@ def test_same_bytes_each_time_and_a_file_per_shard(tmp_path):
     assert len(shards) == 3
 
 
-def test_the_root_tells_other_content(tmp_path):
+def test_the_marker_tells_other_content(tmp_path):
     write(tmp_path / "a", [3] * 5)
     write(tmp_path / "b", [3] * 5, videos=make_videos([3] * 5, seed=1))
-    assert (tmp_path / "a/zarr.json").read_bytes() != (tmp_path / "b/zarr.json").read_bytes()
+    write(tmp_path / "c", [3] * 5)
+    a, b, c = (marker_of(tmp_path / name).read_bytes() for name in "abc")
+    assert a == c != b
 
 
 def test_replaces_an_older_store_whole(tmp_path):
@@ -131,11 +136,12 @@ def chunks_of(path):
 @given(st.data())
 @settings(max_examples=15, deadline=None)
 def test_no_damaged_chunk_is_taken_for_whole(tmp_path_factory, change, data):
-    path = tmp_path_factory.mktemp("store") / "s"
-    write(path, [3] * 4)
-    write_features(path, "f", np.zeros((12, 5), np.float32), "1")
+    folder = tmp_path_factory.mktemp("store")
+    write(folder / "s", [3] * 4)
+    write_features(folder, "f", [np.zeros((12, 5), np.float32)], 12, "1")
+    file = data.draw(st.sampled_from(chunks_of(folder)))
+    path = folder / file.relative_to(folder).parts[0]
     assert not list(find_damage(path))
-    file = data.draw(st.sampled_from(chunks_of(path)))
     content = bytearray(file.read_bytes())
     place = data.draw(st.integers(0, len(content) - 1))
     if change == "flip":
@@ -146,16 +152,16 @@ def test_no_damaged_chunk_is_taken_for_whole(tmp_path_factory, change, data):
     else:
         file.unlink()
     assert {damage.file for damage in find_damage(path)} == {file}
-    name = str(file.relative_to(path)).partition("/c/")[0]
+    name = "f" if path.name == "f.zarr" else file.relative_to(path).parts[0]
     with pytest.raises(UserError, match=f"is damaged: {name}, rows .*{file.relative_to(path)}"):
-        read_everything(path)
+        read_everything(folder)
 
 
-def read_everything(path):
+def read_everything(folder):
     """As training and the extraction of features do."""
-    read_rows(path)
-    read_features(path, "f")
-    stored = StoredVideos(path)
+    read_rows(folder / "s")
+    read_features(folder, "f", np.arange(12))
+    stored = StoredVideos(folder / "s")
     for video in stored.names:
         stored.read(video, "")
 
@@ -217,7 +223,66 @@ def test_a_killed_writer_leaves_the_old_store(tmp_path):
     assert files_of(path) == before
     write(path, [3] * 8)
     assert len(read_rows(path).label) == 24
-    assert [p.name for p in tmp_path.iterdir()] == ["store.zarr"]
+    assert {p.name for p in tmp_path.iterdir()} == {"store.zarr", "store.json"}
+
+
+@pytest.mark.parametrize("failing", ["write_store", "write_features"])
+def test_a_job_that_fails_leaves_the_old_tree(tmp_path, failing):
+    path = tmp_path / "s"
+    write(path, [3] * 4)
+    write_features(tmp_path, "f", [np.ones((12, 5), np.float32)], 12, "1")
+    before = files_of(tmp_path)
+
+    def dying(values):
+        yield from values[:2]
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        if failing == "write_store":
+            write(path, [3] * 8, videos=dying([*make_videos([3] * 8)]))
+        else:
+            write_features(tmp_path, "f", dying([np.zeros((4, 5), np.float32)] * 3), 12, "1")
+    after = files_of(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert all(name.startswith(".") for name in after.keys() - before.keys())
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=9), st.integers(1, 200), st.data())
+@settings(max_examples=50, deadline=None)
+def test_features_come_out_as_they_went_in(tmp_path_factory, counts, chunk_bytes, data):
+    folder, n = tmp_path_factory.mktemp("features"), sum(counts)
+    whole = np.random.default_rng(n).random((n, 3), np.float32)
+    parts = np.split(whole, np.cumsum(counts)[:-1])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "CHUNK_BYTES", chunk_bytes)
+        write_features(folder, "f", parts, n, "1")
+    rows = np.array(sorted(data.draw(st.sets(st.integers(0, n - 1)) if n else st.just(set()))), int)
+    assert (read_features(folder, "f", rows) == whole[rows]).all()
+    assert not list(find_damage(folder / "f.zarr"))
+
+
+def test_of_a_hundred_thousand_rows_no_more_is_held_than_asked_for(tmp_path):
+    n, columns = 100_000, 256  # 102 MB
+    part = np.ones((700, columns), np.float32)
+    counts = [len(part)] * (n // len(part)) + [n % len(part)]
+    tracemalloc.start()
+    write_features(tmp_path, "f", (part[:count] for count in counts), n, "1")
+    _, while_writing = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    rows = np.arange(50_000, 51_000)
+    assert read_features(tmp_path, "f", rows).shape == (1000, columns)
+    _, while_reading = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert while_writing < 30e6
+    assert while_reading < 30e6
+    assert len(chunks_of(tmp_path)) == 100
+
+
+def test_reading_some_rows_opens_their_chunks_only(tmp_path):
+    write_features(tmp_path, "f", [np.ones((3000, 4), np.float32)], 3000, "1")
+    for number in (0, 2):
+        (tmp_path / f"f.zarr/c/{number}/0").unlink()
+    assert read_features(tmp_path, "f", np.arange(1000, 2000)).all()
 
 
 def test_videos_of_a_finished_store_come_out_as_they_went_in(tmp_path):

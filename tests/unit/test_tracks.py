@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.faces import FaceCrop, FrameResult, FrameStatus
+from workflow_scripts.lib.faces import FaceCrop, FrameResult
+from workflow_scripts.lib.status import FrameStatus
 from workflow_scripts.lib.tracks import follow, overlap
 
 SQUARES = st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(1, 40))

@@ -16,7 +16,8 @@ from tests.browser import look_at, needs_chromium
 from tests.bundles import write_small_bundle
 from tests.clips import background, write_clip, write_face_clip
 from workflow_scripts import judge_video, verdicts
-from workflow_scripts.lib.judged import find_videos, shown, stamp
+from workflow_scripts.lib.finished import stamp
+from workflow_scripts.lib.judged import find_videos, shown, stamp_of_verdict
 from workflow_scripts.lib.manifest import Video, names_of, write_manifest
 from workflow_scripts.lib.ranking import as_cells, on_people_seen, ranked, shortened, worth
 from workflow_scripts.lib.run import UserError
@@ -69,13 +70,19 @@ def test_what_is_neither_folder_nor_table_is_told_with_its_remedy(tmp_path):
         find_videos(tmp_path / "face.MP4")
 
 
-def test_a_changed_file_has_another_stamp(tmp_path):
-    path = tmp_path / "a.mp4"
-    assert stamp(str(path)) is None
+def test_a_verdict_is_planned_by_its_file_or_where_that_is_away_by_what_it_records(tmp_path):
+    path, verdict = tmp_path / "a.mp4", tmp_path / "a.json"
+    assert stamp_of_verdict(str(path), verdict) == ""
     path.write_bytes(b"one")
-    before = stamp(str(path))
-    path.write_bytes(b"three")
-    assert stamp(str(path)) != before
+    known = stamp_of_verdict(str(path), verdict)
+    assert known == stamp(path)
+    path.unlink()
+    assert stamp_of_verdict(str(path), verdict) == ""
+    verdict.write_text(json.dumps({"stamp": known}))
+    assert stamp_of_verdict(str(path), verdict) == known
+    for content in ("{}", "[1]", "{", "\xff"):
+        verdict.write_text(content, encoding="latin-1")
+        assert stamp_of_verdict(str(path), verdict) == ""
 
 
 def told(score, verdict="undetermined", in_training=False):
@@ -233,7 +240,7 @@ def judge_all(source, bundle, folder):
     files = []
     for video_id, video in find_videos(source).items():
         made = {kind: folder / f"verdicts/{video_id}.{kind}" for kind in ("json", "html", "jpg")}
-        judge_video.main(Path(video.path), bundle, None, None, 1, *made.values())
+        judge_video.main(Path(video.path), bundle, None, None, "1 1", 1, *made.values())
         Draft202012Validator(SCHEMA).validate(json.loads(made["json"].read_text()))
         files.append(made["json"])
     verdicts.main(

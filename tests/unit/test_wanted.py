@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.wanted import MOST, SPREAD, Wanted, check_enough, wanted_frames
 
-STUDY = {"frames": 7, "every": 30, "max_seconds": 120, "max_memory_mb": 2000}
+STUDY = {"frames": 7, "every": 30}
 NUMBERS = st.integers(1, MOST)
 
 
 def test_what_is_not_asked_for_is_as_in_training():
-    assert wanted_frames(None, None, STUDY) == Wanted(7, 30, 1.0, 1.0)
-    assert wanted_frames(14, None, STUDY) == Wanted(14, 30, 2.0, 2.0)
-    assert wanted_frames(None, 60, STUDY) == Wanted(7, 60, 2.0, 1.0)
-    assert wanted_frames(3, 15, STUDY) == Wanted(3, 15, 1.0, 1.0)
+    assert wanted_frames(None, None, STUDY) == Wanted(7, 30, 120, 2000)
+    assert wanted_frames(14, None, STUDY) == Wanted(14, 30, 240, 4000)
+    assert wanted_frames(None, 60, STUDY) == Wanted(7, 60, 240, 2000)
+    assert wanted_frames(3, 15, STUDY) == Wanted(3, 15, 120, 2000)
     assert wanted_frames(None, SPREAD, STUDY).every is None
-    assert wanted_frames(None, SPREAD, STUDY).longer > 1
+    assert wanted_frames(None, SPREAD, STUDY).max_seconds > 120
 
 
 def test_more_frames_get_more_memory_and_time():
@@ -30,9 +30,9 @@ def test_more_frames_get_more_memory_and_time():
 @given(st.none() | NUMBERS, st.none() | NUMBERS | st.just(SPREAD))
 def test_three_attempts_have_the_time_that_decoding_may_take(frames, every):
     wanted = wanted_frames(frames, every, STUDY)
-    assert wanted.longer >= 1
-    assert wanted.larger >= 1
-    assert 3 * 60 * wanted.minutes > STUDY["max_seconds"] * wanted.longer
+    assert wanted.max_seconds >= 120
+    assert wanted.max_memory_mb >= 2000
+    assert 3 * 60 * wanted.minutes >= wanted.max_seconds
     assert wanted.memory_mb >= 1500
 
 

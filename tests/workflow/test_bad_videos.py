@@ -9,7 +9,7 @@ import pytest
 from tests.clips import LIMITS, ODD_CLIPS, write_face_clip
 from tests.projects import few_of, tiny_project
 from workflow_scripts.lib.manifest import Video
-from workflow_scripts.lib.video import VideoStatus
+from workflow_scripts.lib.status import VideoStatus
 
 ODD_NAMES = [
     *(
@@ -87,4 +87,4 @@ def test_too_many_stop_the_run_with_a_message(videos, tmp_path):
     assert (project.results / "quality.tsv").is_file()
     project.configure(quality={"max_rejected_fraction": 0.2})
     project.snakemake("--until", "build_store")
-    assert (project.results / "store.zarr/zarr.json").is_file()
+    assert (project.results / "store.json").is_file()

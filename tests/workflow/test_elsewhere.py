@@ -32,7 +32,7 @@ def other(tmp_path_factory, finished, rows):
     project = small_project(tmp_path_factory.mktemp("other") / "project", rows)
     (project.root / "resources").symlink_to(finished.root / "resources")
     project.configure(run="other")
-    project.snakemake("results/other/store.zarr/zarr.json")
+    project.snakemake("results/other/store.json")
     return project.root / "results/other"
 
 
@@ -41,7 +41,7 @@ def test_only_people_of_no_training_video_are_scored(copy, other, rows):
     copy.configure(evaluate_on=[str(other)])
     copy.snakemake("results/small/run.json")
     assert fingerprint(other) == before
-    assert not (other / "store.zarr/features").exists()
+    assert not (other / "features").exists()
 
     unseen = [row.video_id for row in rows if row.video_id not in ("known", "copy", "again")]
     board = read_table(copy.results / "leaderboard.tsv")

@@ -80,7 +80,12 @@ def test_no_crop_is_left_and_the_next_run_never_had_them(copy, finished, videos,
     raw = [path.read_bytes() for path in copy.root.rglob("*") if path.is_file()]
     assert not any(crop in content for crop in wanted for content in raw)
     assert not [path for path in copy.results.rglob("*") if path.stem in GONE]
-    assert {path.name for path in copy.results.iterdir()} == {"faces", "logs", "store.zarr"}
+    assert {path.name for path in copy.results.iterdir()} == {
+        "faces",
+        "logs",
+        "store.json",
+        "store.zarr",
+    }
     assert not set(GONE) & set(StoredVideos(copy.results / "store.zarr").names)
     kept = [video for video in videos if video.video_id not in GONE]
     assert len(list(cache.rglob("*.zip"))) == 2 * len(kept)

@@ -56,7 +56,7 @@ def test_kills_at_any_moment_cost_nothing(tiny, tmp_path, videos):
 def test_a_run_that_ends_well_clears_what_killed_ones_have_left(tiny_copy, tiny):
     left = tiny_copy.results / "faces/.real5.npz.5f5e5bb3.partial"
     left.write_bytes(b"half")
-    (tiny_copy.results / "store.zarr/features/.spectrum.partial").mkdir()
+    (tiny_copy.results / "features/.spectrum.zarr.partial").mkdir()
     tiny_copy.snakemake("verify")
     assert left.exists(), "verify changes nothing"
     (tiny_copy.results / "leaderboard.tsv").unlink()

@@ -12,7 +12,7 @@ from workflow_scripts.lib.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.provenance import read_record
 from workflow_scripts.lib.run import UserError
 
-STORE = "results/small/store.zarr/zarr.json"
+STORE = "results/small/store.json"
 
 
 @pytest.fixture(scope="module")

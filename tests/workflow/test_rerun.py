@@ -1,10 +1,16 @@
 """Nothing is computed twice: an edit re-runs what it concerns, and only that."""
 
+import json
+import os
+import shutil
+import time
 from dataclasses import replace
 
+import numpy as np
+
 from tests.clips import write_clip
-from tests.projects import SMALL_FOREST, SMALL_TREES, forged, person
-from workflow_scripts.lib.manifest import write_manifest
+from tests.projects import SMALL_FOREST, SMALL_TREES, few_of, forged, person, tiny_project
+from workflow_scripts.lib.manifest import Video, write_manifest
 
 PER_VIDEO = {"sample_frames", "crop_faces"}
 
@@ -37,14 +43,55 @@ def test_another_file_for_a_row_runs_that_video_only(copy, videos):
     assert planned["sample_frames"] == planned["crop_faces"] == 1
 
 
-def test_a_changed_video_runs_that_video_only(copy, videos, tmp_path):
+def test_a_changed_video_runs_that_video_only_whatever_the_clocks_say(copy, videos, tmp_path):
     mine = tmp_path / "mine.mp4"
     write_clip(mine, [person(0)] * 185)
+    tomorrow = time.time() + 24 * 3600
+    os.utime(mine, (tomorrow, tomorrow))
     write_manifest(copy.root / "small.tsv", [replace(videos[0], path=str(mine)), *videos[1:]])
-    copy.snakemake("--until", "crop_faces")
+    os.utime(copy.root / "small.tsv", (tomorrow, tomorrow))
+    copy.snakemake("--until", "quality_table")
+    assert not {*PER_VIDEO, "quality_table"} & copy.planned().keys()
     write_clip(mine, [forged(person(0))] * 185)
+    os.utime(mine, (1e9, 1e9))
     planned = copy.planned()
     assert planned["sample_frames"] == planned["crop_faces"] == 1
+
+
+def test_code_of_another_time_runs_nothing(copy):
+    for path in (copy.root / "workflow_scripts/lib").rglob("*.py"):
+        os.utime(path)
+    for path in (copy.root / "report/templates").iterdir():
+        os.utime(path)
+    assert "Nothing to be done" in copy.snakemake("-n").stdout
+
+
+def test_a_limit_on_what_may_be_lost_makes_nothing_anew(copy):
+    copy.configure(quality={"max_rejected_fraction": 0.5})
+    assert copy.planned().keys() == {"record_run", "all"}
+
+
+def test_only_what_a_limit_stopped_is_tried_again_and_once(videos, tmp_path):
+    slow = tmp_path / "slow.mp4"
+    write_clip(slow, (np.full((1080, 1920, 3), n % 250, np.uint8) for n in range(185)))
+    rows = [*few_of(videos), Video("slow", str(slow), "real")]
+    project = tiny_project(tmp_path / "project", rows)
+    memory = {"max_memory_mb": 120}
+    project.configure(sampling=memory, quality={"max_rejected_fraction": 0.5})
+    project.snakemake("--until", "build_store")
+    status = project.results / "faces/slow.json"
+    assert json.loads(status.read_text())["status"] == "too_costly"
+    marker = (project.results / "store.json").read_bytes()
+    project.configure(sampling={"max_memory_mb": 130})
+    assert project.planned("--until", "build_store")["sample_frames"] == 1
+    for enough in (130, 1000):
+        project.configure(sampling={"max_memory_mb": enough})
+        project.snakemake("--until", "build_store")
+        assert not PER_VIDEO & project.planned("--until", "build_store").keys()
+    assert json.loads(status.read_text())["status"] == "no_face"
+    project.configure(sampling={**memory, "max_seconds": 500})
+    assert not PER_VIDEO & project.planned("--until", "build_store").keys()
+    assert (project.results / "store.json").read_bytes() == marker
 
 
 def test_an_edited_module_runs_what_imports_it(copy):
@@ -101,7 +148,7 @@ def test_a_longer_grid_tries_only_what_is_new(tiny_copy):
 
 def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(tiny_copy):
     tiny_copy.configure(faces={"size": 64, "margin": 1.0})
-    tiny_copy.snakemake("results/small/store.zarr/zarr.json")
+    tiny_copy.snakemake("results/small/store.json")
     planned = tiny_copy.planned()
     assert planned["split_videos"] == planned["train_model"] == planned["evaluate_model"] == 1
     assert "crop_faces" not in planned
@@ -110,8 +157,49 @@ def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(tiny_copy):
 def test_a_disk_that_went_away_costs_nothing(copy, videos):
     rows = [replace(video, path=f"{video.path}.gone") for video in videos]
     write_manifest(copy.root / "small.tsv", rows)
+    copy.configure(quality={"max_rejected_fraction": 0.99})
     before = {path: path.read_bytes() for path in copy.results.glob("faces/*")}
     ended = copy.snakemake(check=False)
     assert ended.returncode != 0
-    assert "Is the disk mounted" in ended.stdout + ended.stderr
+    said = ended.stdout + ended.stderr
+    assert f"{len(videos)} videos are needed again" in said
+    assert "Is the disk mounted" in said
     assert {path: path.read_bytes() for path in copy.results.glob("faces/*")} == before
+
+
+def test_a_run_goes_on_with_finished_faces_while_the_disk_is_away(tiny, tmp_path, videos):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    rows = [replace(v, path=shutil.copy2(v.path, folder)) for v in few_of(videos)]
+    project = tiny_project(tmp_path / "project", rows)
+    project.snakemake("--until", "crop_faces")
+    before = {path: path.read_bytes() for path in project.results.glob("faces/*")}
+    folder.rename(tmp_path / "away")
+    write_manifest(
+        project.root / "small.tsv", [*rows, replace(rows[0], video_id="new", path="new.mp4")]
+    )
+    project.configure(quality={"max_rejected_fraction": 0.2})
+    ended = project.snakemake("--until", "build_store")
+    assert f"{len(rows)} of {len(rows) + 1} videos are not there" in ended.stderr
+    assert json.loads((project.results / "faces/new.json").read_text())["status"] == "missing"
+    write_manifest(project.root / "small.tsv", rows)
+    project.snakemake("--until", "build_store")
+    assert {path: path.read_bytes() for path in before} == before
+    stores = [folder / "store.json" for folder in (project.results, tiny.results)]
+    assert stores[0].read_bytes() == stores[1].read_bytes()
+
+    append(project, "lib/faces.py")
+    ended = project.snakemake(check=False)
+    assert ended.returncode != 0
+    assert f"{len(rows)} videos are needed again" in ended.stdout + ended.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_store_that_cannot_be_built_leaves_the_old_one(tiny_copy, videos):
+    before = {p: p.read_bytes() for p in tiny_copy.results.rglob("*.zarr/**/*") if p.is_file()}
+    faces = tiny_copy.results / f"faces/{few_of(videos)[0].video_id}.npz"
+    faces.write_bytes(faces.read_bytes()[:-100])
+    ended = tiny_copy.snakemake("results/small/store.json", check=False)
+    assert ended.returncode != 0
+    assert "are damaged" in ended.stdout + ended.stderr
+    assert {p: p.read_bytes() for p in before} == before

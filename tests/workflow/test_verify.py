@@ -56,7 +56,7 @@ def test_all_that_is_wrong_is_named_in_one_go(copy):
     damaged = {
         "store.zarr/crops/c/0/0/0/0": "Stored and computed checksum do not match",
         "store.zarr/label/c/0": "label, rows 0 to 83",
-        "store.zarr/features/spectrum/c/0/0": "features/spectrum, rows 0 to 83",
+        "features/spectrum.zarr/c/0/0": "spectrum, rows 0 to 83",
         "store.zarr/zarr.json": "",
         "models/identity/forest/model.zip": "changed after the run",
         "models/frame/spectrum/bundle.zip": "no whole bundle",
@@ -79,9 +79,10 @@ def test_all_that_is_wrong_is_named_in_one_go(copy):
 @pytest.mark.slow
 def test_what_it_advises_mends_the_run(tiny_copy, tmp_path):
     results = tiny_copy.results
-    flip(results / "store.zarr/features/spectrum/c/0/0")
+    flip(results / "features/spectrum.zarr/c/0/0")
+    flip(results / "store.zarr/label/c/0")
     flip(results / "models/identity/spectrum/model.zip")
-    for name in ("store.zarr/zarr.json", "models/identity/spectrum/model.zip"):
+    for name in ("features/spectrum.json", "store.json", "models/identity/spectrum/model.zip"):
         (results / name).unlink()
     (results / "run.json").rename(tmp_path / "run.json")
     tiny_copy.snakemake()

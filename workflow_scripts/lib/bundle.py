@@ -45,7 +45,7 @@ from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 
 __all__ = ["Bundle", "check_bundle", "check_place", "read_bundle", "read_people", "write_bundle"]
 
-FORMAT = 5  # of the file
+FORMAT = 6  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, CARD = "bundle.json", "model.json"
 MODEL = "model.zip"

@@ -40,7 +40,9 @@ __all__ = [
     "read_entry",
 ]
 
-PACKAGES = ("mtcnn", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow")
+PACKAGES = (
+    *("av", "joblib", "mtcnn", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow"),
+)
 MARK = b"faces"  # the archive's comment
 
 

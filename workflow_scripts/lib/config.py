@@ -170,6 +170,11 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             f"face_cache: {config['face_cache']!r} holds faces of the backend onnxruntime only. "
             "Leave it out, or take that backend."
         )
+    if (published := config["report"]["published"]) and not Path(published).is_file():
+        yield (
+            f"report.published: there is no file {published!r}. Correct the path, or leave it out."
+        )
+    yield from _same_names(config["experiments"])
     yield from _other_run_problems(config)
     yield from _learning_curve_problems(config)
     for name, experiment in config["experiments"].items():
@@ -218,18 +223,29 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def _same_names(experiments: Iterable[str]) -> Iterator[str]:
+    known: dict[str, str] = {}
+    for name in experiments:
+        there = known.setdefault(name.lower(), name)
+        if there != name:
+            yield (
+                f"experiments: {there!r} and {name!r} are the same name on many disks, and one "
+                "would overwrite the other. Rename one."
+            )
+
+
 def _other_run_problems(config: dict[str, Any]) -> Iterator[str]:
-    names = [config["run"]]
+    names = [config["run"].lower()]  # many disks don't tell upper from lower case
     for folder in config["evaluate_on"]:
         name = Path(folder).name
         if not RUN_NAME.fullmatch(name):
             yield f"evaluate_on: {folder!r} is no folder of a run, such as results/other."
-        elif name in names:
+        elif name.lower() in names:
             yield (
                 f"evaluate_on: {folder!r} has the name of this run or of another one of the list, "
                 "and results tell runs apart by their names. Rename the folder."
             )
-        names.append(name)
+        names.append(name.lower())
     if config["evaluate_on"] and not set(APART) & set(config["splits"]["protocols"]):
         yield (
             "evaluate_on: needs the protocol identity or official; models of other protocols have "

@@ -1,12 +1,14 @@
-"""Which files of the project a script depends on, read off its imports."""
+"""Which files of the project a script depends on, read off its imports, and what they hold."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-__all__ = ["imported_names", "library_modules"]
+__all__ = ["code_digest", "content_digest", "imported_names", "library_modules"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,3 +45,20 @@ def library_modules(script: str) -> list[str]:
                         waiting.append(file)
                     found.add(file)
     return sorted(map(str, found))
+
+
+def code_digest(script: str) -> str:
+    """A digest of the project's modules that a script imports: the same for the same code, wherever
+    and since when it lies. The script itself Snakemake watches."""
+    return content_digest([ROOT / path for path in library_modules(script)])
+
+
+def content_digest(files: Iterable[str | Path]) -> str:
+    """A digest of what files hold, 32 hexadecimal digits; their names and order don't matter."""
+    digests = sorted(_digest(Path(path)) for path in files)
+    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()
+
+
+@cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.lib.faces import FaceCrop
+from workflow_scripts.lib.frames import Frame
 from workflow_scripts.lib.judging import Judgement, called
 from workflow_scripts.lib.pages import render
 from workflow_scripts.lib.run import written_aside
-from workflow_scripts.lib.video import Frame
 
 __all__ = ["write_page", "write_thumbnail"]
 

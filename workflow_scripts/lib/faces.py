@@ -3,10 +3,11 @@ frame."""
 
 from __future__ import annotations
 
+import cmath
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +16,30 @@ import numpy as np
 from PIL import Image
 
 from workflow_scripts.lib.detector import Detection, FaceDetector
+from workflow_scripts.lib.frames import Frame, SampledVideo
 from workflow_scripts.lib.run import written_aside
-from workflow_scripts.lib.video import Frame, SampledVideo, VideoStatus
+from workflow_scripts.lib.status import FrameStatus, VideoStatus
 
 __all__ = [
     "FaceCrop",
     "FrameResult",
-    "FrameStatus",
     "crop_mark",
     "crop_square",
     "cut_face",
     "draw_strip",
     "find_faces",
+    "is_turned",
+    "roll",
     "save_faces",
     "select_face",
     "status_of",
     "video_status",
 ]
 
+MAX_ROLL = 45.0  # degrees; faces that are turned further teach nothing, and are not judged
+NO_FACE = "No face was found in any sampled frame. Is the picture turned, or are the faces tiny?"
 CELL = 160  # pixels; width of one frame on the strip
 GREEN, ORANGE, GREY = (60, 200, 60), (255, 140, 0), (130, 130, 130)
-
-
-class FrameStatus(StrEnum):
-    """What became of one sampled frame."""
-
-    OK = "ok"
-    NO_FACE = "no_face"
-    LOW_CONFIDENCE = "low_confidence"
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,20 @@ def select_face(
     return max(sure, key=lambda d: d.confidence, default=None)
 
 
+def roll(keypoints: Sequence[tuple[float, float]]) -> float:
+    """By how many degrees a face is turned clockwise, from -180 to 180, by its eyes and mouth;
+    `keypoints` are the detector's five (x, y)."""
+    left_eye, right_eye, _, left_mouth, right_mouth = (complex(x, y) for x, y in keypoints)
+    across = right_eye - left_eye + right_mouth - left_mouth
+    down = left_mouth + right_mouth - left_eye - right_eye
+    return math.degrees(cmath.phase(across - 1j * down))
+
+
+def is_turned(keypoints: Sequence[tuple[float, float]]) -> bool:
+    """Whether a face lies on its side or upside down."""
+    return abs(roll(keypoints)) > MAX_ROLL
+
+
 def square_around(
     box: tuple[int, int, int, int], margin: float, width: int, height: int
 ) -> tuple[int, int, int]:
@@ -120,11 +131,13 @@ def find_faces(
     for frame in frames:
         detections = detector.detect(frame.pixels)
         sure = sum(found.confidence >= confidence for found in detections)
-        if taken := select_face(detections, confidence, selection):
+        upright = [found for found in detections if not is_turned(found.keypoints)]
+        if taken := select_face(upright, confidence, selection):
             crops.append(cut_face(frame, taken, sure, margin, size))
             results.append(crops[-1].result)
         else:
-            results.append(_lost(frame, detections))
+            turned = select_face(detections, confidence, selection)
+            results.append(_lost(frame, detections, turned, sure))
     return results, crops
 
 
@@ -150,16 +163,19 @@ def crop_mark(pixels: np.ndarray) -> str:
     return hashlib.blake2b(pixels.tobytes(), digest_size=8).hexdigest()
 
 
-def _lost(frame: Frame, detections: Sequence[Detection]) -> FrameResult:
-    """What is said of a frame without a good face."""
-    seen = max(detections, key=lambda d: d.confidence, default=None)
+def _lost(
+    frame: Frame, detections: Sequence[Detection], turned: Detection | None, sure: int
+) -> FrameResult:
+    """What is said of a frame without a good face, of which `sure` are good but for being
+    `turned`."""
+    seen = turned or max(detections, key=lambda d: d.confidence, default=None)
     if not seen:
         return FrameResult(frame.index, frame.time_s, FrameStatus.NO_FACE, 0)
     return FrameResult(
         index=frame.index,
         time_s=frame.time_s,
-        status=FrameStatus.LOW_CONFIDENCE,
-        faces=0,
+        status=FrameStatus.TURNED if turned else FrameStatus.LOW_CONFIDENCE,
+        faces=sure,
         confidence=seen.confidence,
         box=seen.box,
         keypoints=seen.keypoints,
@@ -181,13 +197,19 @@ def video_status(sampled: SampledVideo, results: Sequence[FrameResult]) -> tuple
             VideoStatus.TOO_SHORT if short else VideoStatus.PARTIAL,
             f"{sampled.detail} {detail}".strip(),
         )
+    if FrameStatus.TURNED in lost:
+        return (
+            VideoStatus.TURNED,
+            "The faces lie on their side or upside down. Turn the picture: by half, for example, "
+            "with `ffmpeg -i OLD -vf hflip,vflip NEW.mp4`, by a quarter with `-vf transpose=1`.",
+        )
     if FrameStatus.LOW_CONFIDENCE in lost:
         best = max(result.confidence or 0.0 for result in results)
         return (
             VideoStatus.LOW_CONFIDENCE,
             f"No face reached the confidence threshold; the best had {best:.3f}.",
         )
-    return VideoStatus.NO_FACE, "No face was found in any sampled frame."
+    return VideoStatus.NO_FACE, NO_FACE
 
 
 def save_faces(path: Path, crops: Sequence[FaceCrop], size: int) -> None:
@@ -216,6 +238,7 @@ def status_of(sampled: SampledVideo, results: Sequence[FrameResult]) -> dict[str
     return {
         "status": status,
         "detail": detail,
+        "note": sampled.note,
         "fps": sampled.fps,
         "bits_per_pixel": sampled.bits_per_pixel,
         "frames_sampled": len(results),

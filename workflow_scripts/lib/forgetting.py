@@ -18,7 +18,7 @@ import numpy as np
 from workflow_scripts.lib.cache import entries_of_crops, entries_of_video
 from workflow_scripts.lib.manifest import Video, assign_groups, full_names
 from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.store import StoredVideos, read_rows, write_store
+from workflow_scripts.lib.store import StoredVideos, marker_of, read_rows, write_store
 from workflow_scripts.lib.tables import read_table
 
 __all__ = ["cache_entries", "chosen_videos", "derived_files", "holders", "rewrite_store"]
@@ -64,15 +64,15 @@ def derived_files(results: Path, kept: Iterable[str]) -> list[Path]:
     for path in sorted(results.rglob("*")):
         parts = path.relative_to(results).parts
         own = parts[0] == "faces" or (parts[:2] in {("logs", rule) for rule in LOGS_PER_VIDEO})
-        of_store = parts[0] == "store.zarr"
+        of_store = parts[0] in ("store.zarr", "store.json")
         if not path.is_dir() and not of_store and not (own and path.stem in stay):
             found.append(path)
     return found
 
 
 def rewrite_store(store: Path, kept: Sequence[Video], videos_per_shard: int) -> None:
-    """Write the store anew with the rows of the videos `kept` alone, as `build_store` would, and no
-    feature sets; delete it where no row is left or it can't be read."""
+    """Write the store anew with the rows of the videos `kept` alone, as `build_store` would; delete
+    it where no row is left or it can't be read."""
     groups = assign_groups(kept)
     try:
         stored = StoredVideos(store)
@@ -82,6 +82,7 @@ def rewrite_store(store: Path, kept: Sequence[Video], videos_per_shard: int) -> 
         rows = 0
     if not rows:
         shutil.rmtree(store)
+        marker_of(store).unlink(missing_ok=True)
         return
     write_store(
         store,

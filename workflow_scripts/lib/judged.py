@@ -8,15 +8,17 @@ is only ever shown.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
 
+from workflow_scripts.lib.finished import stamp
 from workflow_scripts.lib.layouts import SUFFIXES, videos_below, warn_of_others_below
 from workflow_scripts.lib.manifest import Video, read_manifest
 from workflow_scripts.lib.run import UserError
 
-__all__ = ["find_videos", "shown", "stamp"]
+__all__ = ["find_videos", "shown", "stamp_of_verdict"]
 
 READABLE = 40  # letters of an id that tell people which video it is
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -55,13 +57,15 @@ def find_videos(source: Path) -> dict[str, Video]:
     return {video.video_id: video for video in videos}
 
 
-def stamp(path: str) -> tuple[int, int] | None:
-    """Bytes and time of change (ns) of a file, which tell that it was changed; None without one."""
+def stamp_of_verdict(path: str, verdict: Path) -> str:
+    """The stamp that a verdict is planned with: the file's, or the recorded one of a file that is
+    away. `verdict` is where the verdict lies, if there is one."""
+    if now := stamp(path):
+        return now
     try:
-        found = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_size, found.st_mtime_ns
+        return str(json.loads(verdict.read_text(encoding="utf-8"))["stamp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # missing, half deleted or of an older version: the job finds out
 
 
 def shown(name: str) -> str:

@@ -14,12 +14,15 @@ import numpy as np
 from workflow_scripts.lib.bundle import Bundle, read_bundle
 from workflow_scripts.lib.detector import FaceDetector, make_detector
 from workflow_scripts.lib.explain import column_groups, group_moves
-from workflow_scripts.lib.faces import FaceCrop, crop_mark, cut_face
+from workflow_scripts.lib.faces import MAX_ROLL, NO_FACE, FaceCrop, crop_mark, cut_face, roll
 from workflow_scripts.lib.features import recipe
+from workflow_scripts.lib.finished import stamp
+from workflow_scripts.lib.frames import Frame, SampledVideo, load_frames
 from workflow_scripts.lib.judged import shown
 from workflow_scripts.lib.models import fake_scores
 from workflow_scripts.lib.plain import PlainModel
 from workflow_scripts.lib.ranges import measure, outside
+from workflow_scripts.lib.status import VideoStatus
 from workflow_scripts.lib.tracks import follow
 from workflow_scripts.lib.verdict import (
     CAUTION,
@@ -30,13 +33,7 @@ from workflow_scripts.lib.verdict import (
     person_verdict,
     without_small,
 )
-from workflow_scripts.lib.video import (
-    Frame,
-    SampledVideo,
-    VideoStatus,
-    load_frames,
-    sample_to_file,
-)
+from workflow_scripts.lib.video import sample_to_file
 from workflow_scripts.lib.wanted import SPREAD, Wanted, check_enough, wanted_frames
 
 __all__ = ["FAILURES", "NOT_JUDGED", "Judgement", "called", "judge_video"]
@@ -44,7 +41,6 @@ __all__ = ["FAILURES", "NOT_JUDGED", "Judgement", "called", "judge_video"]
 FORMAT = 2  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
 NOT_JUDGED = "not judged"
-NO_FACES = "No face was found that the detector is sure enough of."
 ON_WHOLE = (
     f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD}, or "
     f"judge_every={SPREAD} for many videos)."
@@ -92,7 +88,11 @@ def judge_video(
         check_enough(frames, settings["sampling"])
         wanted = wanted_frames(frames, every, settings["sampling"])
         logging.info("Reading %d frames of %s", wanted.frames, shown(str(video)))
-        sampled = _sample(video, Path(scratch), wanted, settings["sampling"])
+        known, sha256 = stamp(video), _sha256(video)
+        sampled = _sample(video, Path(scratch), wanted)
+        if stamp(video) != known:  # the checksum would stand for another file
+            detail = f"{shown(video.name)!r} was changed while it was looked at: judge it again."
+            sampled = SampledVideo(VideoStatus.UNREADABLE, detail, 0.0, ())
         detector = make_detector(
             "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
         )
@@ -110,7 +110,7 @@ def judge_video(
         )
     verdict = {
         "format": FORMAT,
-        "video": {"name": shown(video.name), "sha256": _sha256(video)},
+        "video": {"name": shown(video.name), "sha256": sha256},
         **_answer(told, people, sampled, bundle),
         "scope": _scope(sampled, wanted),
         "sampling": {
@@ -131,17 +131,17 @@ def judge_video(
     return Judgement(verdict, sampled.frames, people)
 
 
-def _sample(video: Path, scratch: Path, wanted: Wanted, trained: dict[str, int]) -> SampledVideo:
-    """Sample in a child process; what may be spent grows with what is decoded. What is said of the
-    video names the file without its folders, which are nobody's business."""
+def _sample(video: Path, scratch: Path, wanted: Wanted) -> SampledVideo:
+    """Sample in a child process. What is said of the video names the file without its folders,
+    which are nobody's business."""
     path = scratch / "frames.npz"
     sample_to_file(
         video,
         path,
         wanted.frames,
         wanted.every,
-        round(trained["max_seconds"] * wanted.longer),
-        round(trained["max_memory_mb"] * wanted.larger),
+        wanted.max_seconds,
+        wanted.max_memory_mb,
         REMEDY,
     )
     sampled = load_frames(path)
@@ -158,13 +158,11 @@ def _scope(sampled: SampledVideo, wanted: Wanted) -> str:
     if last is not first:
         between = f"between {first.time_s:.1f} and {last.time_s:.1f} s"
         looked = f"{len(sampled.frames)} frames {between} were looked at"
-    if not sampled.declared:
-        return f"{looked}; how long the video is, it does not say."
     if wanted.every is None:
-        return f"{looked}, spread over the {sampled.declared} that the file says it has."
+        return f"{looked}, spread over all {sampled.declared}."
     unseen = sampled.declared - 1 - last.index
     if unseen < wanted.every or not sampled.fps:
-        return f"{looked}, of the {sampled.declared} that the file says it has."
+        return f"{looked}, of {sampled.declared}."
     whole = sampled.declared / sampled.fps
     return f"{looked}, and nothing of what follows, up to {whole:.1f} s. {ON_WHOLE}"
 
@@ -199,7 +197,7 @@ def _judge_person(
     )
     return {
         "person": number,
-        **person_verdict(scores, bundle.card),
+        **person_verdict(scores, bundle.card, _turned(faces)),
         "measured": measured,
         "warnings": outside(measured, bundle.ranges),
         "faces": [
@@ -214,6 +212,13 @@ def _judge_person(
         ],
         "evidence": _evidence(matrix, crops.shape[1], bundle),
     }
+
+
+def _turned(faces: list[FaceCrop]) -> float:
+    """The angle by which most of a person's faces are turned, degrees, if that is much; else 0."""
+    angles = [abs(roll(face.result.keypoints)) for face in faces if face.result.keypoints]
+    typical = float(np.median(angles))
+    return typical if typical > MAX_ROLL else 0.0
 
 
 def _scores(model: Any, matrix: np.ndarray) -> np.ndarray:
@@ -250,6 +255,7 @@ def _answer(
     marks = {crop_mark(face.pixels) for person in faces for face in person}
     in_training = not marks.isdisjoint(bundle.trained_on)
     crowded = any(face.result.faces > MOST_FACES for person in faces for face in person)
+    notes = [sampled.note] if sampled.note else []
     worst = most_suspicious(people)
     if worst is None:
         return {
@@ -257,16 +263,16 @@ def _answer(
             "probability": None,
             "score": None,
             "person": None,
-            "reason": sampled.detail if sampled.status in FAILURES else NO_FACES,
+            "reason": sampled.detail if sampled.status in FAILURES else NO_FACE,
             "how_often_wrong": "",
             "in_training": in_training,
-            "warnings": _warnings([], in_training, crowded, bundle),
+            "warnings": notes + _warnings([], in_training, crowded, bundle),
         }
     return {
         **{key: worst[key] for key in ("verdict", "probability", "score", "person", "reason")},
         "how_often_wrong": operating_words(worst["verdict"], worst["score"], points),
         "in_training": in_training,
-        "warnings": _warnings(people, in_training, crowded, bundle) + worst["warnings"],
+        "warnings": notes + _warnings(people, in_training, crowded, bundle) + worst["warnings"],
     }
 
 
@@ -292,7 +298,7 @@ def _warnings(
         )
     if 0 < judged < len(people):
         said.append(
-            f"Not judged, being too small or seen too seldom: {len(people) - judged} of "
+            f"Not judged, being too small, turned or seen too seldom: {len(people) - judged} of "
             f"{len(people)} people. The verdict tells nothing of them."
         )
     if bundle.evaluation["leak"] != "no":

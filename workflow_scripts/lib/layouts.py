@@ -457,12 +457,12 @@ def _id_of(name: str) -> str:
 
 def _with_free_ids(videos: Iterable[Video]) -> list[Video]:
     """The videos with a number behind each id that was given before: "a b.mp4" and "a+b.mp4" would
-    get the same one."""
+    get the same one; so would "a.mp4" and "A.mp4" where case does not tell files apart."""
     taken: set[str] = set()
     free = []
     for video in videos:
         video_id = _free_id(video.video_id, taken)
-        taken.add(video_id)
+        taken.add(video_id.lower())
         free.append(replace(video, video_id=video_id))
     return free
 
@@ -470,7 +470,7 @@ def _with_free_ids(videos: Iterable[Video]) -> list[Video]:
 def _free_id(wanted: str, taken: set[str]) -> str:
     wanted = wanted or "video"
     number, free = 1, wanted
-    while free in taken:
+    while free.lower() in taken:
         number += 1
         free = f"{wanted[: MAX_ID - len(str(number)) - 1]}-{number}"
     return free

@@ -18,7 +18,6 @@ __all__ = [
     "Label",
     "Video",
     "assign_groups",
-    "check_present",
     "full_names",
     "names_of",
     "pair_with_files",
@@ -185,24 +184,6 @@ def full_names(video: Video) -> dict[str, str]:
     return ({f"group:{video.group}": video.group} if video.group else {}) | names
 
 
-def check_present(paths: Sequence[str], allowed: float) -> None:
-    """Stop a run whose videos are not there: a disk that is not mounted must not turn what was
-    computed before into videos that are missing.
-
-    Raises
-    ------
-    UserError
-        More than the share `allowed` of the `paths` does not exist.
-    """
-    missing = [path for path in paths if not Path(path).exists()]
-    if len(missing) > allowed * len(paths):
-        raise UserError(
-            f"{len(missing)} of {len(paths)} videos are not there, {missing[0]!r} for example. Is "
-            "the disk mounted, and are the manifest's paths right? To go on without them, take "
-            "them out of the manifest or raise quality.max_rejected_fraction."
-        )
-
-
 def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[tuple[Video, Path]]:
     """Pair each video with its own file, `{video_id}` and a suffix.
 
@@ -279,7 +260,7 @@ def _row_problems(
     import fastjsonschema  # compiled once: a manifest may have a million rows
 
     check = fastjsonschema.compile(schema)
-    seen: dict[str, int] = {}
+    seen: dict[str, tuple[int, str]] = {}
     for number, cells in rows:
         if len(cells) > len(header):
             yield (
@@ -293,12 +274,15 @@ def _row_problems(
         except fastjsonschema.JsonSchemaValueException as error:
             yield number, _explain(row, error, schema)
             continue
-        first = seen.setdefault(row["video_id"], number)
+        # many disks don't tell upper from lower case in names of files
+        first, there = seen.setdefault(row["video_id"].lower(), (number, row["video_id"]))
         if first != number:
+            same = there == row["video_id"]
+            as_what = "" if same else f" as {there!r}, which is the same name on many disks"
             yield (
                 number,
-                f", column video_id: {row['video_id']!r} stands in {place(first)} already. "
-                "Give each video its own id, for example by adding method and compression.",
+                f", column video_id: {row['video_id']!r} stands in {place(first)} already{as_what}."
+                " Give each video its own id, for example by adding method and compression.",
             )
 
 

@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.lib.finished import MADE_FROM
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import UserError, read_cost
 
@@ -51,6 +52,7 @@ ROOT = Path(__file__).parents[2]
 MEASURED_KEYS = ("cost", "made")  # of a model's card
 CARD = "its keys `cost` and `made` hold CPU time, memory and the day of the training"
 NOT_REPRODUCIBLE = {  # by a pattern of names
+    "faces/*.json": f"its key `{MADE_FROM}` holds the time of change of the video's file",
     "models/*/*/model.json": CARD,
     "models/*/*/choice.json": CARD,
     "leaderboard.tsv": "its columns `train_...` hold CPU time and memory",
@@ -91,8 +93,8 @@ def make_record(
 ) -> dict[str, Any]:
     """The content of `run.json`.
 
-    `steps` are the promised outputs by rule, in the workflow's order; a store's `zarr.json` stands
-    for all of its arrays. `logs` are those of the jobs whose cost counts, below `results/logs`.
+    `steps` are the promised outputs by rule, in the workflow's order; a tree's marker stands for
+    all that is in it. `logs` are those of the jobs whose cost counts, below `results/logs`.
     """
     outputs: dict[str, dict[str, str]] = {}
     files: dict[str, dict[str, str]] = {}
@@ -219,9 +221,9 @@ def reproducible_digest(results: Path, name: str) -> str | None:
     if name == RECORD:
         content = json.dumps(json.loads(path.read_text(encoding="utf-8"))["reproducible"]).encode()
     elif path.name in ("model.json", "choice.json"):
-        card = json.loads(path.read_text(encoding="utf-8"))
-        lasting = {key: value for key, value in card.items() if key not in MEASURED_KEYS}
-        content = json.dumps(lasting).encode()
+        content = _without(path, MEASURED_KEYS)
+    elif Path(name).match("faces/*.json"):
+        content = _without(path, (MADE_FROM,))
     elif name == "leaderboard.tsv":
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
         kept = [i for i, column in enumerate(rows[0]) if not column.startswith("train_")]
@@ -234,15 +236,18 @@ def reproducible_digest(results: Path, name: str) -> str | None:
     return hashlib.sha256(content).hexdigest()
 
 
+def _without(path: Path, keys: Iterable[str]) -> bytes:
+    """What a JSON file says besides some keys."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return json.dumps({key: value for key, value in content.items() if key not in keys}).encode()
+
+
 def _all_files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if path.name == "zarr.json":
-            for file in sorted(path.parent.rglob("*")):
-                # feature sets are another step's
-                if file.is_file() and "features" not in file.relative_to(path.parent).parts:
-                    yield file
-        else:
-            yield path
+        yield path
+        tree = path.with_suffix(".zarr")  # see lib/store.py
+        if path.suffix == ".json" and tree.is_dir():
+            yield from (file for file in sorted(tree.rglob("*")) if file.is_file())
 
 
 def _why_measured(name: str) -> str | None:

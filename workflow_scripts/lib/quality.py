@@ -40,11 +40,12 @@ def quality_row(video: Video, status: dict[str, Any], wanted: int) -> dict[str, 
         "crops": status["crops"],
         "no_face": sum(frame["status"] == "no_face" for frame in frames),
         "low_confidence": sum(frame["status"] == "low_confidence" for frame in frames),
+        "turned": sum(frame["status"] == "turned" for frame in frames),
         "several_faces": sum(frame["faces"] > 1 for frame in frames),
         "lowest_confidence": round(min(sure), 4) if sure else None,
         "fps": round(status["fps"], 3),
         "bits_per_pixel": status["bits_per_pixel"],
-        "detail": status["detail"],
+        "detail": f"{status['detail']} {status['note']}".strip(),
     }
 
 

@@ -13,6 +13,7 @@ import resource
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -192,16 +193,20 @@ def written_aside(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Delete what killed writers have left below a folder, where nobody writes now; what can't be
-    deleted is logged."""
+def clear_leftovers(folder: Path, older_than_s: float = 0) -> None:
+    """Delete what killed writers have left below a folder, where nobody writes now or has written
+    for `older_than_s` seconds; what can't be deleted is logged."""
     leftovers = [path for path in folder.rglob(".*.partial") if not path.is_symlink()]
     for path in leftovers:
         try:
+            if time.time() - path.stat().st_mtime < older_than_s:
+                continue
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink(missing_ok=True)  # its folder may have been one
+                path.unlink()
+        except FileNotFoundError:
+            continue  # its folder was one, or another run has cleared it
         except OSError as error:
             logging.warning("What a killed job has left could not be deleted: %s", error)
 

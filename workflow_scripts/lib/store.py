@@ -7,23 +7,31 @@ Layout (Zarr v3, one row per crop, rows in the manifest's order)
 - `label` uint8, `frame` int32, `time` float64 (s), `confidence` float32, `box` (n, 4) int32,
   `keypoints` (n, 5, 2) float32
 - `video`, `group` strings
-- `features/{name}` (n, features), a feature set that was computed from the crops; its attribute
-  `version` tells by which recipe
 
-The group's attribute `digest` stands for all of that, so that a rebuilt store with other content is
-seen as changed by what depends on its root. The attribute `made_with` holds the settings that the
-crops were made with: stores are joined only where these agree.
+The group's attribute `made_with` holds the settings that the crops were made with: stores are
+joined only where these agree.
 
-The store has one writer. It writes whole shards beside the final name and renames at the end, so
-that a killed job never leaves half a store. Every chunk is written, and ends with a CRC-32C of its
-compressed bytes, so that no flipped bit and no lost file can pass for crops: Zarr alone would read
-zeros where a file is missing. Readers name what is damaged.
+Feature sets, which are computed from the crops, lie in a folder beside the store: `{name}.zarr`, an
+array (n, features).
+
+Each of these trees has a marker beside it, `store.json` and `{name}.json`, which is written last
+and holds a digest of the content. Markers are what the workflow's rules declare as output and
+input: Snakemake deletes a job's outputs before it starts and when it fails, and a tree must survive
+both.
+
+A tree has one writer. It writes whole shards or chunks beside the final name and puts the new tree
+in the place of the old one at the end, so that a killed job never leaves half of one. Every chunk
+is written, and ends with a CRC-32C of its compressed bytes, so that no flipped bit and no lost file
+can pass for crops: Zarr alone would read zeros where a file is missing. Readers name what is
+damaged.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +43,7 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.run import UserError, write_json
 
 __all__ = [
     "Damage",
@@ -48,6 +56,7 @@ __all__ = [
     "load_matrix",
     "load_video_crops",
     "made_with",
+    "marker_of",
     "read_features",
     "read_rows",
     "write_features",
@@ -67,6 +76,7 @@ ENCODED: dict[str, Any] = {
     "compressors": (ZstdCodec(level=3), Crc32cCodec()),
     "config": {"write_empty_chunks": True},  # or a lost file could not be told from an empty one
 }
+CHUNK_BYTES, CHUNK_ROWS = 4_000_000, 1000  # a chunk of features has at most
 UNREADABLE = (ValueError, RuntimeError, TypeError, IndexError, KeyError, OSError)
 
 
@@ -131,7 +141,7 @@ def write_store(
     rows_per_chunk: int,
     chunks_per_shard: int,
 ) -> None:
-    """Write the store at `path`, replacing one that is there.
+    """Write the store at `path`, replacing one that is there, and its marker.
 
     Parameters
     ----------
@@ -198,9 +208,25 @@ def write_store(
     for name, texts in names.items():
         digest.update("\n".join(texts).encode())
         _write_column(root, name, np.array(texts, dtype=np.dtypes.StringDType()))
-    root.attrs.update({"digest": digest.hexdigest(), "made_with": made_with})
-    shutil.rmtree(path, ignore_errors=True)
+    root.attrs["made_with"] = made_with
+    _put_in_place(aside, path)
+    told = {"rows": n_rows, "digest": digest.hexdigest(), "made_with": made_with}
+    write_json(marker_of(path), told)
+
+
+def marker_of(tree: Path) -> Path:
+    """Where the marker of a tree lies."""
+    return tree.with_suffix(".json")
+
+
+def _put_in_place(aside: Path, path: Path) -> None:
+    """Put a finished tree in the place of an old one, as a whole: readers see one or the other."""
+    old = path.with_name(f".{path.name}.old.partial")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
     aside.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write_column(root: zarr.Group, name: str, values: np.ndarray) -> None:
@@ -276,11 +302,18 @@ def iter_crops(path: Path, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.nd
         Positions in `rows`, and the crops (m, size, size, 3) uint8 that belong there.
     """
     crops = zarr.open_array(path / "crops", mode="r")
-    rows_per_shard = (crops.shards or crops.chunks)[0]
-    for shard in np.unique(rows // rows_per_shard):
-        start = shard * rows_per_shard
-        positions = np.flatnonzero(rows // rows_per_shard == shard)
-        block = _read(path, "crops", slice(start, start + rows_per_shard))
+    yield from _read_blocks(path, "crops", rows, (crops.shards or crops.chunks)[0])
+
+
+def _read_blocks(
+    path: Path, name: str, rows: np.ndarray, at_once: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Chosen rows of an array, by blocks of `at_once` rows of it: positions in `rows`, and what
+    belongs there."""
+    for number in np.unique(rows // at_once):
+        start = number * at_once
+        positions = np.flatnonzero(rows // at_once == number)
+        block = _read(path, name, slice(start, start + at_once))
         yield positions, block[rows[positions] - start]
 
 
@@ -300,63 +333,118 @@ def load_matrix(
     return matrix
 
 
-def write_features(path: Path, name: str, matrix: np.ndarray, version: str) -> None:
-    """Write `features/{name}` below `path`, the store or a folder that stands in for one; replaces
-    what is there. `version` is the recipe's."""
-    final = path / "features" / name
-    aside = final.with_name(f".{name}.partial")
+def write_features(
+    folder: Path, name: str, parts: Iterable[np.ndarray], n_rows: int, version: str
+) -> None:
+    """Write the feature set `name` of a store into a folder, replacing what is there.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    name : str
+        The feature set, with its side.
+    parts : iterable of (k, features) arrays
+        Of one dtype, at least one of them, in the store's order. One after another is taken; no
+        more than one and a chunk are held in memory.
+    n_rows : int
+        Number of rows in all parts together.
+    version : str
+        The recipe's.
+
+    Raises
+    ------
+    ValueError
+        The parts held another number of rows than `n_rows`.
+    """
+    waiting = iter(parts)
+    first = next(waiting)
+    final = folder / f"{name}.zarr"
+    aside = final.with_name(f".{final.name}.partial")
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(aside, ignore_errors=True)
+    rows_per_chunk = max(
+        1, min(n_rows, CHUNK_ROWS, CHUNK_BYTES // (first.shape[1] * first.itemsize))
+    )
     array = zarr.create_array(
         aside,
-        shape=matrix.shape,
-        dtype=matrix.dtype,
-        chunks=matrix.shape,
+        shape=(n_rows, first.shape[1]),
+        dtype=first.dtype,
+        chunks=(rows_per_chunk, first.shape[1]),
         dimension_names=("row", "feature"),
         **ENCODED,
     )
-    array[...] = matrix
-    digest = hashlib.blake2b(matrix.tobytes(), digest_size=16).hexdigest()
-    array.attrs.update({"digest": digest, "version": version})
-    shutil.rmtree(final, ignore_errors=True)
-    aside.rename(final)
+    digest = hashlib.blake2b(digest_size=16)
+    start = 0
+    for block in _blocks(itertools.chain([first], waiting), rows_per_chunk):
+        stop = start + len(block)
+        if stop > n_rows:
+            raise ValueError(f"more rows of features came than the {n_rows} of the store")
+        digest.update(block.tobytes())
+        array[start:stop] = block
+        start = stop
+    if start != n_rows:
+        raise ValueError(f"{start} rows of features came for a store of {n_rows}")
+    _put_in_place(aside, final)
+    told = {"rows": n_rows, "digest": digest.hexdigest(), "version": version}
+    write_json(marker_of(final), told)
 
 
-def read_features(path: Path, name: str) -> np.ndarray:
-    """Read the feature set `features/{name}` below `path`, (n, features)."""
-    return _read(path, f"features/{name}")
+def _blocks(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
+    """The same rows in arrays of `rows` each; the last may be shorter."""
+    left: list[np.ndarray] = []
+    for part in parts:
+        left.append(part)
+        while (count := sum(map(len, left))) >= rows:
+            whole = np.concatenate(left)
+            yield whole[:rows]
+            left = [whole[rows:]] if count > rows else []
+    if any(map(len, left)):
+        yield np.concatenate(left)
 
 
-def features_version(path: Path, name: str) -> str | None:
-    """The recipe's version of the feature set `features/{name}` below `path`, if it is there."""
+def read_features(folder: Path, name: str, rows: np.ndarray) -> np.ndarray:
+    """Read chosen rows, (k,) int and ascending, of the feature set `name` in a folder: (k,
+    features). No more than that and a chunk is held in memory."""
+    path = folder / f"{name}.zarr"
+    with _naming_damage(path):
+        array = zarr.open_array(path, mode="r")
+    matrix = np.empty((len(rows), array.shape[1]), array.dtype)
+    for positions, block in _read_blocks(path, "", rows, array.chunks[0]):
+        matrix[positions] = block
+    return matrix
+
+
+def features_version(folder: Path, name: str) -> str | None:
+    """The recipe's version of the feature set `name` in a folder, if it is there."""
     try:
-        version = zarr.open_array(path / "features" / name, mode="r").attrs.get("version")
+        told = json.loads(marker_of(folder / f"{name}.zarr").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return None if version is None else str(version)
+    return str(told["version"])
 
 
 def find_damage(path: Path) -> Iterator[Damage]:
-    """Read every chunk of the store at `path`, and name what is missing or has a wrong checksum.
+    """Read every chunk of the tree at `path`, and name what is missing or has a wrong checksum.
 
     What is wrong with a `zarr.json` is found where it can't be read; nothing guards its content.
     """
     for described in sorted(path.glob("**/zarr.json")):
-        name = str(described.parent.relative_to(path))
         try:
             node = zarr.open(described.parent, mode="r")
         except UNREADABLE as error:
-            yield Damage(described, f"{name}/zarr.json", str(error))
+            yield Damage(described, str(described.relative_to(path)), str(error))
             continue
         if isinstance(node, zarr.Array):
-            yield from _damaged_chunks(path, name, node)
+            yield from _damaged_chunks(described.parent, node)
 
 
-def _damaged_chunks(path: Path, name: str, array: zarr.Array) -> Iterator[Damage]:
+def _damaged_chunks(path: Path, array: zarr.Array) -> Iterator[Damage]:
     rows = array.chunks[0]
     for start in range(0, array.shape[0], rows):
         stop = min(start + rows, array.shape[0])
-        file = _file_of_row(path / name, array, start)
-        content = f"{name}, rows {start} to {stop - 1}"
+        file = _file_of_row(path, array, start)
+        content = f"{path.stem}, rows {start} to {stop - 1}"
         if not file.exists():
             yield Damage(file, content, "the file is missing")
             continue
@@ -373,7 +461,7 @@ def _file_of_row(folder: Path, array: zarr.Array, row: int) -> Path:
 
 
 def _read(path: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
-    """Rows of one of the store's arrays.
+    """Rows of one of a tree's arrays.
 
     Raises
     ------
@@ -401,6 +489,6 @@ def _naming_damage(path: Path) -> Iterator[None]:
         shown = "; ".join(f"{d.content} ({d.file.relative_to(path)}: {d.why})" for d in damaged[:5])
         more = f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""
         raise UserError(
-            f"The store {path} is damaged: {shown}{more}. Delete {path / 'zarr.json'} and run "
-            "snakemake again, which builds it anew."
+            f"{path} is damaged: {shown}{more}. Delete {marker_of(path)} and run snakemake again, "
+            "which makes it anew."
         ) from error

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -99,17 +100,26 @@ def load_experiment(
 ) -> np.ndarray:
     """The matrix of chosen rows of the store, (k, features) uint8 or float32.
 
-    `rows` (k,) is ascending; `features` is the folder with the feature sets of a store that has
-    them elsewhere.
+    `rows` (k,) is ascending; `features` is the folder with the store's feature sets, where it is
+    not beside the store.
     """
     side = experiment["side"]
-    parts = [
-        load_matrix(store, rows, recipe("pixels", side))
-        for name in experiment["features"].split("+")
-        if name == "pixels"
-    ]
-    parts += [read_features(features or store, name)[rows] for name in stored_features(experiment)]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1, dtype=np.float32)
+    folder = features or store.with_name("features")
+    readers = [partial(read_features, folder, name, rows) for name in stored_features(experiment)]
+    if "pixels" in experiment["features"].split("+"):
+        readers.insert(0, partial(load_matrix, store, rows, recipe("pixels", side)))
+    if len(readers) == 1:
+        return readers[0]()
+    columns = count_columns(experiment, made_with(store)["faces"]["size"])
+    matrix = np.empty((len(rows), columns), np.float32)
+    start = 0
+    for read in readers:  # one part at a time beside the whole
+        part = read()
+        matrix[:, start : start + part.shape[1]] = part
+        start += part.shape[1]
+    if start != columns:
+        raise ValueError(f"{start} columns came of {experiment['features']}, which has {columns}")
+    return matrix
 
 
 def check_memory(name: str, model: str, rows: int, columns: int) -> None:

@@ -44,7 +44,7 @@ def decide(score: float, points: dict[str, Any]) -> Verdict:
     return Verdict.UNDETERMINED
 
 
-def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
+def person_verdict(scores: np.ndarray, card: dict[str, Any], turned: float) -> dict[str, Any]:
     """The verdict on one person: `verdict`, `probability`, `score` and `reason`.
 
     Parameters
@@ -53,7 +53,14 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any]) -> dict[str, Any]:
         Of the frames that show the person.
     card : dict
         The model's.
+    turned : float
+        Degrees by which the faces are turned, 0 where they are upright enough.
     """
+    if turned:
+        return _not_judged(
+            f"the face is turned by {turned:.0f} degrees, and the model knows upright ones. Turn "
+            "the picture, and judge it again."
+        )
     least = least_faces(card["crops"]["sampling"]["frames"])
     if len(scores) < least:
         return _not_judged(f"too few usable faces, {len(scores)}, and {least} are needed.")

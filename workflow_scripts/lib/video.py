@@ -1,101 +1,53 @@
-"""Sampled frames of one video: decoded in order, never further than the last wanted one.
+"""Sampled frames of one video, as a player shows them: decoded in order, never further than the
+last wanted one.
 
-Frame counts and seek positions that containers report can be wrong, so frames are counted as they
-come out of the decoder, and only the wanted ones are converted to RGB.
+Lengths, rates and times that containers report can be wrong, so frames are counted as they come out
+of the decoder, and only the wanted ones are converted to RGB. The display matrix is applied, and
+pixels are made square; what an edit list hides does not count.
 
-Videos are untrusted. The decoder is given an absolute path to a regular file and may open nothing
-but local files in the containers of `CONTAINERS`: a playlist that is called `.mp4` could otherwise
-make it read other files or addresses. It runs in a child process with limits on time and memory,
-which it may crash. What is wrong with a video is returned as a status and a sentence, not raised.
+Videos are untrusted. The decoder is given an open file, no name: it may open nothing itself, and
+reads only the containers of `CONTAINERS`; a playlist that is called `.mp4` could otherwise make it
+read other files or addresses. It runs in a child process with limits on time and memory, which it
+may crash. What is wrong with a video is returned as a status and a sentence, not raised.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-import os
 import re
 import stat
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import cv2
+import av
 import numpy as np
+from av.stream import Discard, Disposition
+from av.video.reformatter import Interpolation
 
+from workflow_scripts.lib.frames import Frame, SampledVideo, save_frames
 from workflow_scripts.lib.limits import CrashedError, TooCostlyError, memory_left, run_limited
-from workflow_scripts.lib.run import written_aside
+from workflow_scripts.lib.status import VideoStatus
 
-__all__ = [
-    "Frame",
-    "SampledVideo",
-    "VideoStatus",
-    "load_cache_key",
-    "load_frames",
-    "sample_frames",
-    "sample_to_file",
-    "save_frames",
-]
+__all__ = ["sample_frames", "sample_to_file"]
 
 # Demuxers of FFmpeg that hold the video themselves. Playlists (hls, concat, dash), still pictures,
 # text (tty) and raw streams, which match too easily what is no video, are left out.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
-ENVIRONMENT = {  # what OpenCV reads when it opens a file; None: must not be set
-    "OPENCV_FFMPEG_CAPTURE_OPTIONS": f"protocol_whitelist;file|format_whitelist;{CONTAINERS}",
-    # what FFmpeg prints is all that tells of some failures
-    "OPENCV_FFMPEG_DEBUG": None,
-    "OPENCV_FFMPEG_LOGLEVEL": None,
-}
+OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}  # a protocol of no name
+BUFFER_BYTES = 2**18
 MAX_PIXELS = 8192 * 4320  # a frame of DCI 8K; a small file can claim far more and fill the memory
 MAX_SIDE = 32766  # OpenCV's own limit where the detector resamples
 MAX_FPS = 1000.0  # more is a broken header
-MAX_FRAMES = 100_000_000  # so is more than this, 19 days at 60 frames per second
-OUT_OF_MEMORY = re.compile(r"allocate memory|get_buffer\(\) failed")  # FFmpeg goes on without
-UNCONVERTED = re.compile(r"Cannot convert interlaced")
-MAX_FAILED_GRABS = 100  # each loses one damaged packet; at the end of a video they cost nothing
-
-
-class VideoStatus(StrEnum):
-    """What became of a video; one status for the whole workflow."""
-
-    OK = "ok"  # every wanted frame was read and gave a crop
-    PARTIAL = "partial"  # some sampled frames gave no crop
-    TOO_SHORT = "too_short"  # fewer frames than wanted; those that exist are used
-    MISSING = "missing"  # no such file
-    UNREADABLE = "unreadable"  # no regular file, empty, no permission, or nothing to decode
-    TOO_COSTLY = "too_costly"  # decoding it takes more time or memory than a video may
-    NO_FACE = "no_face"  # no sampled frame shows a face
-    LOW_CONFIDENCE = "low_confidence"  # no face reached the confidence threshold
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A sampled picture: (height, width, 3) uint8 RGB, upright, `time_s` seconds into the video.
-
-    `index` counts the frames that the decoder gave, from 0.
-    """
-
-    index: int
-    time_s: float
-    pixels: np.ndarray
-
-
-@dataclass(frozen=True)
-class SampledVideo:
-    """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
-    to do; empty when the status is `ok`. `declared` is how many frames there are by what the
-    container says, `bits_per_pixel` the file's size, sound included, by all their pixels; these and
-    `fps` are 0 where nobody knows, the bits also where frames are missing: the file may be cut."""
-
-    status: VideoStatus
-    detail: str
-    fps: float
-    frames: tuple[Frame, ...]
-    declared: int = 0
-    bits_per_pixel: float = 0.0
+LIKELY_LOST = 0.1  # of a video's frames
+MAX_FAILED = 100  # packets in a row; at the end of a video they cost nothing
+LITTLE_MEMORY = 50e6  # bytes; where more is left, a header asked for an absurd amount
+MAX_MESSAGES = 100  # of FFmpeg, of which a hostile file can have any number
+ALMOST_SQUARE = 0.01  # pixels whose sides differ by less are taken for square
+OUT_OF_MEMORY = re.compile("allocate memory")  # FFmpeg may go on without
 
 
 def sample_to_file(
@@ -131,79 +83,157 @@ def sample_to_file(
 
 def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
     """Read the frames 0, step, 2*step, ... of a video: `count` of them. Without `step` they are
-    spread over the whole video, as long as its container says it is: one from the middle of each of
-    `count` equal parts.
+    spread over the whole video: one from the middle of each of `count` equal parts.
 
-    A wanted frame that can't be decoded is replaced by the next one that can. Rotation metadata is
-    applied; greyscale, 10-bit and alpha become 8-bit RGB. Frames whose size differs from the first
-    one's are scaled to it. Times are the container's where they are sane, else index / fps.
+    A wanted frame that can't be decoded is replaced by the next one that can. Pictures come as a
+    player shows them, upright and with square pixels; greyscale, 10-bit and alpha become 8-bit RGB;
+    frames whose size changes on the way keep their shape. Times are the container's, from the first
+    frame on, where they are sane, else index / fps. Of several video streams the default one is
+    taken.
 
     One thread decodes: how FFmpeg fills in damaged places depends on their number, and with a job
     per video more threads only cost.
 
     Raises MemoryError where memory is limited and the video needs more.
-
-    What FFmpeg prints is held back by redirecting the process's stderr meanwhile, so call this from
-    one thread at a time.
     """
     if min(count, 1 if step is None else step) < 1:
         raise ValueError(f"count and step must be 1 or more: {count}, {step}.")
     if refused := _refuse(path):
         return refused
+    with _captured_messages() as messages:
+        try:
+            with _opened(path) as container:
+                return _sample(path, container, count, step, messages)
+        except MemoryError:
+            raise
+        except av.FFmpegError as error:
+            cause = (_texts(messages) or [error.strerror or type(error).__name__])[-1]
+            return _unreadable(
+                f"{str(path)!r} holds no video that can be decoded ({cause}): "
+                "fetch it again, or convert it to H.264 in MP4."
+            )
+
+
+def _sample(
+    path: Path,
+    container: av.container.InputContainer,
+    count: int,
+    step: int | None,
+    messages: list[Any],
+) -> SampledVideo:
     name = repr(str(path))
+    stream, note = _shown_stream(container)
+    if stream is None:
+        cause = (_texts(messages) or ["no video stream found"])[-1]
+        return _unreadable(
+            f"{name} holds no video that can be decoded ({cause}): "
+            "fetch it again, or convert it to H.264 in MP4."
+        )
+    if stream.codec_context is None:
+        return _unreadable(
+            f"{name} is of a format that is not known here: convert it to H.264 in MP4."
+        )
+    shape = _square(stream.width, stream.height, stream.sample_aspect_ratio)
+    if _too_large(*shape):
+        return _unreadable(
+            f"{name} has frames of {shape[0]}x{shape[1]} pixels; up to {MAX_PIXELS} pixels and "
+            f"{MAX_SIDE} a side are read: scale it down."
+        )
+    declared = 0
+    if step is None and not (declared := _length(path, stream)):
+        return _unreadable(
+            f"No frame of {name} could be found: fetch it again, or convert it to H.264 in MP4."
+        )
     try:
-        with _captured_stderr() as messages, _opened(path) as capture:
-            if not capture.isOpened():
-                cause = (_said(messages) or ["no video stream found"])[-1]
-                return _unreadable(
-                    f"{name} holds no video that can be decoded ({cause}): "
-                    "fetch it again, or convert it to H.264 in MP4."
-                )
-            width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-            height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-            if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-                return _unreadable(
-                    f"{name} has frames of {width}x{height} pixels; up to {MAX_PIXELS} pixels and "
-                    f"{MAX_SIDE} a side are read: scale it down."
-                )
-            fps = _sane_fps(capture.get(cv2.CAP_PROP_FPS))
-            declared = _sane_length(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-            if step is None and not declared:
-                return _unreadable(
-                    f"{name} does not say how long it is, so frames cannot be spread over it: "
-                    "give their distance, or convert it to MP4."
-                )
-            wanted = _wanted(count, step, declared)
-            frames, decoded = _decode(capture, wanted, fps)
-            said = _said(messages)
-            # OpenCV 5.0 then hands out memory that nothing was written to, and says it went well
-            if UNCONVERTED.search("\n".join(said)):
-                return _unreadable(
-                    f"{name} is interlaced, which the decoder can't read: convert it, for example "
-                    "with `ffmpeg -i OLD -vf yadif NEW.mp4`."
-                )
-            if len(frames) < count and _memory_lacked(said, width * height):
-                raise MemoryError
-    except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
-            raise MemoryError from error
-        return _unreadable(f"{name} can't be decoded ({error.err}): convert it to H.264 in MP4.")
-    if not frames:
+        found = _decode(container, stream, _wanted(count, step, declared), messages)
+    except _EncryptedError:
+        return _unreadable(
+            f"{name} is encrypted: only its publisher's player can show it. Use a copy that is not."
+        )
+    said = _texts(messages)
+    if found.interlaced:
+        return _unreadable(
+            f"{name} is interlaced: each of its pictures is two half ones. Convert it, for example "
+            "with `ffmpeg -i OLD -vf yadif NEW.mp4`."
+        )
+    if len(found.frames) < count and _memory_lacked(said, stream.width * stream.height):
+        raise MemoryError
+    if not found.frames:
         cause = f" ({said[0]})" if said else ""
         return _unreadable(
             f"No frame of {name} could be decoded{cause}: "
             "fetch it again, or convert it to H.264 in MP4."
         )
-    if len(frames) < count:
+    declared = declared or _length(path, stream)
+    if len(found.frames) < count:
         places = f"one every {step}" if step else f"spread over {declared}"
         detail = (
-            f"{name} gave {len(frames)} of {count} frames, {places}, since only {decoded} "
-            "could be decoded: it is short or damaged; use a longer or undamaged copy."
+            f"{name} gave {len(found.frames)} of {count} frames, {places}, since only "
+            f"{found.decoded} could be decoded: it is short or damaged; use a longer or undamaged "
+            "copy."
         )
-        return SampledVideo(VideoStatus.TOO_SHORT, detail, fps, frames, declared)
-    pixels = width * height * declared
+        status = VideoStatus.TOO_SHORT
+        return SampledVideo(status, detail, found.fps, found.frames, declared, note=note)
+    pixels = stream.width * stream.height * declared
     bits_per_pixel = round(8 * path.stat().st_size / pixels, 6) if pixels else 0.0
-    return SampledVideo(VideoStatus.OK, "", fps, frames, declared, bits_per_pixel)
+    return SampledVideo(VideoStatus.OK, "", found.fps, found.frames, declared, bits_per_pixel, note)
+
+
+class _EncryptedError(Exception):
+    """What is to be decoded is encrypted."""
+
+
+def _shown_stream(
+    container: av.container.InputContainer,
+) -> tuple[av.VideoStream | None, str]:
+    """The video stream that a player shows, and what is to be said of others; covers of music are
+    none."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]
+    default = [stream for stream in streams if stream.disposition & Disposition.default]
+    chosen = next(iter(default or streams), None)
+    for stream in container.streams:
+        if stream is not chosen:
+            stream.discard = Discard.all
+    if len(streams) < 2 or chosen is None:
+        return chosen, ""
+    number = streams.index(chosen) + 1
+    return chosen, (
+        f"The file has {len(streams)} videos. Number {number}, which players show, was looked at."
+    )
+
+
+def _square(width: int, height: int, ratio: Fraction | None) -> tuple[int, int]:
+    """The size of a picture whose pixels are `ratio` times as wide as high, once they are square.
+    It is only ever enlarged."""
+    if not ratio or abs(ratio - 1) <= ALMOST_SQUARE:
+        return width, height
+    return (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
+
+
+def _too_large(width: int, height: int) -> bool:
+    return width * height > MAX_PIXELS or max(width, height) > MAX_SIDE
+
+
+def _length(path: Path, stream: av.VideoStream) -> int:
+    """How many frames a player shows: what the container says, where that fits its own duration,
+    else counted, which takes reading the whole file."""
+    told, rate = stream.frames, stream.average_rate
+    if told and rate and stream.duration and stream.time_base:
+        seconds = stream.duration * stream.time_base
+        if abs(told - seconds * rate) <= 1 + told / 100:
+            return told
+    counted = 0
+    with (
+        _opened(path) as container,
+        contextlib.suppress(av.FFmpegError),
+    ):  # up to where it is damaged
+        for packet in container.demux(container.streams[stream.index]):
+            counted += packet.size > 0 and not packet.is_discard
+    return counted
 
 
 def _wanted(count: int, step: int | None, declared: int) -> Sequence[int]:
@@ -218,53 +248,6 @@ def _memory_lacked(said: list[str], pixels: int) -> bool:
     """Tell whether a decoder that fell short has wanted for memory: FFmpeg said so, as it does not
     always, or there was too little left for some frames more."""
     return bool(OUT_OF_MEMORY.search("\n".join(said))) or memory_left() < 4 * 3 * pixels
-
-
-def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
-    """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
-
-    Arrays: cache_key, the name of its faces in the cache (empty: there is no cache), status, detail
-    (str) · fps, bits_per_pixel (float64) · declared (int64) · index (n,) int64 · time_s (n,)
-    float64 · and, since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0,
-    pixels_1, ...
-    """
-    pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
-    with written_aside(path) as aside, aside.open("wb") as out:
-        np.savez(
-            out,
-            cache_key=np.array(cache_key),
-            status=np.array(video.status.value),
-            detail=np.array(video.detail),
-            fps=np.array(video.fps, np.float64),
-            declared=np.array(video.declared, np.int64),
-            bits_per_pixel=np.array(video.bits_per_pixel, np.float64),
-            index=np.array([frame.index for frame in video.frames], np.int64),
-            time_s=np.array([frame.time_s for frame in video.frames], np.float64),
-            **pixels,
-        )
-
-
-def load_frames(path: Path) -> SampledVideo:
-    """Read what `save_frames` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
-        places = zip(arrays["index"].tolist(), arrays["time_s"].tolist(), strict=True)
-        return SampledVideo(
-            status=VideoStatus(str(arrays["status"])),
-            detail=str(arrays["detail"]),
-            fps=float(arrays["fps"]),
-            frames=tuple(
-                Frame(index, time_s, arrays[f"pixels_{i}"])
-                for i, (index, time_s) in enumerate(places)
-            ),
-            declared=int(arrays["declared"]),
-            bits_per_pixel=float(arrays["bits_per_pixel"]),
-        )
-
-
-def load_cache_key(path: Path) -> str:
-    """Read the cache key that `save_frames` was given."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return str(arrays["cache_key"])
 
 
 def _unreadable(detail: str) -> SampledVideo:
@@ -293,57 +276,114 @@ def _refuse(path: Path) -> SampledVideo | None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
-    """Open a video with FFmpeg, held to local files and to `CONTAINERS`."""
-    with _environment(ENVIRONMENT):
-        # Bytes: OpenCV crashes on a str with a byte that is not UTF-8.
-        encoded: Any = os.fsencode(path.absolute())
-        capture = cv2.VideoCapture(encoded, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    try:
-        yield capture
-    finally:
-        capture.release()
+def _opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a video, held to `CONTAINERS`. The open file has no name, which could mean something."""
+    with path.open("rb") as file:
+        try:
+            container = av.open(
+                file,
+                "r",
+                container_options=OPTIONS,
+                metadata_errors="replace",
+                buffer_size=BUFFER_BYTES,
+            )
+        except av.error.MemoryError as error:
+            if memory_left() < LITTLE_MEMORY:
+                raise
+            raise av.error.InvalidDataError(error.errno or 0, "its header is damaged") from error
+        with container:
+            yield container
 
 
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables, or unset those that are None, and put them back at the end."""
-    before = {name: os.environ.get(name) for name in variables}
-    try:
-        _set(variables)
-        yield
-    finally:
-        _set(before)
+@dataclass(frozen=True)
+class _Decoded:
+    """The wanted frames, how many were decoded to get them, their rate (0 where unknown), and
+    whether a picture is two half ones."""
 
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+    frames: tuple[Frame, ...]
+    decoded: int
+    fps: float
+    interlaced: bool = False
 
 
 def _decode(
-    capture: cv2.VideoCapture, wanted: Sequence[int], fps: float
-) -> tuple[tuple[Frame, ...], int]:
-    """The wanted frames, and how many were decoded to get them."""
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    wanted: Sequence[int],
+    messages: list[Any],
+) -> _Decoded:
+    context = stream.codec_context
+    context.thread_count = 1
+    context.options = {"max_pixels": str(MAX_PIXELS)}  # before the memory is taken
+    told = _sane_fps(stream.average_rate)
     frames: list[Frame] = []
-    decoded = failed = 0
-    while len(frames) < len(wanted) and failed < MAX_FAILED_GRABS:
-        if not capture.grab():
+    decoded, start = 0, None
+    for shown in _frames(container, stream, messages):
+        start = shown.time if start is None else start
+        shape = _square(shown.width, shown.height, stream.sample_aspect_ratio)
+        if _too_large(*shape):
+            continue
+        if decoded >= wanted[len(frames)]:
+            if shown.interlaced_frame:
+                return _Decoded((), decoded, told, interlaced=True)
+            since = math.nan if shown.time is None or start is None else shown.time - start
+            earlier = frames[-1].time_s if frames else -math.inf
+            time_s = _time_s(since, decoded, told, earlier)
+            frames.append(Frame(decoded, time_s, _picture(shown, shape)))
+        decoded += 1
+        if len(frames) == len(wanted):
+            break
+    return _Decoded(tuple(frames), decoded, _measured_fps(frames, told))
+
+
+def _frames(
+    container: av.container.InputContainer, stream: av.VideoStream, messages: list[Any]
+) -> Iterator[av.VideoFrame]:
+    """All frames that can be decoded, in the order in which they are shown."""
+    failed = 0
+    packets = container.demux(stream)
+    while failed < MAX_FAILED:
+        del messages[MAX_MESSAGES:]
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            if packet.has_sidedata("encryption_info"):
+                raise _EncryptedError
+            frames = packet.decode()
+        except MemoryError:
+            raise
+        except av.FFmpegError:
             failed += 1
+            packets = container.demux(stream)  # it goes on where it was
             continue
         failed = 0
-        if decoded >= wanted[len(frames)]:
-            retrieved, bgr = capture.retrieve()
-            if retrieved:
-                told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                earlier = frames[-1].time_s if frames else -math.inf
-                time_s = _time_s(told, decoded, fps, earlier)
-                frames.append(Frame(decoded, time_s, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)))
-        decoded += 1
-    return tuple(frames), decoded
+        yield from frames
+
+
+def _picture(frame: av.VideoFrame, shape: tuple[int, int]) -> np.ndarray:
+    """A frame as a player shows it, scaled to the `shape` width, height and turned: uint8 RGB."""
+    width, height = shape
+    # BICUBIC and nothing else: the pixels that OpenCV's reader gives
+    rgb = frame.reformat(
+        width, height, "rgb24", interpolation=Interpolation.BICUBIC, threads=1
+    ).to_ndarray()
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is not None:
+        rgb = _turned(rgb, np.frombuffer(matrix, np.int32))
+    return np.ascontiguousarray(rgb)
+
+
+def _turned(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """A picture turned and mirrored by a display matrix (9,) int32, to the nearest quarter: x goes
+    to (a x + c y), y to (b x + d y)."""
+    a, b, _, c, d = matrix[:5].tolist()
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        across, down = a, d
+    else:
+        rgb = rgb.transpose(1, 0, 2)
+        across, down = c, b
+    return rgb[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
 def _time_s(told: float, index: int, fps: float, earlier: float) -> float:
@@ -354,30 +394,35 @@ def _time_s(told: float, index: int, fps: float, earlier: float) -> float:
     return index / fps if fps else 0.0
 
 
-def _sane_fps(fps: float) -> float:
-    return fps if 0 < fps <= MAX_FPS else 0.0
+def _measured_fps(frames: Sequence[Frame], told: float) -> float:
+    """Frames per second between the first and the last sampled frame, where what the container has
+    `told` is far from that; a few frames may be lost."""
+    if len(frames) < 2 or frames[-1].time_s <= frames[0].time_s:
+        return told
+    gone = frames[-1].index - frames[0].index
+    measured = _sane_fps(gone / (frames[-1].time_s - frames[0].time_s))
+    return told if abs(told - measured) <= LIKELY_LOST * measured else measured
 
 
-def _sane_length(frames: float) -> int:
-    return int(frames) if 0 < frames <= MAX_FRAMES else 0
+def _sane_fps(fps: float | Fraction | None) -> float:
+    return float(fps) if fps and 0 < fps <= MAX_FPS else 0.0
 
 
 @contextlib.contextmanager
-def _captured_stderr() -> Iterator[IO[bytes]]:
-    """Collect what native code prints: FFmpeg tells the cause of a failure nowhere else."""
-    with tempfile.TemporaryFile() as messages:
-        screen = os.dup(2)
-        os.dup2(messages.fileno(), 2)
-        try:
+def _captured_messages() -> Iterator[list[Any]]:
+    """Collect what FFmpeg says: it tells the cause of a failure nowhere else."""
+    level, skipping = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # what an earlier video had said is not said again
+    try:
+        with av.logging.Capture() as messages:
             yield messages
-        finally:
-            os.dup2(screen, 2)
-            os.close(screen)
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skipping)
 
 
-def _said(messages: IO[bytes]) -> list[str]:
-    """What FFmpeg printed, without the addresses in memory before each message."""
-    messages.seek(0)
-    found = re.findall(rb"^(?:\[\w[^\]]* @ 0x[0-9a-f]+\] )+(.+)$", messages.read(), re.MULTILINE)
-    texts = (message.decode(errors="replace")[:200] for message in found)
-    return ["".join(letter for letter in text if letter.isprintable()) for text in texts]
+def _texts(messages: Sequence[Any]) -> list[str]:
+    """FFmpeg's messages, each a line."""
+    lines = (text.strip()[:200] for _, _, text in messages)
+    return ["".join(letter for letter in line if letter.isprintable()) for line in lines if line]

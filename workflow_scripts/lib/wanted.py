@@ -1,5 +1,5 @@
 """Which frames of a video are looked at for a verdict: as many and as far apart as in training, or
-as asked; and how much more than in training that may cost."""
+as asked; and what decoding them may cost."""
 
 from __future__ import annotations
 
@@ -9,25 +9,36 @@ from dataclasses import dataclass
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.verdict import least_faces
 
-__all__ = ["MOST", "SPREAD", "Wanted", "check_enough", "wanted_frames"]
+__all__ = [
+    "MAX_MEMORY_MB",
+    "MAX_SECONDS",
+    "MOST",
+    "SPREAD",
+    "Wanted",
+    "check_enough",
+    "wanted_frames",
+]
 
 MOST = 1_000_000  # frames, and of their distance
 SPREAD = "spread"  # for `every`: over the whole video
-SPREAD_ALLOWANCE = 10.0  # times what decoding may take in training: some hours of video
+# What decoding a verdict's video may take: the defaults of the config's `sampling`, for as many
+# frames as there
+MAX_SECONDS, MAX_MEMORY_MB = 120, 2000
+FRAMES, EVERY = 7, 30
+SPREAD_ALLOWANCE = 10.0  # times that: some hours of video
 
 
 @dataclass(frozen=True)
 class Wanted:
     """So many `frames`, one every `every` or, where that is None, spread over the whole video.
 
-    Against training, decoding may take `longer` times the time and `larger` times the memory; both
-    are 1 or more.
+    Decoding them may take `max_seconds` of CPU time and `max_memory_mb` of memory.
     """
 
     frames: int
     every: int | None
-    longer: float
-    larger: float
+    max_seconds: int
+    max_memory_mb: int
 
     @property
     def memory_mb(self) -> int:
@@ -38,7 +49,7 @@ class Wanted:
     def minutes(self) -> int:
         """What a verdict is given at first. Few videos need all the time that decoding may take: a
         third attempt has it."""
-        return round(max(3.0, self.longer))
+        return max(3, self.max_seconds // MAX_SECONDS)
 
 
 def wanted_frames(
@@ -51,10 +62,12 @@ def wanted_frames(
     """
     frames = trained["frames"] if frames is None else frames
     every = trained["every"] if every is None else every
-    larger = frames / trained["frames"]
+    larger = max(1.0, frames / FRAMES)
+    memory_mb = round(MAX_MEMORY_MB * larger)
     if isinstance(every, str):
-        return Wanted(frames, None, SPREAD_ALLOWANCE, max(1.0, larger))
-    return Wanted(frames, every, max(1.0, larger * every / trained["every"]), max(1.0, larger))
+        return Wanted(frames, None, round(MAX_SECONDS * SPREAD_ALLOWANCE), memory_mb)
+    longer = max(1.0, frames * every / (FRAMES * EVERY))
+    return Wanted(frames, every, round(MAX_SECONDS * longer), memory_mb)
 
 
 def check_enough(frames: int | None, trained: Mapping[str, int]) -> None:
