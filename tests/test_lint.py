@@ -15,7 +15,7 @@ BIN = Path(sys.executable).parent
     [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        ["mypy"],
+        pytest.param(["mypy"], marks=pytest.mark.slow),  # it reads the types of all packages
         ["snakefmt", "--check", "Snakefile", "rules"],
         ["snakemake", "--lint"],
     ],

@@ -39,7 +39,7 @@ def other(tmp_path_factory, finished, rows):
 def test_only_people_of_no_training_video_are_scored(copy, other, rows):
     before = fingerprint(other)
     copy.configure(evaluate_on=[str(other)])
-    copy.snakemake("results/small/run.json")
+    copy.snakemake("results/small/leaderboard.tsv")
     assert fingerprint(other) == before
     assert not (other / "features").exists()
 
@@ -63,6 +63,12 @@ def test_only_people_of_no_training_video_are_scored(copy, other, rows):
             assert there[column].tolist() == own[column].tolist()
     log = (copy.results / "logs/select_elsewhere/other/identity.log").read_text()
     assert "Left out (people), 2 videos: known, again" in log
+
+
+@pytest.mark.slow
+def test_the_record_counts_what_other_runs_cost(copy, other):
+    copy.configure(evaluate_on=[str(other)])
+    copy.snakemake("results/small/run.json")
     cost = read_record(copy.results / "run.json")["measured"]["cost"]
     assert {rule: told["jobs"] for rule, told in cost.items()} == logged_jobs(copy.results)
     planned = copy.snakemake("results/small/run.json")

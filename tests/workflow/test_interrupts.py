@@ -26,10 +26,20 @@ def interrupt(project, signal_number, after):
     assert process.wait(timeout=60) != 0
 
 
+def test_what_was_finished_before_a_kill_is_not_made_again(tiny, tmp_path, videos):
+    project = tiny_project(tmp_path / "project", few_of(videos))
+    interrupt(project, signal.SIGKILL, ("results/small/faces/*.json", 3))
+    before = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
+    project.snakemake("results/small/store.json")
+    found, right = fingerprint(project.results), fingerprint(tiny.results)
+    assert found == {name: right[name] for name in found}
+    after = {path: path.stat().st_mtime_ns for path in project.results.glob("faces/*.npz")}
+    assert len({path for path in before if before[path] == after[path]}) >= 3
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "signal_number",
-    [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL],
-    ids=["ctrl-c", "kill -9"],
+    "signal_number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"]
 )
 def test_goes_on_where_it_was(tiny, tmp_path, videos, signal_number):
     project = tiny_project(tmp_path / "project", few_of(videos))

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.clips import write_clip
 from tests.projects import SMALL_FOREST, SMALL_TREES, few_of, forged, person, tiny_project
@@ -71,6 +72,7 @@ def test_a_limit_on_what_may_be_lost_makes_nothing_anew(copy):
     assert copy.planned().keys() == {"record_run", "all"}
 
 
+@pytest.mark.slow
 def test_only_what_a_limit_stopped_is_tried_again_and_once(videos, tmp_path):
     slow = tmp_path / "slow.mp4"
     write_clip(slow, (np.full((1080, 1920, 3), n % 250, np.uint8) for n in range(185)))
@@ -135,6 +137,7 @@ def test_one_more_experiment_trains_only_that(copy):
     assert not (PER_VIDEO | kept) & planned.keys()
 
 
+@pytest.mark.slow
 def test_a_longer_grid_tries_only_what_is_new(tiny_copy):
     def ask_for(depths):
         grid = {"max_depth": depths}
@@ -146,6 +149,7 @@ def test_a_longer_grid_tries_only_what_is_new(tiny_copy):
     assert tiny_copy.planned("--until", "fit_fold")["fit_fold"] == 2  # folds
 
 
+@pytest.mark.slow
 def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(tiny_copy):
     tiny_copy.configure(faces={"size": 64, "margin": 1.0})
     tiny_copy.snakemake("results/small/store.json")
