@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.lib.config import check_videos, complete_config, given_server
+from workflow_scripts.lib.config import check_videos, complete_config, crop_size, given_server
 from workflow_scripts.lib.dependencies import code_digest, content_digest
 from workflow_scripts.lib.experiments import (
     OUT_OF_BAG,
@@ -15,13 +15,21 @@ from workflow_scripts.lib.experiments import (
     settings_id,
     stored_features,
 )
-from workflow_scripts.lib.finished import check_away, planned_attempt, planned_stamp, stamp, was_there
+from workflow_scripts.lib.finished import (
+    check_away,
+    planned_attempt,
+    planned_stamp,
+    stamp,
+    was_there,
+)
 from workflow_scripts.lib.judged import find_videos, stamp_of_verdict
 from workflow_scripts.lib.manifest import read_manifest
 from workflow_scripts.lib.models import MODELS, memory_need
 from workflow_scripts.lib.places import check_apart
 from workflow_scripts.lib.run import UserError, clear_leftovers, hold
 from workflow_scripts.lib.splits import APART
+from workflow_scripts.lib.trial import try_experiments
+from workflow_scripts.lib.verdict import DEMO
 from workflow_scripts.lib.wanted import check_enough, wanted_frames
 
 try:
@@ -40,6 +48,7 @@ LEARNING_CURVES = config["learning_curve"]["experiments"]
 OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 SAMPLING = {key: config["sampling"][key] for key in ("frames", "every")}  # without its limits
+CROP_SIZE = crop_size(config)
 LOCK = "envs/base.txt"
 VIDEOS_PER_PART = 100  # of which one job computes the features
 DETECTOR_ENV = {
@@ -89,7 +98,7 @@ def training_memory(wildcards, attempt):
     """MB that training needs, from the shape of the store and the model's own need."""
     experiment = EXPERIMENTS[wildcards.experiment]
     rows = len(VIDEOS) * config["sampling"]["frames"]
-    columns = count_columns(experiment, config["faces"]["size"])
+    columns = count_columns(experiment, CROP_SIZE)
     return round((1000 + memory_need(experiment["model"], rows, columns)) * attempt)
 
 
@@ -324,6 +333,8 @@ def start_run():
             check_apart(video.path for video in VIDEOS.values())
         else:
             check_sampled_videos()
+            if any(job.rule.name == "fit_fold" for job in workflow.dag.needrun_jobs()):
+                try_experiments(EXPERIMENTS, len(VIDEOS) * config["sampling"]["frames"])
     except UserError as error:
         raise WorkflowError(str(error))
 
@@ -466,8 +477,8 @@ def templates(name):
 
 
 def has_demo_videos():
-    """Whether the run's videos were made up here, so that its accuracy means nothing."""
-    return any(map(is_demo_video, VIDEOS.values()))
+    """Whether some of the run's videos are made up, so that its accuracy means nothing."""
+    return any(video.dataset == DEMO for video in VIDEOS.values())
 
 
 # The logs that the picture of run times counts, by rule

@@ -48,6 +48,105 @@ videos = read_manifest(Path(sys.argv[1]))
 assign_groups(videos.values())
 """
 
+# What, what comes of it, and the function in tests/ that shows it
+HABITS = [
+    (
+        "the videos' disk is away, their faces are finished",
+        "the run goes on with the faces and says so; a row whose file was never there is `missing`",
+        "test_a_run_goes_on_with_finished_faces_while_the_disk_is_away",
+    ),
+    (
+        "the same, and code or settings of the faces were changed",
+        "it stops and names the videos that are needed again; their faces stay",
+        "test_a_disk_that_went_away_costs_nothing",
+    ),
+    (
+        "a node of the cluster does not see the videos",
+        "its job fails and says so; finished faces stay",
+        "test_a_machine_without_the_videos_leaves_finished_faces",
+    ),
+    (
+        "`max_seconds` or `max_memory_mb` is raised",
+        "only videos that hit the limit are tried again, once",
+        "test_only_what_a_limit_stopped_is_tried_again_and_once",
+    ),
+    (
+        "`max_rejected_fraction` is changed",
+        "nothing is made anew",
+        "test_a_limit_on_what_may_be_lost_makes_nothing_anew",
+    ),
+    (
+        "the store's or a feature set's job fails half way",
+        "the old tree stays whole",
+        "test_a_job_that_fails_leaves_the_old_tree",
+    ),
+    (
+        "videos or manifest with a time of change in the future, or older than before",
+        "what has changed is made again, and nothing else",
+        "test_a_changed_video_runs_that_video_only_whatever_the_clocks_say",
+    ),
+    (
+        "a fresh checkout of the same code",
+        "nothing is made anew",
+        "test_code_of_another_time_runs_nothing",
+    ),
+    (
+        "a bundle with a time of change in the future",
+        "it judges, and a second run has nothing to do",
+        "test_a_bundle_of_another_run_needs_nothing_of_this_one",
+    ),
+    (
+        "a judged video's file is away",
+        "its verdict stays",
+        "test_a_verdict_is_planned_by_its_file_or_where_that_is_away_by_what_it_records",
+    ),
+    (
+        "a video that changes while it is judged",
+        "it is not judged, and the reason says so",
+        "test_a_file_that_changes_while_it_is_looked_at_is_not_judged",
+    ),
+    (
+        "two ids that differ in upper and lower case only",
+        "refused: many disks take them for one name",
+        "test_ids_that_differ_in_case_only_are_refused",
+    ),
+    (
+        "a file system without locks",
+        "one warning that nothing keeps a second snakemake out",
+        "test_a_file_system_without_locks_stops_nothing",
+    ),
+    (
+        "a limit on memory by a cgroup or by SLURM",
+        "it is seen, and training that needs more is refused beforehand",
+        "test_the_tightest_group_above_counts",
+    ),
+    (
+        "code and home folder that can't be written",
+        "the forest's code is compiled in each job, with a warning",
+        "test_code_that_cannot_be_kept_is_compiled_all_the_same",
+    ),
+    (
+        "folders with other files, linked and hidden ones",
+        "25 suffixes of videos are taken, links followed, hidden ones left out, the rest counted",
+        "test_linked_folders_are_entered_once_a_way_and_hidden_ones_never",
+    ),
+    (
+        "settings that no model can be trained with",
+        "told with the experiment before any video is read",
+        "test_what_cannot_be_trained_is_told_with_its_experiment",
+    ),
+    (
+        "people who lie on their side or stand on the head",
+        "they are not judged, and the reason says so",
+        "test_who_lies_on_the_side_or_stands_on_the_head_is_not_judged",
+    ),
+    (
+        "a data set called `group` or `video`",
+        "nobody is taken for somebody else",
+        "test_a_data_set_may_have_any_name",
+    ),
+]
+
 Rows = Iterable[tuple[str, ...]]
 
 
@@ -102,6 +201,9 @@ def page(folder: Path, clips: dict[str, OddClip], rows: int) -> str:
             f"{LIMITS['max_seconds']} s and {LIMITS['max_memory_mb']} MB, and {COUNT} frames were",
             f"wanted, one every {STEP}.\n",
             *table(("kind", "frames", "status", "what is said"), videos(folder, clips)),
+            f"\n## {len(HABITS)} kinds of files and machines\n",
+            "What becomes of a run when things around it change, and the test that shows it.\n",
+            *table(("kind", "what comes of it", "test"), habits()),
             f"\n## {len(FAULTS)} kinds of servers\n",
             "A download (`snakemake download`) ends with the whole file or with none, here with",
             "four attempts without gain.\n",
@@ -119,6 +221,12 @@ def page(folder: Path, clips: dict[str, OddClip], rows: int) -> str:
             "",
         ]
     )
+
+
+def habits() -> Rows:
+    """Kind, outcome and test of what happens to files and machines."""
+    for kind, outcome, test in HABITS:
+        yield kind, outcome, f"`{test}`"
 
 
 def table(head: tuple[str, ...], rows: Rows) -> Iterator[str]:

@@ -15,9 +15,9 @@ BIN = Path(sys.executable).parent
     [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
-        pytest.param(["mypy"], marks=pytest.mark.slow),  # it reads the types of all packages
-        ["snakefmt", "--check", "Snakefile", "rules"],
-        ["snakemake", "--lint"],
+        pytest.param(["mypy"], marks=pytest.mark.slow),
+        pytest.param(["snakefmt", "--check", "Snakefile", "rules"], marks=pytest.mark.slow),
+        pytest.param(["snakemake", "--lint"], marks=pytest.mark.slow),
     ],
     ids=" ".join,
 )

@@ -32,27 +32,28 @@ def main(
 
     `scores` are the tables of `fit_fold`, for each of `fits` one per fold. The best settings are
     those with the highest AUC per video; of equals those with the highest per frame, then the
-    first. Threshold and calibration follow from the same predictions, never from the test part.
+    first. Few trees may leave rows without an out-of-bag score: all settings are compared on the
+    rows that all of them have scored. Threshold and calibration follow from all that the chosen
+    ones have, never from the test part.
     """
     table = read_table(split)
     table = table[table["part"] == TRAIN].set_index("row")
-    tried = []
-    for settings, folds in zip(fits, scores, strict=True):
-        parts = [read_table(path) for path in folds]
-        # with fewer groups than folds some are empty, and an empty column is not of numbers
-        found = pd.concat([part for part in parts if len(part)]).set_index("row").sort_index()
-        for number, params in enumerate(settings):
-            scored = found[f"score_{number}"].dropna()
-            frames = table.loc[scored.index].assign(score=scored)
-            videos = _per_video(frames)
-            if videos["label"].nunique() < 2:
-                raise UserError(
-                    f"experiments.{name}: the validation could score videos of one label only, so "
-                    "nothing can be chosen by it. Add videos of other people."
-                )
-            tried.append((params, videos, _auc(videos), _auc(frames)))
-    best = max(range(len(tried)), key=lambda i: (*tried[i][2:], -i))
-    params, videos, video_auc, frame_auc = tried[best]
+    settings = [params for fit in fits for params in fit]
+    found = pd.concat([_scores(folds) for folds in scores], axis="columns").sort_index()
+    found.columns = pd.RangeIndex(len(settings))
+    common = found.dropna()
+    _check_both_labels(table.loc[common.index], name)
+    frames = [table.loc[common.index].assign(score=common[number]) for number in common]
+    rated = [(_auc(_per_video(each)), _auc(each)) for each in frames]
+    best = max(range(len(settings)), key=lambda number: (*rated[number], -number))
+    if len(common) < len(found):
+        logging.info(
+            "Compared on %d of %d rows, which all settings scored", len(common), len(found)
+        )
+
+    params, scored = settings[best], found[best].dropna()
+    of_frames = table.loc[scored.index].assign(score=scored)
+    videos = _per_video(of_frames)
     fake, groups = label_numbers(videos), videos["group"].to_numpy()
     write_json(
         choice,
@@ -60,13 +61,14 @@ def main(
             "params": params,
             "validation": {
                 "kind": validation,
-                "video_roc_auc": video_auc,
-                "frame_roc_auc": frame_auc,
+                "video_roc_auc": _auc(videos),
+                "frame_roc_auc": _auc(of_frames),
+                "compared_rows": len(common),
                 "videos": len(videos),
                 "groups": len(np.unique(groups)),
                 "tried": [
-                    {"params": params, "video_roc_auc": of_videos, "frame_roc_auc": of_frames}
-                    for params, _, of_videos, of_frames in tried
+                    {"params": params, "video_roc_auc": video_auc, "frame_roc_auc": frame_auc}
+                    for params, (video_auc, frame_auc) in zip(settings, rated, strict=True)
                 ],
             },
             **calibrate(videos["score"].to_numpy(), fake, groups, wrong_share),
@@ -75,8 +77,23 @@ def main(
     )
     videos[PREDICTED].to_csv(predictions, sep="\t", index=False)
     logging.info(
-        "%s: %s, AUC per video %.3f (%d settings tried)", name, params, video_auc, len(tried)
+        "%s: %s, AUC per video %.3f (%d settings tried)", name, params, _auc(videos), len(settings)
     )
+
+
+def _scores(folds: list[Path]) -> pd.DataFrame:
+    """The scores of a fit's settings, a column each, by row of the store."""
+    parts = [read_table(path).set_index("row") for path in folds]
+    # with fewer groups than folds some are empty, and an empty column is not of numbers
+    return pd.concat([part for part in parts if len(part)])
+
+
+def _check_both_labels(frames: pd.DataFrame, name: str) -> None:
+    if frames["label"].nunique() < 2:
+        raise UserError(
+            f"experiments.{name}: the validation could score videos of one label only, so nothing "
+            "can be chosen by it. Add videos of other people, or take more trees or folds."
+        )
 
 
 def _per_video(frames: pd.DataFrame) -> pd.DataFrame:

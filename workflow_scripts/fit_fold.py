@@ -10,6 +10,7 @@ import pandas as pd
 from workflow_scripts.lib.experiments import OUT_OF_BAG
 from workflow_scripts.lib.manifest import Label
 from workflow_scripts.lib.models import MODELS, fake_scores
+from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.splits import TRAIN
 from workflow_scripts.lib.tables import read_table
 from workflow_scripts.lib.training import load_experiment, train
@@ -54,7 +55,10 @@ def main(
         )
         rows = table.loc[held_out, "row"].to_numpy()
         matrix = load_experiment(store, rows, experiment)
-        scores = np.atleast_2d(fake_scores(model, matrix, sizes))
+        try:
+            scores = np.atleast_2d(fake_scores(model, matrix, sizes))
+        except UserError as error:
+            raise UserError(f"experiments.{name}: {error}") from error
     else:  # fewer units than folds
         rows, scores = np.empty(0, int), np.empty((len(settings), 0))
     logging.info("Scored %d rows that were not trained on", len(rows))

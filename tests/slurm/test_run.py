@@ -1,6 +1,7 @@
 """A whole run on the cluster, as typed: the bytes of a local run, and what was asked for."""
 
 import re
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -30,8 +31,10 @@ class Done:
     params=["store.json", pytest.param("leaderboard.tsv", marks=pytest.mark.slow)],
 )
 def run(request, cluster, tmp_path_factory, videos, tiny):
-    """The tiny run, up to its store or its leaderboard."""
+    """The tiny run, up to its store, with the detector there already, or up to its leaderboard."""
     project = tiny_project(tmp_path_factory.mktemp("slurm") / "project", few_of(videos))
+    if request.param == "store.json":
+        shutil.copytree(tiny.root / "resources", project.root / "resources")
     options = [*OPTIONS, "--group-components", f"video={PER_GROUP}"]
     target = f"results/small/{request.param}"
     return Done(project, finish(project, start(project, target, *options)), target)

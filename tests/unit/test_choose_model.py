@@ -64,6 +64,26 @@ def test_folds_without_a_row_change_nothing(folder):
         assert chosen(folder, *folds) == whole
 
 
+def test_settings_are_compared_on_the_rows_that_all_have_scored(folder):
+    """As out of bag: the first has too few trees to have an opinion on what is difficult."""
+    few = [(0, 0.1, 0.2), (1, 0.1, 0.2), (2, 0.9, 0.8), (3, 0.9, 0.8)]
+    nobody = [(row, None, score) for row, score in ((4, 0.9), (5, 0.9), (6, 0.8), (7, 0.8))]
+    found = chosen(folder, few + nobody)
+    assert [tried["video_roc_auc"] for tried in found["validation"]["tried"]] == [1.0, 1.0]
+    assert found["validation"]["compared_rows"] == 4
+    better = [(0, 0.1, 0.4), (1, 0.1, 0.2), (2, 0.9, 0.3), (3, 0.9, 0.8)]
+    assert chosen(folder, better + nobody)["params"] == {"C": 1}
+    assert chosen(folder, few + [(row, 0.5, score) for row, _, score in nobody])["params"] == {
+        "C": 1
+    }
+
+
+def test_what_too_few_trees_left_out_is_told(folder):
+    one = [(0, 0.1, 0.2), (1, None, 0.2), (2, None, 0.8), (3, None, 0.8)]
+    with pytest.raises(UserError, match="one label only"):
+        chosen(folder, one)
+
+
 def test_scores_of_one_label_choose_nothing(folder):
     with pytest.raises(UserError, match=r"experiments\.tried: .*one label only"):
         chosen(folder, A[:2], B[:2])

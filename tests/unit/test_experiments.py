@@ -118,7 +118,7 @@ def grow(store, table, side=None):
     return train(store, table, "a", chosen, seed=0, threads=2)
 
 
-@pytest.mark.parametrize("side", [None, 4])
+@pytest.mark.parametrize("side", [pytest.param(None, marks=pytest.mark.slow), 4])
 def test_a_forest_is_the_same_where_memory_is_short(
     store, table, monkeypatch, tmp_path, caplog, side
 ):

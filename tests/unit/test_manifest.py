@@ -217,6 +217,40 @@ def test_writes_nothing_that_it_would_not_read(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@given(st.lists(st.tuples(*[st.text("groupvideo:\\\\", max_size=6)] * 2), min_size=2, max_size=2))
+def test_no_name_of_a_data_set_makes_one_of_two_people(pairs):
+    (dataset, name), (other, known) = pairs
+    videos = [
+        Video("a", "a.mp4", "real", target=name or "x", dataset=dataset),
+        Video("b", "b.mp4", "real", target=known or "x", dataset=other),
+        Video("c", "c.mp4", "real", group=name or "x"),
+        Video("d", "d.mp4", "real"),
+    ]
+    groups = assign_groups(videos)
+    same = (dataset, name or "x") == (other, known or "x")
+    assert len(set(groups.values())) == (3 if same else 4)
+    assert [name.startswith(UNKNOWN) for name in groups.values()] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("dataset", ["group", "video"])
+def test_a_data_set_may_have_any_name(dataset):
+    videos = [
+        Video("a", "a.mp4", "real", target="1", dataset=dataset),
+        Video("1", "b.mp4", "real"),
+        Video("c", "c.mp4", "real", group="1"),
+    ]
+    assert len(set(assign_groups(videos).values())) == 3
+
+
+def test_ids_that_differ_in_case_only_are_refused(tmp_path):
+    path = tmp_path / "m.tsv"
+    path.write_text("video_id\tpath\tlabel\nA1\ta.mp4\treal\na1\tb.mp4\tfake\n")
+    with pytest.raises(
+        UserError, match=r"'a1' stands in line 2 already as 'A1', which is the same"
+    ):
+        read_manifest(path)
+
+
 def test_files_of_other_videos_are_not_mixed_up():
     videos = [Video("a", "x", "real"), Video("b", "x", "fake")]
     files = [Path("faces/a.npz"), Path("faces/b.npz")]

@@ -301,7 +301,7 @@ def test_p_by_hand():
     assert four["accuracy"] == {"difference": 0.5, "low": None, "high": None, "p": 2 / 16}
 
 
-@pytest.mark.parametrize("n_groups", [8, 30])
+@pytest.mark.parametrize("n_groups", [8, pytest.param(30, marks=pytest.mark.slow)])
 def test_p_is_uniform_where_there_is_no_difference(n_groups):
     rng = np.random.default_rng(n_groups)
     groups = np.repeat(np.arange(n_groups), 6)

@@ -68,6 +68,7 @@ def test_same_scores_and_bytes_whatever_the_number_of_threads(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_process(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"

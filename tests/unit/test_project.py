@@ -12,6 +12,7 @@ import yaml
 from tests.clips import ODD_CLIPS
 from tests.faults import STAGES
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
+from tests.robustness import HABITS
 from tests.servers import FAULTS
 from workflow_scripts.lib.dependencies import imported_names, library_modules
 from workflow_scripts.make_docs import PAGES
@@ -148,7 +149,11 @@ def test_pages_that_are_made_are_up_to_date():
 def test_the_page_on_robustness_tells_of_every_kind_what_must_come_of_it():
     text = (ROOT / "docs/robustness.md").read_text()
     # written by python -m tests.robustness and python -m tests.faults
-    _, videos, servers, *tables, model_files, faults = text.split("\n## ")
+    _, videos, around, servers, *tables, model_files, faults = text.split("\n## ")
+    every_test = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for kind, outcome, test in HABITS:
+        assert f"\n| {kind} | {outcome} | `{test}` |" in around
+        assert f"\ndef {test}(" in every_test
     for kind, clip in ODD_CLIPS.items():
         assert f"\n| {kind.replace('_', ' ')} | {clip.frames} | `{clip.final}` |" in videos
     for fault in FAULTS.values():

@@ -65,6 +65,7 @@ def test_all_is_fetched_once_and_what_is_lost_again(project):
         assert on_disk(project) == VIDEOS
 
 
+@pytest.mark.slow
 def test_nothing_is_written_outside_of_the_folder(project):
     with serving(FILES) as server:
         fetch_list(project, server)
@@ -136,6 +137,7 @@ def test_one_that_fails_does_not_keep_the_others(project):
     assert on_disk(project) == {name: VIDEOS[name] for name in VIDEOS if name != gone}
 
 
+@pytest.mark.slow
 def test_a_run_never_downloads(project):
     with serving(FILES) as server:
         fetch_list(project, server)

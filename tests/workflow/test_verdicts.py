@@ -2,9 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -66,6 +68,7 @@ def test_the_runs_first_experiment_judges_where_no_bundle_is_named(judged):
     assert verdict["model"]["experiment"] == "forest"
 
 
+@pytest.mark.slow
 def test_a_second_run_has_nothing_to_do_and_a_further_video_costs_one_job(judged):
     project, folder = judged
     assert project.planned("verdicts", *asked(folder)) == {}
@@ -89,6 +92,7 @@ def test_a_changed_video_is_judged_again(judged):
     project.snakemake("verdicts", *asked(folder))
 
 
+@pytest.mark.slow
 def test_labels_of_a_table_are_held_against_the_verdicts(judged, videos, tmp_path):
     project, _ = judged
     write_manifest(tmp_path / "known.tsv", videos[:4])
@@ -108,6 +112,8 @@ def test_labels_of_a_table_are_held_against_the_verdicts(judged, videos, tmp_pat
 def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
     project, folder = judged
     bundle = shutil.copy(project.results / "models/identity/forest/bundle.zip", tmp_path / "b.zip")
+    tomorrow = time.time() + 24 * 3600
+    os.utime(bundle, (tomorrow, tomorrow))
     fresh = type(project)(tmp_path / "project")
     shutil.copytree(
         project.root, fresh.root, symlinks=True, ignore=shutil.ignore_patterns("results", ".snake*")
@@ -118,6 +124,7 @@ def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
     assert planned == {"judge_video": len(NAMES) + 1, "verdicts": 1}
     fresh.snakemake("verdicts", *asked(folder, judge_with=bundle))
     assert rows_of(fresh) == rows_of(project)
+    assert fresh.planned("verdicts", *asked(folder, judge_with=bundle)) == {}
     for name in ("verdicts.tsv", "verdicts.html"):
         assert (fresh.results / name).read_bytes() == (project.results / name).read_bytes()
 
@@ -177,6 +184,7 @@ def test_a_bundle_of_the_run_may_be_named_by_any_path(judged):
         assert project.planned("verdicts", *asked(folder, judge_with=path)) == {}
 
 
+@pytest.mark.slow
 def test_one_video_is_judged_with_a_bundle_of_snakemake(judged):
     project, folder = judged
     bundle = "results/small/models/identity/spectrum/bundle.zip"

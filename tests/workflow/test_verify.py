@@ -114,6 +114,7 @@ def test_a_record_that_is_no_record(copy, change):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_another_machine_is_compared_and_the_first_step_named(copy, tmp_path):
     record = read_record(copy.results / "run.json")
     other = tmp_path / "run.json"

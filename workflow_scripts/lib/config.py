@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from workflow_scripts.lib.models import MODELS, N_ESTIMATORS
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.splits import APART
 
-__all__ = ["check_videos", "complete_config", "given_server"]
+__all__ = ["check_videos", "complete_config", "crop_size", "given_server"]
 
 SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -88,6 +89,18 @@ def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
                     "splits.protocols: 'official' needs real and fake videos in both train and "
                     f"test; {part} has {' and '.join(labels) or 'none'} in {manifest}."
                 )
+
+
+def crop_size(config: dict[str, Any]) -> int:
+    """The side of the run's crops, pixels: of a joined run that of its parts' crops, as far as they
+    are finished."""
+    for part in config["parts"]:
+        try:
+            made = json.loads((Path(part) / "store.json").read_text(encoding="utf-8"))["made_with"]
+            return int(made["faces"]["size"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # Snakemake tells that it is missing, join_stores that it is damaged
+    return int(config["faces"]["size"])
 
 
 def given_server(config: dict[str, Any]) -> str:
@@ -177,6 +190,7 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
     yield from _same_names(config["experiments"])
     yield from _other_run_problems(config)
     yield from _learning_curve_problems(config)
+    size = crop_size(config)
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
         side = experiment["side"]
@@ -188,7 +202,7 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
                 f"Take one of {', '.join(FEATURE_SETS)}, or several, each once, joined by +."
             )
         else:
-            if (side or config["faces"]["size"]) < feature_set.min_side:
+            if (side or size) < feature_set.min_side:
                 yield (
                     f"{where}.side: {feature_set.name} needs crops of at least "
                     f"{feature_set.min_side} pixels. Raise it, or leave it out."
@@ -216,10 +230,11 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
                     f"{where}.validation: 'out_of_bag' is for the model pixel_forest only. "
                     "Take 'folds'."
                 )
-        if side is not None and side > config["faces"]["size"]:
+        if side is not None and side > size:
+            of_whom = "the crops of the parts" if config["parts"] else "faces.size"
             yield (
-                f"{where}.side: {side} is larger than faces.size ({config['faces']['size']}), and "
-                "crops are only ever shrunk. Lower it, or raise faces.size."
+                f"{where}.side: {side} is larger than {of_whom} ({size}), and crops are only ever "
+                "shrunk. Lower it, or raise faces.size."
             )
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.lib.calibration import apply_calibration
+from workflow_scripts.lib.experiments import count_columns
 from workflow_scripts.lib.manifest import Label
 from workflow_scripts.lib.metrics import breakdown, evaluate, video_scores
 from workflow_scripts.lib.models import fake_scores, load_model
 from workflow_scripts.lib.splits import Leak
+from workflow_scripts.lib.store import made_with
 from workflow_scripts.lib.tables import label_numbers
 from workflow_scripts.lib.training import load_experiment
 
@@ -21,7 +23,8 @@ __all__ = ["measure", "predict", "score_rows", "write_predictions"]
 
 KINDS = ("method", "compression", "dataset")
 COLUMNS = ["video", "group", "label", *KINDS, "score", "probability", "predicted"]
-ROWS_AT_ONCE = 1000  # bound the memory: another run may be of any size
+# What is scored at once, of a run of any size: so many rows, and bytes of a matrix and its copies
+ROWS_AT_ONCE, BYTES_AT_ONCE, BYTES_PER_CELL = 1000, 4e8, 8
 
 
 def score_rows(
@@ -33,7 +36,9 @@ def score_rows(
 ) -> np.ndarray:
     """A model's score for each of `rows` (k,) of a store, (k,), some at a time; arguments as for
     `training.load_experiment`."""
-    parts = np.split(rows, range(ROWS_AT_ONCE, len(rows), ROWS_AT_ONCE))
+    columns = count_columns(experiment, made_with(store)["faces"]["size"])
+    at_once = max(1, min(ROWS_AT_ONCE, int(BYTES_AT_ONCE / (BYTES_PER_CELL * columns))))
+    parts = np.split(rows, range(at_once, len(rows), at_once))
     scores = [fake_scores(model, load_experiment(store, p, experiment, features)) for p in parts]
     return np.concatenate(scores).round(6)
 

@@ -180,8 +180,16 @@ def names_of(videos: Iterable[Video]) -> set[str]:
 def full_names(video: Video) -> dict[str, str]:
     """The names in a video's row, by what tells each from everybody else: who has the same name in
     another data set is somebody else, but a group is one across all of them."""
-    names = {f"{video.dataset}:{name}": name for name in (video.target, video.source) if name}
+    place = _spelled(video.dataset)
+    names = {f"{place}:{name}": name for name in (video.target, video.source) if name}
     return ({f"group:{video.group}": video.group} if video.group else {}) | names
+
+
+def _spelled(dataset: str) -> str:
+    """A data set as it begins a full name, so that no other name begins alike: one may be called
+    `group` or `video`, or hold a colon."""
+    plain = dataset.replace("\\", "\\\\").replace(":", "\\:")
+    return f"\\{plain}" if plain in ("group", UNKNOWN.rstrip(":")) else plain
 
 
 def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[tuple[Video, Path]]:
@@ -203,7 +211,7 @@ def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[
 def _nodes(video: Video) -> list[str]:
     nodes = list(full_names(video))
     if video.recording:
-        nodes.append(f"{UNKNOWN}recording:{video.dataset}:{video.recording}")
+        nodes.append(f"{UNKNOWN}recording:{_spelled(video.dataset)}:{video.recording}")
     if video.content:
         nodes.append(f"{UNKNOWN}content:{video.content}")
     return nodes or [f"{UNKNOWN}{video.video_id}"]

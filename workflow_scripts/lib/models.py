@@ -33,6 +33,9 @@ __all__ = [
 ]
 
 N_ESTIMATORS = 100  # a forest's trees where nobody says
+# What estimators raise about parameters, some only where they meet the data
+WRONG_SETTINGS = (ValueError, TypeError, NotImplementedError)
+REMEDY = "Correct the experiment's params or grid."
 _TREE_TYPE = "sklearn.tree._tree.Tree"
 
 
@@ -205,8 +208,6 @@ def fit_model(
     UserError
         A parameter has a value that the estimator does not take, or that these data don't allow.
     """
-    from sklearn.utils._param_validation import InvalidParameterError
-
     if MODELS[name].only_bytes and model.bootstrap:
         if len(np.unique(units)) < 2:
             raise UserError(
@@ -216,8 +217,8 @@ def fit_model(
         settings["groups"] = units
     try:
         model.fit(matrix, labels, **settings)
-    except (InvalidParameterError, np.linalg.LinAlgError) as error:
-        raise UserError(f"{name}: {error} Correct the experiment's params or grid.") from error
+    except WRONG_SETTINGS as error:
+        raise UserError(f"{name}: {error} {REMEDY}") from error
 
 
 def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np.ndarray:
@@ -228,12 +229,24 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
 
     Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
     digits.
+
+    Raises
+    ------
+    UserError
+        A parameter does not allow it: more neighbours than there are rows, for example.
     """
+    if hasattr(model, "n_jobs") and not len(sizes):
+        model.n_jobs = 1
+    try:
+        return _scores_of_fake(model, matrix, sizes)
+    except WRONG_SETTINGS as error:
+        raise UserError(f"{error} {REMEDY}") from error
+
+
+def _scores_of_fake(model: Any, matrix: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
     fake = list(model.classes_).index(1)
     if len(sizes):
         return model.staged_predict_proba(matrix, sizes)[:, :, fake]
-    if hasattr(model, "n_jobs"):
-        model.n_jobs = 1
     if hasattr(model, "predict_proba"):
         return model.predict_proba(matrix)[:, fake]
     from scipy.special import expit

@@ -21,7 +21,6 @@ from typing import Any
 __all__ = [
     "ZIP_EPOCH",
     "UserError",
-    "available_memory",
     "clear_leftovers",
     "cost_so_far",
     "hold",
@@ -117,17 +116,6 @@ def _peak_memory() -> int:
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT
-
-
-def available_memory() -> float | None:
-    """MB that this process may still take: what the machine has free, or SLURM has granted; None
-    where the system does not tell."""
-    told = Path("/proc/meminfo")
-    if not told.exists():
-        return None
-    fields = dict(line.split(":", 1) for line in told.read_text().splitlines())
-    free = int(fields["MemAvailable"].split()[0]) * 1024 / 1e6
-    return min(free, float(os.environ.get("SLURM_MEM_PER_NODE") or free))
 
 
 def read_cost(log: Path) -> dict[str, float]:

@@ -20,8 +20,9 @@ import pandas as pd
 from workflow_scripts.lib.experiments import count_columns, stored_features
 from workflow_scripts.lib.features import find_feature_set, recipe
 from workflow_scripts.lib.manifest import Label
+from workflow_scripts.lib.memory import available_memory
 from workflow_scripts.lib.models import MODELS, fit_model, make_model, memory_need
-from workflow_scripts.lib.run import UserError, available_memory
+from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.store import load_matrix, made_with, read_features
 from workflow_scripts.lib.tables import label_numbers
 
@@ -57,14 +58,26 @@ def train(
     rows, units, kind = table["row"].to_numpy(), table["unit"].to_numpy(), experiment["model"]
     columns = count_columns(experiment, made_with(store)["faces"]["size"])
     model = make_model(kind, experiment["params"], seed, threads)
-    if MODELS[kind].only_bytes:
+    with _loaded(store, rows, columns, name, experiment) as matrix:
+        try:
+            fit_model(kind, model, matrix, labels, units, **settings)
+        except UserError as error:
+            raise UserError(f"experiments.{name}: {error}") from error
+    return model
+
+
+@contextmanager
+def _loaded(
+    store: Path, rows: np.ndarray, columns: int, name: str, experiment: dict[str, Any]
+) -> Iterator[np.ndarray]:
+    """The matrix that an experiment is trained on, (k, columns)."""
+    if MODELS[experiment["model"]].only_bytes:
         extract = recipe(experiment["features"], experiment["side"])
         with _load_columns(store, rows, columns, extract) as matrix:
-            fit_model(kind, model, matrix.T, labels, units, **settings)
+            yield matrix.T
     else:
-        check_memory(name, kind, len(rows), columns)
-        fit_model(kind, model, load_experiment(store, rows, experiment), labels, units, **settings)
-    return model
+        check_memory(name, experiment["model"], len(rows), columns)
+        yield load_experiment(store, rows, experiment)
 
 
 @contextmanager
@@ -75,7 +88,7 @@ def _load_columns(
     from workflow_scripts.lib.forest import load_columns
 
     need, available = memory_need("pixel_forest", len(rows), columns), available_memory()
-    if available is None or need < available:
+    if need < available:
         yield load_columns(store, rows, extract)
         return
     with TemporaryDirectory(prefix="columns-") as folder:
@@ -131,7 +144,7 @@ def check_memory(name: str, model: str, rows: int, columns: int) -> None:
         The model needs more than this process may take.
     """
     need, available = memory_need(model, rows, columns), available_memory()
-    if available is not None and need > available:
+    if need > available:
         raise UserError(
             f"experiments.{name}: {model} needs about {need / 1000:.1f} GB for {rows} rows and "
             f"{columns} columns, and {available / 1000:.1f} GB are free here. Set a smaller "

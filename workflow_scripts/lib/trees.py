@@ -19,9 +19,11 @@ by which column was drawn first. So a tree depends on nothing but the data, the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -154,10 +156,33 @@ class _Bag(NamedTuple):
     out_sides: np.ndarray
 
 
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator that compiles, and keeps the code on disk where there is a place for it."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            _tell_that_nothing_is_kept()
+            return njit(**options)(function)
+
+    return decorate
+
+
+@cache
+def _tell_that_nothing_is_kept() -> None:
+    logging.warning(
+        "Neither the folder of the code nor the home folder can be written, so compiled code is not "
+        "kept: each job compiles it again, which takes up to half a minute."
+    )
+
+
 # Counting the references to arrays costs a tenth, so what makes no arrays goes without.
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
-allocating: Any = njit(**OPTIONS)
-compiled: Any = njit(**OPTIONS | {"_nrt": False})
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+allocating: Any = _compiled(**OPTIONS)
+compiled: Any = _compiled(**OPTIONS, _nrt=False)
 
 
 @intrinsic
