@@ -284,6 +284,13 @@ def _repeated(
                 output.mux(packet)
 
 
+def _lying() -> np.ndarray:
+    """Somebody who lies on the side, more than half way."""
+    picture, half = face_frame(320, 240, 140), (160.0, 120.0)
+    turn = cv2.getRotationMatrix2D(half, -50, 1)
+    return cv2.warpAffine(picture, turn, (320, 240), borderMode=cv2.BORDER_REPLICATE)
+
+
 def _flat(width: int, height: int) -> np.ndarray:
     return np.full((height, width, 3), 90, np.uint8)
 
@@ -560,11 +567,9 @@ ODD_CLIPS: dict[str, OddClip] = {
         )
     ),
     "upside_down": _faceless(
-        partial(write_face_clip, picture=face_frame()[::-1, ::-1]), VideoStatus.TURNED
+        partial(write_face_clip, picture=face_frame()[::-1, ::-1]), VideoStatus.NO_FACE
     ),
-    "sideways": _faceless(
-        partial(write_face_clip, picture=np.rot90(face_frame(240, 320))), VideoStatus.TURNED
-    ),
+    "lying": _faceless(partial(write_face_clip, picture=_lying()), VideoStatus.TURNED),
     "size_change": _good(_size_change),
     "format_change": _good(_format_change),
     "two_faces": _good(partial(write_face_clip, picture=TWO_FACES)),

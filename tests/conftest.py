@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -27,6 +28,11 @@ from tests.projects import (
 from workflow_scripts.lib.manifest import Video
 
 TESTS = Path(__file__).parent
+# machines differ in speed, and may be busy
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 # has the pixel forest compiled for what the small run does
 FIT = """
 import numpy as np

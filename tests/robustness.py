@@ -211,7 +211,7 @@ def page(folder: Path, clips: dict[str, OddClip], rows: int) -> str:
             f"\n## {len(MANIFESTS)} kinds of manifests\n",
             f"A manifest of {rows:,} rows is read, checked and grouped in {large.cpu_s:.0f} s of",
             f"CPU time and {large.memory_mb / 1000:.1f} GB of memory (2-core x86-64 Linux,",
-            "2026-11-26).\n",
+            "2026-11-28).\n",
             *table(("kind", "outcome"), manifests(folder)),
             f"\n## {len(CONFIGS)} kinds of configs\n",
             *table(("kind", "outcome"), configs()),

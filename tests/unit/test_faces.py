@@ -31,13 +31,15 @@ def found(x, y, width, height, confidence):
 
 
 class KnownFaces:
-    """A detector for pictures whose faces are known: one list per call."""
+    """A detector for frames whose faces are known, one list per frame, none of which are square: in
+    square regions around faces it finds nothing."""
 
     def __init__(self, *answers):
         self.answers = iter(answers)
 
     def detect(self, image):
-        return next(self.answers)
+        height, width = image.shape[:2]
+        return [] if height == width else next(self.answers)
 
 
 def frames(n, width=64, height=48):
@@ -138,6 +140,38 @@ def test_an_upright_face_is_taken_before_a_larger_turned_one():
     small, large = found(0, 0, 10, 10, 0.99), Detection((0, 0, 20, 20), 0.99, turned_points(180))
     (result,), _ = find_faces(frames(1), KnownFaces([large, small]), 0.9, "largest", 1.3, 32)
     assert (result.status, result.box, result.faces) == ("ok", (0, 0, 10, 10), 2)
+
+
+class KnowsTheWayUp:
+    """A detector that finds a face in a frame, and in a region around it as it is or turned by half
+    with some confidence; the frame's brighter half is its upper one."""
+
+    def __init__(self, bright_up, dark_up):
+        self.confidence = {True: bright_up, False: dark_up}
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        if height != width:
+            return [Detection((20, 12, 20, 20), 0.95, turned_points(10))]
+        assert image.flags.c_contiguous
+        bright_up = image[: height // 2].mean() > image[height // 2 :].mean()
+        return [Detection((1, 1, 9, 9), self.confidence[bool(bright_up)], POINTS)]
+
+
+@pytest.mark.parametrize(
+    ("bright_up", "dark_up", "angle"),
+    [(0.99, 0.2, 9.1), (0.2, 0.99, -170.9), (0.99, 0.99, 9.1)],
+)
+def test_which_way_up_a_face_is_shows_where_it_is_found_with_more_confidence(
+    bright_up, dark_up, angle
+):
+    picture = np.repeat(np.linspace(250, 5, 48).astype(np.uint8), 64 * 3).reshape(48, 64, 3)
+    detector = KnowsTheWayUp(bright_up, dark_up)
+    frame = Frame(0, 0.0, picture)
+    (result,), crops = find_faces([frame], detector, 0.9, "largest", 1.3, 32)
+    assert result.roll == pytest.approx(angle, abs=1)
+    assert result.status == ("ok" if abs(angle) < 45 else "turned")
+    assert len(crops) == (abs(angle) < 45)
 
 
 TURNED = [Detection((10, 10, 20, 20), 0.99, turned_points(180))]

@@ -524,7 +524,7 @@ def test_columns_of_the_store(tmp_path):
 
 
 def test_code_that_cannot_be_kept_is_compiled_all_the_same(caplog, monkeypatch):
-    monkeypatch.setattr(caching._CacheImpl, "_locator_classes", [])
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     growth._tell_that_nothing_is_kept.cache_clear()
     one, two = (growth._compiled(nogil=True)(function) for function in (lambda x: x + 1, abs_of))
     assert (one(1), two(-2)) == (2, 2)

@@ -61,10 +61,9 @@ def test_what_can_be_trained_is_let_through(model, params):
 
 @pytest.mark.parametrize(("model", "params"), BAD)
 def test_what_cannot_be_trained_is_told_with_its_experiment(model, params):
-    with pytest.raises(UserError, match="") as raised:
+    with pytest.raises(UserError, match=r"(?m)^experiments\.tried") as raised:
         try_experiments(experiments(model, params), 2000)
     said = str(raised.value)
-    assert said.startswith("experiments.tried") or "\nexperiments.tried" in said
     assert any(str(word) in said for word in (*params, *params.values()))
 
 

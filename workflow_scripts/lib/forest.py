@@ -178,7 +178,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         trees : range, optional
             Grow only these of the forest's trees; see `merge_forests`.
         """
-        _check_parameters(self)
+        check_parameters(self)
         X, y = validate_data(self, X, y, dtype=BYTES)  # noqa: N806
         check_classification_targets(y)
         columns = np.ascontiguousarray(self._as_bytes(X).T)
@@ -438,7 +438,7 @@ def _assemble(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> PixelFore
     if isinstance(params["class_weight"], list):
         params["class_weight"] = dict(params["class_weight"])
     forest = PixelForestClassifier(**params)
-    _check_parameters(forest)
+    check_parameters(forest)
     forest.classes_ = arrays["classes"]
     forest.n_features_in_ = about["n_features"]
     forest.tree_numbers_ = range(*about["trees"])
@@ -598,7 +598,15 @@ def _count_features(max_features: Any, n_features: int) -> int:
     return max(1, int(max_features * n_features))
 
 
-def _check_parameters(forest: PixelForestClassifier) -> None:
+def check_parameters(forest: PixelForestClassifier) -> None:
+    """Refuse parameters that no data make right.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, its value, and what it takes.
+    """
+
     def whole(value: Any, least: int) -> bool:
         is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         return is_number and value >= least
@@ -610,6 +618,9 @@ def _check_parameters(forest: PixelForestClassifier) -> None:
         "criterion, gini or entropy": forest.criterion not in ("gini", "entropy"),
         "max_features, sqrt, log2, a whole number from 1, a share up to 1.0 or None": not (
             features in ("sqrt", "log2", None) or whole(features, 1) or share
+        ),
+        "class_weight, balanced, weights by class or None": not (
+            forest.class_weight in ("balanced", None) or isinstance(forest.class_weight, dict)
         ),
         "max_depth, a whole number from 1 or None": not (
             forest.max_depth is None or whole(forest.max_depth, 1)

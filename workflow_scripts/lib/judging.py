@@ -14,7 +14,7 @@ import numpy as np
 from workflow_scripts.lib.bundle import Bundle, read_bundle
 from workflow_scripts.lib.detector import FaceDetector, make_detector
 from workflow_scripts.lib.explain import column_groups, group_moves
-from workflow_scripts.lib.faces import MAX_ROLL, NO_FACE, FaceCrop, crop_mark, cut_face, roll
+from workflow_scripts.lib.faces import MAX_ROLL, NO_FACE, FaceCrop, crop_mark, cut_face, face_roll
 from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.finished import stamp
 from workflow_scripts.lib.frames import Frame, SampledVideo, load_frames
@@ -175,7 +175,14 @@ def _faces(
     found.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
     logging.info("Looked for faces in frame %s: %d found", progress, len(found))
     return [
-        cut_face(frame, detection, len(found), faces["margin"], faces["size"])
+        cut_face(
+            frame,
+            detection,
+            len(found),
+            face_roll(frame.pixels, detection, detector),
+            faces["margin"],
+            faces["size"],
+        )
         for detection in found[:MOST_FACES]
     ]
 
@@ -216,8 +223,7 @@ def _judge_person(
 
 def _turned(faces: list[FaceCrop]) -> float:
     """The angle by which most of a person's faces are turned, degrees, if that is much; else 0."""
-    angles = [abs(roll(face.result.keypoints)) for face in faces if face.result.keypoints]
-    typical = float(np.median(angles))
+    typical = float(np.median([abs(face.result.roll or 0.0) for face in faces]))
     return typical if typical > MAX_ROLL else 0.0
 
 

@@ -23,6 +23,7 @@ from workflow_scripts.lib.run import ZIP_EPOCH, UserError, written_aside
 __all__ = [
     "MODELS",
     "N_ESTIMATORS",
+    "REMEDY",
     "Model",
     "fake_scores",
     "fit_model",

@@ -174,7 +174,7 @@ def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 @cache
 def _tell_that_nothing_is_kept() -> None:
     logging.warning(
-        "Neither the folder of the code nor the home folder can be written, so compiled code is not "
+        "Neither the code's folder nor the home folder can be written, so compiled code is not "
         "kept: each job compiles it again, which takes up to half a minute."
     )
 

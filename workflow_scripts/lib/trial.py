@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.lib.experiments import fits
-from workflow_scripts.lib.models import MODELS, fake_scores, fit_model, make_model
+from workflow_scripts.lib.models import MODELS, REMEDY, fake_scores, fit_model, make_model
 from workflow_scripts.lib.run import UserError
 
 __all__ = ["try_experiments"]
@@ -43,10 +43,12 @@ def try_experiments(experiments: Mapping[str, Mapping[str, Any]], rows: int) -> 
 def _try(name: str, params: dict[str, Any], rows: int) -> None:
     # a neighbourhood that all rows of the run can't fill is told; 200 rows would be too few
     least = params.get("n_neighbors", 0)
+    if MODELS[name].only_bytes:
+        _check_forest(name, params)
+        return
     n = min(max(ROWS, least if isinstance(least, int) else 0), max(rows, 2 * COLUMNS))
     rng = np.random.default_rng(0)
-    noise = rng.integers(0, 256, (n, COLUMNS), np.uint8)
-    matrix = noise if MODELS[name].only_bytes else noise.astype(np.float32)
+    matrix = rng.random((n, COLUMNS), np.float32)
     size = params.get("n_estimators")
     few = {"n_estimators": min(size, TREES)} if isinstance(size, int) else {}
     model = make_model(name, {**params, **few}, seed=0, threads=1)
@@ -54,3 +56,13 @@ def _try(name: str, params: dict[str, Any], rows: int) -> None:
         warnings.simplefilter("ignore")  # noise has nothing to converge to
         fit_model(name, model, matrix, np.arange(n) % 2, np.arange(n) // 2)
         fake_scores(model, matrix[: 2 * COLUMNS])
+
+
+def _check_forest(name: str, params: dict[str, Any]) -> None:
+    """To try a forest of our own, its code would have to be compiled; it knows what it takes."""
+    from workflow_scripts.lib.forest import check_parameters
+
+    try:
+        check_parameters(make_model(name, params, seed=0, threads=1))
+    except ValueError as error:
+        raise UserError(f"{name}: {error} {REMEDY}") from error
