@@ -285,10 +285,10 @@ def _repeated(
 
 
 def _lying() -> np.ndarray:
-    """Somebody who lies on the side, more than half way."""
-    picture, half = face_frame(320, 240, 140), (160.0, 120.0)
-    turn = cv2.getRotationMatrix2D(half, -50, 1)
-    return cv2.warpAffine(picture, turn, (320, 240), borderMode=cv2.BORDER_REPLICATE)
+    """Somebody who lies on the side, rather more than half way."""
+    turn = cv2.getRotationMatrix2D((240.0, 240.0), 50, 1)
+    upright = face_frame(480, 480, 140)
+    return cv2.warpAffine(upright, turn, (480, 480), borderMode=cv2.BORDER_REPLICATE)
 
 
 def _flat(width: int, height: int) -> np.ndarray:
