@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow_scripts.lib.config import SCHEMA, check_videos, complete_config
+from workflow_scripts.lib.config import SCHEMA, check_videos, complete_config, crop_size
 from workflow_scripts.lib.manifest import Video
 from workflow_scripts.lib.run import UserError
 
@@ -94,6 +94,10 @@ def experiment(**changes):
         ({"sampling": None}, ["sampling", "None"]),
         ({"experiments": {}}, ["experiments"]),
         ({"experiments": {"a/b": {"features": "pixels", "model": "dummy"}}}, ["a/b"]),
+        (
+            {"experiments": dict.fromkeys(("A", "a"), {"features": "pixels", "model": "dummy"})},
+            ["experiments", "'A' and 'a' are the same name"],
+        ),
         (experiment(model="forest"), ["experiments.e.model", "'forest'", "random_forest"]),
         (experiment(features="pixel"), ["experiments.e.features", "'pixel'", "pixels"]),
         (experiment(params={"depth": 3}), ["experiments.e.params", "'depth'", "strategy"]),
@@ -103,6 +107,8 @@ def experiment(**changes):
         ),
         (experiment(side=640), ["experiments.e.side", "640", "faces.size"]),
         ({"evaluate_on": ["results/r"]}, ["evaluate_on", "'results/r'", "Rename"]),
+        ({"evaluate_on": ["results/R"]}, ["evaluate_on", "'results/R'", "Rename"]),
+        ({"report": {"published": "nowhere.tsv"}}, ["report.published", "no file 'nowhere.tsv'"]),
         ({"evaluate_on": ["a/x", "b/x/"]}, ["evaluate_on", "'b/x/'", "another one of the list"]),
         ({"evaluate_on": ["results/.."]}, ["evaluate_on", "'results/..'", "no folder of a run"]),
         (
@@ -184,3 +190,16 @@ def test_what_cannot_be_trained_is_told(experiment, message):
     whole = {"features": "pixels", "model": "pixel_forest", **experiment}
     with pytest.raises(UserError, match=message):
         complete_config({**MINIMAL, "experiments": {"a": whole}, "training": {"forest_shards": 4}})
+
+
+def test_a_joined_run_has_the_crops_of_its_parts(tmp_path):
+    joined = {**MINIMAL, **experiment(side=128), "parts": [str(tmp_path / "p")]}
+    assert crop_size(complete_config(joined)) == 320  # as long as nobody knows better
+    (tmp_path / "p").mkdir()
+    marker = tmp_path / "p/store.json"
+    for content, size in (("", 320), ('{"made_with": {"faces": {"size": 256}}}', 256)):
+        marker.write_text(content)
+        assert crop_size(complete_config(joined)) == size
+    marker.write_text('{"made_with": {"faces": {"size": 64}}}')
+    with pytest.raises(UserError, match=r"side: 128 is larger than the crops of the parts \(64\)"):
+        complete_config(joined)

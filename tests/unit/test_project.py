@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.faults import STAGES
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.robustness import HABITS
 from tests.servers import FAULTS
-from workflow_scripts.lib.dependencies import imported_names, library_modules
+from workflow_scripts.lib.dependencies import library_modules
 from workflow_scripts.make_docs import PAGES
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,21 @@ def test_every_wanted_package_is_locked():
         assert names <= pins(group).keys()
 
 
+@cache
+def imported_names(path):
+    """The dotted names that a file imports, wherever in it, except under its guard."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.Import):
+                names.update(alias.name for alias in part.names)
+            elif isinstance(part, ast.ImportFrom) and part.module:
+                names.update((part.module, *(f"{part.module}.{name.name}" for name in part.names)))
+    return names
+
+
 def needed_packages(script):
     """What a script and the project's modules below it import from elsewhere."""
     files = [f"workflow_scripts/{script}.py", *library_modules(script)]
@@ -99,6 +115,20 @@ def test_conda_environments_hold_what_their_scripts_import(environment, script):
 def test_every_script_of_a_rule_has_its_environment_checked():
     scripts = set(re.findall(r'workflow_scripts/(\w+)\.py"', RULES))
     assert scripts == {script for _, script in ENVIRONMENTS}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_dependencies_are_those_of_the_syntax_tree(path):
+    found, waiting = set(), [path]
+    while waiting:
+        for name in imported_names(waiting.pop()):
+            if name.startswith("workflow_scripts.lib."):
+                module = Path(*name.split("."))
+                for file in (module.with_suffix(".py"), module / "__init__.py"):
+                    if (ROOT / file).is_file() and str(file) not in found:
+                        found.add(str(file))
+                        waiting.append(ROOT / file)
+    assert library_modules(path.stem) == sorted(found)
 
 
 def test_dependencies_are_found_through_every_kind_of_import():

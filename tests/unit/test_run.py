@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -106,6 +107,15 @@ def test_what_a_killed_writer_leaves_is_cleared(tmp_path):
     assert not folder.exists()
     assert path.read_text() == "old"
     assert elsewhere.exists()
+
+
+def test_what_may_still_be_written_is_left(tmp_path):
+    for name, age in ((".old.partial", 25 * 3600), (".new.partial", 60)):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    clear_leftovers(tmp_path, older_than_s=24 * 3600)
+    assert [path.name for path in tmp_path.iterdir()] == [".new.partial"]
+    clear_leftovers(tmp_path / "nowhere")
 
 
 def test_what_cannot_be_cleared_is_told_and_stops_nothing(tmp_path, monkeypatch, caplog):

@@ -43,7 +43,7 @@ def complete_config(config: dict[str, Any]) -> dict[str, Any]:
     """
     from jsonschema import Draft202012Validator
 
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), yaml.CSafeLoader)
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=_place)
     problems = [_explain(error) for error in errors] + list(_endless_numbers(config))
     if not problems:

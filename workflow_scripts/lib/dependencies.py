@@ -2,55 +2,68 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["code_digest", "content_digest", "imported_names", "library_modules"]
+__all__ = ["code_digest", "content_digest", "library_modules"]
 
 ROOT = Path(__file__).parents[2]
-
-
-@cache
-def imported_names(path: Path) -> frozenset[str]:
-    """The dotted names that a file imports, wherever in it, except under its guard: what a script
-    needs to be wired to Snakemake does not change what it makes."""
-    names: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
-            continue
-        for part in ast.walk(node):
-            if isinstance(part, ast.Import):
-                names.update(alias.name for alias in part.names)
-            elif isinstance(part, ast.ImportFrom) and part.module:
-                # a name may be a module or something in it
-                names.update((part.module, *(f"{part.module}.{name.name}" for name in part.names)))
-    return frozenset(names)
+GUARD = "\nif __name__ =="  # what a script needs to be wired to Snakemake changes nothing it makes
+# Each start of snakemake, and of each job on a cluster, reads all modules: to parse them for their
+# imports alone would double what the rules cost.
+IMPORT = re.compile(
+    r"^[ \t]*(?:from (?P<package>workflow_scripts\.lib[\w.]*) import (?P<names>\([^)]*\)|.+)"
+    r"|import (?P<module>workflow_scripts\.lib[\w.]*))",
+    re.MULTILINE,
+)
 
 
 @cache
 def library_modules(script: str) -> list[str]:
     """The project's files that `workflow_scripts/{script}.py` imports, directly or not, relative
     to the project's root, sorted."""
-    found: set[Path] = set()
-    waiting = [Path("workflow_scripts", f"{script}.py")]
+    found: set[str] = set()
+    waiting = [f"workflow_scripts/{script}.py"]
     while waiting:
-        for name in imported_names(ROOT / waiting.pop()):
-            path = Path(*name.split("."))
-            for file in (path.with_suffix(".py"), path / "__init__.py"):  # a module or a package
-                if name.startswith("workflow_scripts.lib.") and (ROOT / file).is_file():
-                    if file not in found:
-                        waiting.append(file)
-                    found.add(file)
-    return sorted(map(str, found))
+        new = _imported_files(waiting.pop()) - found
+        found |= new
+        waiting += new
+    return sorted(found)
 
 
+@cache
+def _imported_files(file: str) -> frozenset[str]:
+    """The library's files that one file imports, wherever in it, except under its guard."""
+    text = (ROOT / file).read_text(encoding="utf-8").partition(GUARD)[0]
+    return frozenset(path for name in _imported_names(text) for path in _files_of(name))
+
+
+def _imported_names(text: str) -> Iterator[str]:
+    for found in IMPORT.finditer(text):
+        package = found["package"] or found["module"]
+        yield package
+        names = re.sub(r"#.*", "", found["names"] or "").strip("() \n").split(",")
+        # a name may be a module or something in it
+        yield from (f"{package}.{name.split()[0]}" for name in names if name.strip())
+
+
+@cache
+def _files_of(name: str) -> tuple[str, ...]:
+    """The file of a module or of a package; none, if the name is something in one."""
+    path = name.replace(".", "/")
+    if path == "workflow_scripts/lib":
+        return ()
+    return tuple(f for f in (f"{path}.py", f"{path}/__init__.py") if (ROOT / f).is_file())
+
+
+@cache
 def code_digest(script: str) -> str:
     """A digest of the project's modules that a script imports: the same for the same code, wherever
     and since when it lies. The script itself Snakemake watches."""
-    return content_digest([ROOT / path for path in library_modules(script)])
+    return content_digest(ROOT / path for path in library_modules(script))
 
 
 def content_digest(files: Iterable[str | Path]) -> str:

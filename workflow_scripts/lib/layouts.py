@@ -421,7 +421,14 @@ def _files_below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     place = folder.resolve()
     if place in above:
         return
-    for path in folder.iterdir():
+    try:
+        paths = list(folder.iterdir())
+    except PermissionError as error:
+        raise UserError(
+            f"The folder {folder} can't be read ({error.strerror}). Let this user read and enter "
+            "it, or move it out of the folder of videos."
+        ) from error
+    for path in paths:
         if path.name.startswith("."):
             continue
         if path.is_dir():

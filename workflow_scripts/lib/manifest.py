@@ -225,7 +225,7 @@ def _check_rows(
     labelled: bool = True,
 ) -> None:
     """Check numbered `rows` of `what`; `place` says where one of a number stands."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), yaml.CSafeLoader)
     if not labelled:
         schema["required"].remove("label")
     _check_header(what, header, schema)
