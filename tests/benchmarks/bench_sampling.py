@@ -25,12 +25,12 @@ COUNT, STEP = 7, 30
 
 
 def in_order(path: Path) -> list[np.ndarray]:
-    """The workflow's way: decode each frame with PyAV, convert the wanted ones, stop at the last."""
+    """The workflow's way: decode each frame with PyAV, convert some, stop at the last of them."""
     return [frame.pixels for frame in sample_frames(path, COUNT, STEP).frames]
 
 
 def opencv(path: Path) -> list[np.ndarray]:
-    """The same with OpenCV, which knows neither mirrored pictures nor pixels that are not square."""
+    """The same with OpenCV, which knows no mirrored pictures and none whose pixels aren't square."""
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     kept = []
     for index in range((COUNT - 1) * STEP + 1):

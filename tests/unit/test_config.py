@@ -95,7 +95,7 @@ def experiment(**changes):
         ({"experiments": {}}, ["experiments"]),
         ({"experiments": {"a/b": {"features": "pixels", "model": "dummy"}}}, ["a/b"]),
         (
-            {"experiments": dict.fromkeys(("A", "a"), {"features": "pixels", "model": "dummy"})},
+            {"experiments": {name: {"features": "pixels", "model": "dummy"} for name in "Aa"}},
             ["experiments", "'A' and 'a' are the same name"],
         ),
         (experiment(model="forest"), ["experiments.e.model", "'forest'", "random_forest"]),
