@@ -30,7 +30,7 @@ def in_order(path: Path) -> list[np.ndarray]:
 
 
 def opencv(path: Path) -> list[np.ndarray]:
-    """The same with OpenCV, which knows no mirrored pictures and none whose pixels aren't square."""
+    """The same with OpenCV, which mirrors nothing and makes no pixels square."""
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     kept = []
     for index in range((COUNT - 1) * STEP + 1):

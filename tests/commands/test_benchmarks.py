@@ -34,11 +34,13 @@ pytestmark = pytest.mark.slow
 # started by the benchmarks, by `tests.projects` and by tests/reference
 HELPERS = {"tests.benchmarks.measure", "tests.starter", "tests.detector_answers"}
 BY_MAKE = {"tests.benchmarks", "tests.benchmarks.bench_forest"}  # run by test_make
+BY_SLURM = {"tests.benchmarks.bench_cluster"}  # run by tests/slurm, whose cluster it would disturb
 NUMBER, ANYTHING = r"\d[\d,]*(?:\.\d+)?(?:e[+-]\d+)?", ".*"
 
 SAMPLING = """
     way CPU s ratio pixels
     in order № 1.00 identical
+    OpenCV № № identical
     read everything № № identical
     seek № № identical
 """
@@ -82,6 +84,10 @@ SCALE = """
     Snakemake's own start: № CPU s, № MB
     videos parse s plan s MB first job s no-op s MB
     2 № № № № № №
+"""
+CLUSTER = """
+    videos elapsed s per video work CPU s per video
+    2 № № №
 """
 FOREST = """
     way trees fit, CPU s/tree wall peak MB predict, CPU s AUC
@@ -203,6 +209,7 @@ class Command:
 TOGETHER = zip(BENCHMARKS, (SAMPLING, FACES, STORE, WORKFLOW), strict=True)
 COMMANDS = {
     "tests.benchmarks": Command("--small", "\n".join(map("\n".join, TOGETHER)), tensorflow=True),
+    "tests.benchmarks.bench_cluster": Command("2", CLUSTER),
     "tests.benchmarks.bench_crowd": Command("--small", CROWD),
     "tests.benchmarks.bench_forest": Command(
         "--rows 280 --columns 300 --trees 4 --folder rows", FOREST
@@ -317,7 +324,9 @@ def pattern_of(line):
     return pattern.replace("№", NUMBER).replace("…", ANYTHING)
 
 
-@pytest.mark.parametrize("module", [module for module in COMMANDS if module not in BY_MAKE])
+@pytest.mark.parametrize(
+    "module", [module for module in COMMANDS if module not in BY_MAKE | BY_SLURM]
+)
 def test_a_command_does_what_it_promises(module, request, hidden):
     command = COMMANDS[module]
     given = {

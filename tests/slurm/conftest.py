@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -62,12 +64,11 @@ def what_is_missing() -> str:
     return ""
 
 
-@pytest.fixture(scope="package")
-def cluster(tmp_path_factory) -> Iterator[Cluster]:
-    """A SLURM with three nodes, which ends with the last of these tests, or with this process."""
-    if missing := what_is_missing():
-        pytest.skip(missing)
-    folder = tmp_path_factory.mktemp("cluster")
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Cluster]:
+    """A SLURM with three nodes, which ends with the block, or with this process; its files lie in a
+    folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     keeper = subprocess.Popen(
         [sys.executable, "-m", "tests.slurm.cluster", str(folder)],
         cwd=ROOT,
@@ -84,6 +85,15 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
         keeper.stdin.close()
         assert keeper.wait(timeout=120) == 0
     assert not CONF.is_symlink()
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A SLURM with three nodes, which ends with the last of these tests."""
+    if missing := what_is_missing():
+        pytest.skip(missing)
+    with running(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -117,21 +127,35 @@ def finish(project: Project, process: subprocess.Popen[str]) -> str:
 
 def submissions(project: Project) -> list[Submission]:
     """All jobs that a project has submitted, in their order."""
+    found = []
+    for job in _jobs(project):
+        hours, minutes, _ = map(int, job["TimeLimit"].split(":"))
+        asked = (int(job["NumCPUs"]), megabytes(job["MinMemoryNode"]), 60 * hours + minutes)
+        names = ("JobId", "Comment", "JobState", "NodeList")
+        found.append(Submission(*(job[name] for name in names), asked=asked))
+    return found
+
+
+def elapsed_seconds(project: Project) -> list[float]:
+    """From start to end of each job that a project has submitted."""
+    times = ((job["StartTime"], job["EndTime"]) for job in _jobs(project))
+    return [
+        (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+        for begin, end in times
+    ]
+
+
+def _jobs(project: Project) -> list[dict[str, str]]:
+    """What `scontrol` says of each job that a project has submitted."""
     shown = subprocess.run(
         ["timeout", "-k", "1", "20", "scontrol", "show", "job", "-o"],
         capture_output=True,
         text=True,
         check=True,
     )
-    found = []
-    for line in shown.stdout.splitlines():
-        job = dict(re.findall(r"(?:^| )(\w+)=(\S*)", line))
-        if job.get("WorkDir") == str(project.root):
-            hours, minutes, _ = map(int, job["TimeLimit"].split(":"))
-            asked = (int(job["NumCPUs"]), megabytes(job["MinMemoryNode"]), 60 * hours + minutes)
-            names = ("JobId", "Comment", "JobState", "NodeList")
-            found.append(Submission(*(job[name] for name in names), asked=asked))
-    return found
+    lines = shown.stdout.splitlines()
+    jobs = (dict(re.findall(r"(?:^| )(\w+)=(\S*)", line)) for line in lines)
+    return [job for job in jobs if job.get("WorkDir") == str(project.root)]
 
 
 def cancel(jobs: list[Submission]) -> None:
