@@ -3,9 +3,9 @@ SLURM of three nodes on this machine.
 
     python -m tests.benchmarks.bench_cluster [VIDEOS]
 
-Needs the test tools (`make test`), root and Debian's packages (CONTRIBUTING.md). `elapsed` is what SLURM counts for the
-submission, from its start to its end; `work` is the CPU time of the scripts themselves, as their
-logs tell it; the rest is Snakemake's on the node.
+Needs the test tools (`make test`), root and Debian's packages (CONTRIBUTING.md). `elapsed` is what
+SLURM counts for the submission, from its start to its end; `work` is the CPU time of the scripts
+themselves, as their logs tell it; the rest is Snakemake's on the node.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from workflow_scripts.lib.run import hold
@@ -132,7 +133,7 @@ def output(*command: str) -> str:
     return ended.stdout if ended.returncode == 0 else ""
 
 
-def wait_until(condition, seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
     """Wait for `condition()`, at most so long.
 
     Raises

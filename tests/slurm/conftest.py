@@ -20,6 +20,7 @@ import pytest
 
 from tests.projects import ROOT, Project, few_of, quiet_environment, tiny_project
 from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES, wait_until
+from workflow_scripts.lib.manifest import Video
 
 # a first look at the queue after 3 s instead of the profile's 10: the tests' jobs are short
 OPTIONS = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3"]
@@ -88,7 +89,7 @@ def running(folder: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="package")
-def cluster(tmp_path_factory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A SLURM with three nodes, which ends with the last of these tests."""
     if missing := what_is_missing():
         pytest.skip(missing)
@@ -97,7 +98,7 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def project(cluster, tmp_path, videos, tiny) -> Project:
+def project(cluster: Cluster, tmp_path: Path, videos: list[Video], tiny: Project) -> Project:
     """A run on four videos in groups of two, whose detector is there already."""
     project = tiny_project(tmp_path / "project", few_of(videos)[:4])
     shutil.copytree(tiny.root / "resources", project.root / "resources")
@@ -132,7 +133,8 @@ def submissions(project: Project) -> list[Submission]:
         hours, minutes, _ = map(int, job["TimeLimit"].split(":"))
         asked = (int(job["NumCPUs"]), megabytes(job["MinMemoryNode"]), 60 * hours + minutes)
         names = ("JobId", "Comment", "JobState", "NodeList")
-        found.append(Submission(*(job[name] for name in names), asked=asked))
+        number, comment, state, node = (job[name] for name in names)
+        found.append(Submission(number, comment, state, node, asked))
     return found
 
 
