@@ -25,6 +25,7 @@ from workflow_scripts.lib.frames import SampledVideo, load_frames, save_frames
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.status import VideoStatus
 
+NO_LIMITS = b'{"status": "ok", "made_from": {"stamp": "1 1", "attempt": 1, "limits": {}}}'
 SMALL = {"max_seconds": 10, "max_memory_mb": 100}
 
 
@@ -59,7 +60,9 @@ def test_a_file_that_is_away_keeps_its_stamp(tmp_path):
     assert not was_there(faces)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"status": "ok"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"status": "ok"}', NO_LIMITS]
+)
 def test_faces_of_another_version_say_nothing(tmp_path, content):
     faces = tmp_path / "a.json"
     faces.write_bytes(content)

@@ -75,23 +75,22 @@ def test_a_limit_on_what_may_be_lost_makes_nothing_anew(copy):
 @pytest.mark.slow
 def test_only_what_a_limit_stopped_is_tried_again_and_once(videos, tmp_path):
     slow = tmp_path / "slow.mp4"
-    write_clip(slow, (np.full((1080, 1920, 3), n % 250, np.uint8) for n in range(185)))
+    write_clip(slow, [np.full((2160, 3840, 3), 90, np.uint8)] * 7)
     rows = [*few_of(videos), Video("slow", str(slow), "real")]
     project = tiny_project(tmp_path / "project", rows)
-    memory = {"max_memory_mb": 120}
-    project.configure(sampling=memory, quality={"max_rejected_fraction": 0.5})
+    little = {"every": 1, "max_memory_mb": 100}
+    project.configure(sampling=little, quality={"max_rejected_fraction": 0.5})
     project.snakemake("--until", "build_store")
     status = project.results / "faces/slow.json"
     assert json.loads(status.read_text())["status"] == "too_costly"
     marker = (project.results / "store.json").read_bytes()
-    project.configure(sampling={"max_memory_mb": 130})
-    assert project.planned("--until", "build_store")["sample_frames"] == 1
-    for enough in (130, 1000):
-        project.configure(sampling={"max_memory_mb": enough})
+    for enough in (110, 1000):  # the first is not
+        project.configure(sampling={**little, "max_memory_mb": enough})
+        assert project.planned("--until", "build_store")["sample_frames"] == 1
         project.snakemake("--until", "build_store")
         assert not PER_VIDEO & project.planned("--until", "build_store").keys()
     assert json.loads(status.read_text())["status"] == "no_face"
-    project.configure(sampling={**memory, "max_seconds": 500})
+    project.configure(sampling={**little, "max_seconds": 500})
     assert not PER_VIDEO & project.planned("--until", "build_store").keys()
     assert (project.results / "store.json").read_bytes() == marker
 

@@ -64,7 +64,10 @@ def made_from(status: Path) -> tuple[MadeFrom, VideoStatus] | None:
     of the video; None where there are no faces."""
     try:
         content = json.loads(status.read_text(encoding="utf-8"))
-        return MadeFrom(**content[MADE_FROM]), VideoStatus(content["status"])
+        noted = content[MADE_FROM]
+        limits = {name: int(noted["limits"][name]) for name in LIMITS}
+        made = MadeFrom(str(noted["stamp"]), int(noted["attempt"]), limits)
+        return made, VideoStatus(content["status"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # missing, half deleted or of an older version: the job finds out
 

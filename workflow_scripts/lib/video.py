@@ -227,12 +227,11 @@ def _length(path: Path, stream: av.VideoStream) -> int:
         if abs(told - seconds * rate) <= 1 + told / 100:
             return told
     counted = 0
-    with (
-        _opened(path) as container,
-        contextlib.suppress(av.FFmpegError),
-    ):  # up to where it is damaged
-        for packet in container.demux(container.streams[stream.index]):
-            counted += packet.size > 0 and not packet.is_discard
+    with _opened(path) as container:
+        packets = container.demux(container.streams[stream.index])
+        with contextlib.suppress(av.FFmpegError):  # as far as the file is whole
+            for packet in packets:
+                counted += packet.size > 0 and not packet.is_discard
     return counted
 
 
