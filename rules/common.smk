@@ -20,7 +20,7 @@ from workflow_scripts.lib.finished import (
     planned_attempt,
     planned_stamp,
     stamp,
-    was_there,
+    has_faces,
 )
 from workflow_scripts.lib.judged import find_videos, stamp_of_verdict
 from workflow_scripts.lib.manifest import read_manifest
@@ -355,7 +355,7 @@ def check_sampled_videos():
     )
     if not any(job.rule.name == "crop_faces" for job in workflow.dag.jobs):
         return
-    kept = [row for row in videos.values() if not stamp(row.path) and was_there(faces_of(row))]
+    kept = [row for row in videos.values() if not stamp(row.path) and has_faces(faces_of(row))]
     if kept:
         logger.warning(
             f"{len(kept)} of {len(VIDEOS)} videos are not there, {kept[0].path!r} for example: the "

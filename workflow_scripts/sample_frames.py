@@ -1,14 +1,13 @@
 """Take the wanted frames out of one video, or its faces out of the cache."""
 
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.cache import entry_key, entry_path, is_whole
 from workflow_scripts.lib.dependencies import library_modules
-from workflow_scripts.lib.finished import LIMITS, MadeFrom, add_note, stamp, was_there
+from workflow_scripts.lib.finished import LIMITS, MadeFrom, add_note, has_faces, stamp
 from workflow_scripts.lib.frames import load_frames
 from workflow_scripts.lib.run import UserError, written_aside
 from workflow_scripts.lib.video import sample_to_file
@@ -38,47 +37,37 @@ def main(
     UserError
         The video is not there, and its `finished` faces (`faces/{video}.json`) would be replaced.
     """
-    if not stamp(video) and was_there(finished):
+    if not stamp(video) and has_faces(finished):
         raise UserError(
             f"{str(video)!r} is not there, or can't be read, on this machine. Its finished faces "
             f"({finished}) stay. Mount its disk here, or take the video out of the manifest."
         )
-    _sample(video, frames, every, made, cache, settings, output)
+    key = _cache_key(video, settings) if cache and stamp(video) else ""
+    entry = entry_path(cache, key) if cache and key else None
+    if entry and is_whole(entry):
+        logging.info("%s: its faces are in the cache (%s)", video, entry)
+        with written_aside(output) as aside:
+            shutil.copyfile(entry, aside)
+    else:
+        max_seconds, max_memory_mb = (made.limits[name] for name in LIMITS)
+        sample_to_file(video, output, frames, every, max_seconds, max_memory_mb, REMEDY, key)
+        sampled = load_frames(output)
+        logging.info(
+            "%s: %s, %d of %d frames. %s%s",
+            video,
+            sampled.status,
+            len(sampled.frames),
+            frames,
+            sampled.detail,
+            sampled.note,
+        )
     add_note(output, made)
 
 
-def _sample(
-    video: Path,
-    frames: int,
-    every: int,
-    made: MadeFrom,
-    cache: Path | None,
-    settings: dict[str, Any],
-    output: Path,
-) -> None:
-    key = ""
-    if cache and video.is_file() and os.access(video, os.R_OK):
-        scripts = [f"workflow_scripts/{name}.py" for name in MAKERS]
-        modules = {module for name in MAKERS for module in library_modules(name)}
-        key = entry_key(video, settings, [Path(path) for path in (*scripts, *modules)])
-        entry = entry_path(cache, key)
-        if is_whole(entry):
-            logging.info("%s: its faces are in the cache (%s)", video, entry)
-            with written_aside(output) as aside:
-                shutil.copyfile(entry, aside)
-            return
-    max_seconds, max_memory_mb = (made.limits[name] for name in LIMITS)
-    sample_to_file(video, output, frames, every, max_seconds, max_memory_mb, REMEDY, key)
-    sampled = load_frames(output)
-    logging.info(
-        "%s: %s, %d of %d frames. %s%s",
-        video,
-        sampled.status,
-        len(sampled.frames),
-        frames,
-        sampled.detail,
-        sampled.note,
-    )
+def _cache_key(video: Path, settings: dict[str, Any]) -> str:
+    scripts = [f"workflow_scripts/{name}.py" for name in MAKERS]
+    modules = {module for name in MAKERS for module in library_modules(name)}
+    return entry_key(video, settings, [Path(path) for path in (*scripts, *modules)])
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ from workflow_scripts.lib.finished import (
     MadeFrom,
     add_note,
     check_away,
+    has_faces,
     planned_attempt,
     planned_stamp,
     read_note,
     stamp,
-    was_there,
 )
 from workflow_scripts.lib.frames import SampledVideo, load_frames, save_frames
 from workflow_scripts.lib.run import UserError
@@ -32,7 +32,8 @@ SMALL = {"max_seconds": 10, "max_memory_mb": 100}
 def finish(path, stamped="10 1", attempt=1, limits=SMALL, status="ok"):
     path.parent.mkdir(exist_ok=True)
     made = asdict(MadeFrom(stamped, attempt, limits))
-    path.write_text(json.dumps({"status": status, MADE_FROM: made}))
+    crops = 7 if stamped else 0
+    path.write_text(json.dumps({"status": status, "crops": crops, MADE_FROM: made}))
 
 
 def test_a_changed_file_has_another_stamp(tmp_path):
@@ -53,11 +54,11 @@ def test_a_file_that_is_away_keeps_its_stamp(tmp_path):
     assert planned_stamp(str(path), faces) == ""
     finish(faces, "10 1")
     assert planned_stamp(str(path), faces) == "10 1"
-    assert was_there(faces)
+    assert has_faces(faces)
     path.write_bytes(b"back")
     assert planned_stamp(str(path), faces) == stamp(path) != "10 1"
     finish(faces, "", status="missing")
-    assert not was_there(faces)
+    assert not has_faces(faces)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,13 @@ def test_faces_of_another_version_say_nothing(tmp_path, content):
     faces.write_bytes(content)
     assert planned_stamp("nowhere.mp4", faces) == ""
     assert planned_attempt(faces, SMALL) == 1
-    assert not was_there(faces)
+    assert not has_faces(faces)
+
+
+def test_faces_of_an_older_version_are_faces(tmp_path):
+    (tmp_path / "a.json").write_text('{"status": "ok", "crops": 7}')
+    with pytest.raises(UserError, match="Their finished faces stay"):
+        check_away({"a": "gone.mp4"}, tmp_path, 20, 1.0)
 
 
 @given(

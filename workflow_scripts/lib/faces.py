@@ -99,8 +99,8 @@ def face_roll(image: np.ndarray, face: Detection, detector: FaceDetector) -> flo
 
     The keypoints of one that is upside down look upright as a rule, for the detector knows no
     others. So where it is not quite sure, it is shown the face the other way up: one that it finds
-    with more confidence then is upside down. (Measured on 141 faces of real clips, half of them
-    turned: all told apart.)
+    with more confidence then is upside down. (Tried on faces of real clips, 118 upright and 23
+    upside down: all told apart.)
     """
     told = roll(face.keypoints)
     if abs(told) > MAX_ROLL or face.confidence >= SURE_UPRIGHT:

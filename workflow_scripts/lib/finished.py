@@ -25,12 +25,12 @@ __all__ = [
     "MadeFrom",
     "add_note",
     "check_away",
+    "has_faces",
     "made_from",
     "planned_attempt",
     "planned_stamp",
     "read_note",
     "stamp",
-    "was_there",
 ]
 
 LIMITS = ("max_seconds", "max_memory_mb")  # of the config's `sampling`, on decoding a video
@@ -68,7 +68,7 @@ def made_from(status: Path) -> tuple[MadeFrom, VideoStatus] | None:
         limits = {name: int(noted["limits"][name]) for name in LIMITS}
         made = MadeFrom(str(noted["stamp"]), int(noted["attempt"]), limits)
         return made, VideoStatus(content["status"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None  # missing, half deleted or of an older version: the job finds out
 
 
@@ -128,7 +128,7 @@ def check_away(paths: Mapping[str, str], faces: Path, n_videos: int, allowed: fl
         One has finished faces, or there are more of those that have none than `allowed`.
     """
     away = [video for video, path in paths.items() if not stamp(path)]
-    finished = [video for video in away if was_there(faces / f"{video}.json")]
+    finished = [video for video in away if has_faces(faces / f"{video}.json")]
     if finished:
         raise UserError(
             f"{len(finished)} videos are needed again, since code, settings or their paths were "
@@ -145,10 +145,12 @@ def check_away(paths: Mapping[str, str], faces: Path, n_videos: int, allowed: fl
         )
 
 
-def was_there(status: Path) -> bool:
-    """Whether a video has finished faces that were made from a file."""
-    known = made_from(status)
-    return known is not None and bool(known[0].stamp)
+def has_faces(status: Path) -> bool:
+    """Whether a video has finished faces, whatever version has made them."""
+    try:
+        return bool(json.loads(status.read_text(encoding="utf-8"))["crops"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False  # missing or half deleted
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -64,7 +64,7 @@ def stamp_of_verdict(path: str, verdict: Path) -> str:
         return now
     try:
         return str(json.loads(verdict.read_text(encoding="utf-8"))["stamp"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return ""  # missing, half deleted or of an older version: the job finds out
 
 

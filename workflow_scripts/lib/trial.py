@@ -41,11 +41,11 @@ def try_experiments(experiments: Mapping[str, Mapping[str, Any]], rows: int) -> 
 
 
 def _try(name: str, params: dict[str, Any], rows: int) -> None:
-    # a neighbourhood that all rows of the run can't fill is told; 200 rows would be too few
-    least = params.get("n_neighbors", 0)
     if MODELS[name].only_bytes:
         _check_forest(name, params)
         return
+    # a neighbourhood that all rows of the run can't fill is told; 200 rows would be too few
+    least = params.get("n_neighbors", 0)
     n = min(max(ROWS, least if isinstance(least, int) else 0), max(rows, 2 * COLUMNS))
     rng = np.random.default_rng(0)
     matrix = rng.random((n, COLUMNS), np.float32)

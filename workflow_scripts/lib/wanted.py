@@ -9,15 +9,7 @@ from dataclasses import dataclass
 from workflow_scripts.lib.run import UserError
 from workflow_scripts.lib.verdict import least_faces
 
-__all__ = [
-    "MAX_MEMORY_MB",
-    "MAX_SECONDS",
-    "MOST",
-    "SPREAD",
-    "Wanted",
-    "check_enough",
-    "wanted_frames",
-]
+__all__ = ["MOST", "SPREAD", "Wanted", "check_enough", "wanted_frames"]
 
 MOST = 1_000_000  # frames, and of their distance
 SPREAD = "spread"  # for `every`: over the whole video
