@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -73,13 +74,24 @@ class Project:
         return {rule: int(count) for rule, count in jobs if rule != "total"}
 
 
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy a folder that another process may be writing to: what it writes beside, to be renamed
+    (compiled code, say), may be gone before it is copied."""
+    shutil.copytree(source, target, symlinks=True, copy_function=_copy_unless_gone)
+
+
+def _copy_unless_gone(source: str, target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+
+
 def copy_project(target: Path, source: Path = ROOT) -> Project:
     """Copy the project's parts, with their times of change and with what is compiled of them."""
     for part in PARTS:
         if (source / part).is_symlink():
             (target / part).symlink_to((source / part).readlink())
         elif (source / part).is_dir():
-            shutil.copytree(source / part, target / part)
+            copy_tree(source / part, target / part)
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / part, target / part)

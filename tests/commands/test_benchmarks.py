@@ -21,7 +21,7 @@ from tests.benchmarks.rejected_features import REJECTED
 from tests.benchmarks.try_warnings import ALTERED
 from tests.clips import ODD_CLIPS
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
-from tests.projects import ROOT
+from tests.projects import ROOT, copy_tree
 from tests.robustness import PAGE, STEP_WHEN_SMALL, words
 from tests.servers import FAULTS
 from workflow_scripts.lib.features import FEATURE_SETS
@@ -268,7 +268,7 @@ def store(finished):
 
 @pytest.fixture
 def other_store(finished, tmp_path):
-    shutil.copytree(finished.results, tmp_path / "other")
+    copy_tree(finished.results, tmp_path / "other")
     return tmp_path / "other/store.zarr"
 
 
@@ -276,7 +276,7 @@ def other_store(finished, tmp_path):
 def faults_folder(finished, tmp_path):
     """An undisturbed run, and what was left by an earlier call; the path is relative."""
     folder = tmp_path / "faults"
-    shutil.copytree(finished.root, folder / "quiet", symlinks=True)
+    copy_tree(finished.root, folder / "quiet")
     for left in ("disk", "race0/docs"):
         (folder / left).mkdir(parents=True)
     return os.path.relpath(folder, ROOT)

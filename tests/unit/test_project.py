@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -13,6 +14,7 @@ import yaml
 from tests.clips import ODD_CLIPS
 from tests.faults import STAGES
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
+from tests.projects import copy_tree
 from tests.robustness import HABITS
 from tests.servers import FAULTS
 from workflow_scripts.lib.dependencies import library_modules
@@ -255,3 +257,18 @@ def test_the_hosted_tests_name_targets_that_exist():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for path in re.findall(r"(?:TESTS=|\s)(tests/\S+|\.ci/\S+)", "\n".join(steps)):
         assert (ROOT / path).exists(), path
+
+
+def test_a_file_that_goes_while_its_folder_is_copied_is_left_out(tmp_path, monkeypatch):
+    (tmp_path / "from").mkdir()
+    for name in ("code.pyc", "code.pyc.140581", "tests.py"):
+        (tmp_path / "from" / name).write_text(name)
+    copy = shutil.copy2
+
+    def copy_of_what_moves(source, target):
+        (tmp_path / "from/code.pyc.140581").unlink(missing_ok=True)
+        return copy(source, target)
+
+    monkeypatch.setattr(shutil, "copy2", copy_of_what_moves)
+    copy_tree(tmp_path / "from", tmp_path / "to")
+    assert {path.name for path in (tmp_path / "to").iterdir()} == {"code.pyc", "tests.py"}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.projects import Project
+from tests.projects import Project, copy_tree
 
 
 def copied(project: Project, target: Path) -> Project:
     """A copy of a run that a test may change."""
-    shutil.copytree(project.root, target, symlinks=True)
+    copy_tree(project.root, target)
     return Project(target)
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.clips import background, write_clip
+from tests.projects import copy_tree
 from workflow_scripts.lib.manifest import write_manifest
 
 NAMES = ("<script>alert(1)<%2fscript>.mp4", "{video} $(touch x).mp4", "two\nlines.mp4")
@@ -25,7 +26,7 @@ def judged(tmp_path_factory, finished, videos):
     for name, video in zip(NAMES, videos, strict=False):
         shutil.copy(video.path, folder / name)
     (folder / "text.mp4").write_text("text")
-    shutil.copytree(finished.root, root / "project", symlinks=True)
+    copy_tree(finished.root, root / "project")
     project = type(finished)(root / "project")
     project.snakemake("verdicts", *asked(folder))
     return project, folder
