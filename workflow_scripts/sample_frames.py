@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.cache import entry_key, entry_path, is_whole
-from workflow_scripts.lib.dependencies import library_modules
+from workflow_scripts.lib.dependencies import content_digest, library_modules
 from workflow_scripts.lib.finished import LIMITS, MadeFrom, add_note, has_faces, stamp
 from workflow_scripts.lib.frames import load_frames
 from workflow_scripts.lib.run import UserError, written_aside
@@ -67,7 +67,7 @@ def main(
 def _cache_key(video: Path, settings: dict[str, Any]) -> str:
     scripts = [f"workflow_scripts/{name}.py" for name in MAKERS]
     modules = {module for name in MAKERS for module in library_modules(name)}
-    return entry_key(video, settings, [Path(path) for path in (*scripts, *modules)])
+    return entry_key(video, settings, content_digest([*scripts, *modules]))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from workflow_scripts.lib.cache import (
     is_whole,
     read_entry,
 )
+from workflow_scripts.lib.dependencies import content_digest
 from workflow_scripts.sample_frames import MAKERS
 
 SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"margin": 1.3}}
@@ -29,18 +30,19 @@ def video(tmp_path):
     return path
 
 
-@pytest.fixture
-def code(tmp_path):
-    paths = [tmp_path / "one.py", tmp_path / "two.py"]
-    for path in paths:
-        path.write_text(path.stem)
-    return paths
-
-
-def test_the_name_of_a_video_does_not_matter(video, code):
+def test_the_name_of_a_video_does_not_matter(video):
     other = video.with_name("b.mp4")
     other.write_bytes(video.read_bytes())
-    assert entry_key(video, SETTINGS, code) == entry_key(other, SETTINGS, code[::-1])
+    assert entry_key(video, SETTINGS, "code") == entry_key(other, SETTINGS, "code")
+
+
+def test_where_its_code_lies_does_not_matter(tmp_path):
+    for place, names in (("here", ("a.py", "b.py")), ("there", ("z.py", "c.py"))):
+        (tmp_path / place).mkdir()
+        for name, text in zip(names, ("one", "two"), strict=True):
+            (tmp_path / place / name).write_text(text)
+    here, there = (sorted((tmp_path / place).iterdir()) for place in ("here", "there"))
+    assert content_digest(here) == content_digest(there) != content_digest(here[:1])
 
 
 def test_every_package_that_makes_faces_is_known():
@@ -49,16 +51,15 @@ def test_every_package_that_makes_faces_is_known():
     assert needed - {"tensorflow"} <= known  # its faces go into no cache
 
 
-def test_all_else_does(video, code, monkeypatch):
-    keys = {entry_key(video, SETTINGS, code)}
+def test_all_else_does(video, monkeypatch):
+    keys = {entry_key(video, SETTINGS, "code")}
     for section in SETTINGS:
-        keys.add(entry_key(video, {**SETTINGS, section: {"other": 1}}, code))
-    code[1].write_text("edited")
-    keys.add(entry_key(video, SETTINGS, code))
+        keys.add(entry_key(video, {**SETTINGS, section: {"other": 1}}, "code"))
+    keys.add(entry_key(video, SETTINGS, "edited"))
     video.write_bytes(b"another")
-    keys.add(entry_key(video, SETTINGS, code))
+    keys.add(entry_key(video, SETTINGS, "edited"))
     monkeypatch.setattr("workflow_scripts.lib.cache.version", lambda name: "9.9")
-    keys.add(entry_key(video, SETTINGS, code))
+    keys.add(entry_key(video, SETTINGS, "edited"))
     assert len(keys) == 7
 
 

@@ -58,7 +58,7 @@ def fill_cache(cache, finished, videos):
     for video in videos:
         crops = (finished.results / f"faces/{video.video_id}.npz").read_bytes()
         for margin in (1, 2):
-            key = entry_key(Path(video.path), {"faces": {"margin": margin}}, [])
+            key = entry_key(Path(video.path), {"faces": {"margin": margin}}, "")
             add_entry(entry_path(cache, key), {"crops": crops, "status": b"{}"})
         entry_path(cache, key).with_name(f".{key}.zip.5f5e5bb3.partial").write_bytes(crops)
 

@@ -22,7 +22,7 @@ import json
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ PACKAGES = (
 MARK = b"faces"  # the archive's comment
 
 
-def entry_key(video: Path, settings: Mapping[str, Any], code: Iterable[Path]) -> str:
+def entry_key(video: Path, settings: Mapping[str, Any], code: str) -> str:
     """The name of a video's entry, 64 hexadecimal digits; the first 32 are the video's.
 
     Parameters
@@ -55,12 +55,12 @@ def entry_key(video: Path, settings: Mapping[str, Any], code: Iterable[Path]) ->
         A file that can be read.
     settings : mapping
         The config's sections `sampling`, `detector` and `faces`.
-    code : iterable of Path
-        The files whose code makes faces of videos.
+    code : str
+        A digest of the code that makes faces of videos.
     """
     known = {
         "settings": settings,
-        "code": [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(code)],
+        "code": code,
         "versions": {name: version(name) for name in PACKAGES},
     }
     made_by = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=16)
