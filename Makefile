@@ -31,7 +31,7 @@ override export JUDGE := $(value JUDGE)
 judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
 	@test -n "$$VIDEO" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
 	@test "$$JUDGE" != $(OF_DEMO) || test -e $(OF_DEMO) || snakemake $(OF_DEMO)
-	python -m workflow_scripts.judge --model "$$JUDGE" --output verdict -- "$$VIDEO"
+	python -m workflow_scripts.cli.judge --model "$$JUDGE" --output verdict -- "$$VIDEO"
 
 TESTS :=
 test: $(VENV)/develop ## the quick tests and checks: before each commit
@@ -53,10 +53,10 @@ bench-forest: $(VENV)/base ## compare the pixel forest with scikit-learn's at th
 	python -m tests.benchmarks.bench_forest $(BENCH)
 
 docs: $(VENV)/base ## write the pages of docs/ that follow from schemas and registries
-	python -m workflow_scripts.make_docs
+	python -m workflow_scripts.maintenance.make_docs
 
 pictures: $(VENV)/base ## make the pictures of README and docs from the demo (needs graphviz and Chromium)
-	python -m workflow_scripts.make_pictures
+	python -m workflow_scripts.maintenance.make_pictures
 
 lock: $(VENV)/base ## renew the hash-locked requirements in envs/ from pyproject.toml
 	$(COMPILE) --group pyproject.toml:setup --output-file envs/setup.txt

@@ -36,16 +36,12 @@ wildcard_constraints:
 report: "report/workflow.rst"
 
 
-include: "rules/demo.smk"
-include: "rules/download.smk"
-include: "rules/frames.smk"
+include: "rules/data.smk"
 include: "rules/faces.smk"
-include: "rules/join.smk" if config["parts"] else "rules/store.smk"
+include: "rules/store.smk"
 include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/evaluation.smk"
-include: "rules/elsewhere.smk"
-include: "rules/curves.smk"
 include: "rules/report.smk"
 include: "rules/verdicts.smk"
 include: "rules/provenance.smk"

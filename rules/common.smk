@@ -7,30 +7,32 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from workflow_scripts.lib.config import check_videos, complete_config, crop_size, given_server
-from workflow_scripts.lib.dependencies import code_digest, content_digest
-from workflow_scripts.lib.experiments import (
+from workflow_scripts.lib.common.code_files import code_digest, content_digest
+from workflow_scripts.lib.training.grid import (
     OUT_OF_BAG,
     count_columns,
     fits,
     settings_id,
     stored_features,
 )
-from workflow_scripts.lib.finished import (
+from workflow_scripts.lib.faces.finished import (
     check_away,
     planned_attempt,
     planned_stamp,
-    stamp,
     has_faces,
 )
-from workflow_scripts.lib.judged import find_videos, stamp_of_verdict
-from workflow_scripts.lib.manifest import read_manifest
-from workflow_scripts.lib.models import MODELS, memory_need
-from workflow_scripts.lib.places import check_apart
-from workflow_scripts.lib.run import UserError, clear_leftovers, hold
-from workflow_scripts.lib.splits import APART
-from workflow_scripts.lib.trial import try_experiments
-from workflow_scripts.lib.verdict import DEMO
-from workflow_scripts.lib.wanted import check_enough, wanted_frames
+from workflow_scripts.lib.common.files import stamp
+from workflow_scripts.lib.verdicts.inputs import find_videos, stamp_of_verdict
+from workflow_scripts.lib.data.manifest import read_manifest
+from workflow_scripts.lib.training.registry import MODELS, memory_need
+from workflow_scripts.lib.data.download_paths import check_apart
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.files import clear_leftovers
+from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.training.splits import APART
+from workflow_scripts.lib.training.trial import try_experiments
+from workflow_scripts.lib.verdicts.decision import DEMO
+from workflow_scripts.lib.verdicts.frame_plan import check_enough, wanted_frames
 
 try:
     config = complete_config(config)
@@ -317,7 +319,7 @@ def is_download(target):
 def start_run():
     """Keep a second snakemake out of this folder, and don't work without the videos' disk."""
     try:
-        hold(Path("results/.lock"), wait=False)
+        hold_lock(Path("results/.lock"), wait=False)
         targets = workflow.dag_settings.targets or ()
         if "verdicts" in targets:
             check_given_bundle()
@@ -449,7 +451,7 @@ def check_given_bundle():
     UserError
         Says what is wrong.
     """
-    from workflow_scripts.lib.bundle import read_bundle
+    from workflow_scripts.lib.verdicts.bundle import read_bundle
 
     trained = config["sampling"]
     if path := given_bundle():

@@ -1,4 +1,33 @@
-# From frames to face crops.
+# From videos to a few frames each, and from frames to face crops.
+
+
+# A video of the user's is no input: its time of change may lie in the future, or be older than that
+# of the file that it replaces. That it was changed shows in the parameter `stamp`.
+rule sample_frames:
+    input:
+        demo_video,
+    output:
+        temp("<results>/frames/{video}.npz"),
+    log:
+        "<logs>/sample_frames/{video}.log",
+    conda:
+        "../envs/video.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        code_digest("faces/sample_frames"),
+        path=lambda wildcards: VIDEOS[wildcards.video].path,
+        stamp=lambda wildcards: stamp_of(VIDEOS[wildcards.video]),
+        attempt=lambda wildcards: planned_attempt(
+            faces_of(VIDEOS[wildcards.video]), config["sampling"]
+        ),
+        sampling=SAMPLING,
+        finished=lambda wildcards: str(faces_of(VIDEOS[wildcards.video])),
+    message:
+        "Sampling frames of {wildcards.video}"
+    script:
+        "../workflow_scripts/faces/sample_frames.py"
 
 
 rule export_detector:
@@ -14,11 +43,11 @@ rule export_detector:
         mem_mb=growing(800),
         runtime=growing(5),
     params:
-        code_digest("export_detector"),
+        code_digest("faces/export_detector"),
     message:
         "Writing the face detector's networks"
     script:
-        "../workflow_scripts/export_detector.py"
+        "../workflow_scripts/faces/export_detector.py"
 
 
 rule crop_faces:
@@ -39,11 +68,11 @@ rule crop_faces:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
-        code_digest("crop_faces"),
+        code_digest("faces/crop_faces"),
         models="resources/detector",
         detector=config["detector"],
         faces=config["faces"],
     message:
         "Finding faces in {wildcards.video}"
     script:
-        "../workflow_scripts/crop_faces.py"
+        "../workflow_scripts/faces/crop_faces.py"

@@ -14,12 +14,12 @@ rule extract_features:
         mem_mb=growing(1500),
         runtime=growing(30),
     params:
-        code_digest("extract_features"),
+        code_digest("features/extract_features"),
         videos_per_part=VIDEOS_PER_PART,
     message:
         "Computing {wildcards.features}, part {wildcards.part}"
     script:
-        "../workflow_scripts/extract_features.py"
+        "../workflow_scripts/features/extract_features.py"
 
 
 rule join_features:
@@ -36,8 +36,8 @@ rule join_features:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        code_digest("join_features"),
+        code_digest("features/join_features"),
     message:
         "Putting {wildcards.features} together"
     script:
-        "../workflow_scripts/join_features.py"
+        "../workflow_scripts/features/join_features.py"

@@ -16,7 +16,7 @@ rule record_run:
         mem_mb=growing(1000),
         runtime=growing(60),
     params:
-        code_digest("record_run"),
+        code_digest("provenance/record_run"),
         content_digest([config["manifest"]]),
         content_digest([LOCK]),
         lock=LOCK,
@@ -25,7 +25,7 @@ rule record_run:
     message:
         "Recording what the run was made from, and what it made"
     script:
-        "../workflow_scripts/record_run.py"
+        "../workflow_scripts/provenance/record_run.py"
 
 
 # It asks for no file of the run: that would make anew what it is to find missing.
@@ -47,4 +47,4 @@ rule verify:
     message:
         "Holding every file of the run against its checksum"
     script:
-        "../workflow_scripts/verify.py"
+        "../workflow_scripts/provenance/verify.py"

@@ -19,11 +19,11 @@ rule contact_sheet:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("contact_sheet"),
+        code_digest("report/contact_sheet"),
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
-        "../workflow_scripts/contact_sheet.py"
+        "../workflow_scripts/report/contact_sheet.py"
 
 
 rule plot_quality:
@@ -57,13 +57,13 @@ rule plot_quality:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code_digest("plot_quality"),
+        code_digest("report/plot_quality"),
         content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
     message:
         "Drawing what was captured"
     script:
-        "../workflow_scripts/plot_quality.py"
+        "../workflow_scripts/report/plot_quality.py"
 
 
 rule render_leaderboard:
@@ -84,14 +84,14 @@ rule render_leaderboard:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("render_leaderboard"),
+        code_digest("report/render_leaderboard"),
         content_digest(templates("leaderboard")),
         interval=config["evaluation"]["interval"],
         demo=has_demo_videos(),
     message:
         "Writing the leaderboard's page"
     script:
-        "../workflow_scripts/render_leaderboard.py"
+        "../workflow_scripts/report/render_leaderboard.py"
 
 
 rule render_comparisons:
@@ -112,13 +112,13 @@ rule render_comparisons:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("render_comparisons"),
+        code_digest("report/render_comparisons"),
         content_digest(templates("comparisons")),
         interval=config["evaluation"]["interval"],
     message:
         "Writing the page of paired comparisons"
     script:
-        "../workflow_scripts/render_comparisons.py"
+        "../workflow_scripts/report/render_comparisons.py"
 
 
 rule render_published:
@@ -140,14 +140,14 @@ rule render_published:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("render_published"),
+        code_digest("report/render_published"),
         content_digest(templates("published")),
         content_digest(filter(None, [config["report"]["published"]])),
         test_share=config["splits"]["test_share"],
     message:
         "Writing the page of published figures"
     script:
-        "../workflow_scripts/render_published.py"
+        "../workflow_scripts/report/render_published.py"
 
 
 rule plot_leak_gap:
@@ -168,11 +168,11 @@ rule plot_leak_gap:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_leak_gap"),
+        code_digest("report/plot_leak_gap"),
     message:
         "Drawing what leaks are worth"
     script:
-        "../workflow_scripts/plot_leak_gap.py"
+        "../workflow_scripts/report/plot_leak_gap.py"
 
 
 rule plot_learning_curve:
@@ -197,12 +197,12 @@ rule plot_learning_curve:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_learning_curve"),
+        code_digest("report/plot_learning_curve"),
         interval=config["evaluation"]["interval"],
     message:
         "Drawing the learning curve"
     script:
-        "../workflow_scripts/plot_learning_curve.py"
+        "../workflow_scripts/report/plot_learning_curve.py"
 
 
 rule plot_curves:
@@ -234,14 +234,14 @@ rule plot_curves:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_curves"),
+        code_digest("report/plot_curves"),
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],
     message:
         "Drawing ROC and precision-recall curves, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_curves.py"
+        "../workflow_scripts/report/plot_curves.py"
 
 
 rule plot_reliability:
@@ -269,11 +269,11 @@ rule plot_reliability:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_reliability"),
+        code_digest("report/plot_reliability"),
     message:
         "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_reliability.py"
+        "../workflow_scripts/report/plot_reliability.py"
 
 
 rule plot_kinds:
@@ -297,11 +297,11 @@ rule plot_kinds:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_kinds"),
+        code_digest("report/plot_kinds"),
     message:
         "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_kinds.py"
+        "../workflow_scripts/report/plot_kinds.py"
 
 
 rule plot_confusion:
@@ -326,11 +326,11 @@ rule plot_confusion:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_confusion"),
+        code_digest("report/plot_confusion"),
     message:
         "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_confusion.py"
+        "../workflow_scripts/report/plot_confusion.py"
 
 
 rule plot_importance:
@@ -358,11 +358,11 @@ rule plot_importance:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
-        code_digest("plot_importance"),
+        code_digest("report/plot_importance"),
     message:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_importance.py"
+        "../workflow_scripts/report/plot_importance.py"
 
 
 rule plot_mistakes:
@@ -391,11 +391,11 @@ rule plot_mistakes:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
-        code_digest("plot_mistakes"),
+        code_digest("report/plot_mistakes"),
     message:
         "Drawing the surest mistakes, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/plot_mistakes.py"
+        "../workflow_scripts/report/plot_mistakes.py"
 
 
 rule plot_cost:
@@ -416,11 +416,11 @@ rule plot_cost:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_cost"),
+        code_digest("report/plot_cost"),
     message:
         "Drawing cost against accuracy"
     script:
-        "../workflow_scripts/plot_cost.py"
+        "../workflow_scripts/report/plot_cost.py"
 
 
 rule plot_run_times:
@@ -441,9 +441,9 @@ rule plot_run_times:
         mem_mb=growing(800),
         runtime=growing(10),
     params:
-        code_digest("plot_run_times"),
+        code_digest("report/plot_run_times"),
         rules=list(COUNTED_LOGS),
     message:
         "Drawing what each rule cost"
     script:
-        "../workflow_scripts/plot_run_times.py"
+        "../workflow_scripts/report/plot_run_times.py"

@@ -14,7 +14,7 @@ rule split_videos:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code_digest("split_videos"),
+        code_digest("training/split_videos"),
         content_digest([config["manifest"]]),
         test_share=config["splits"]["test_share"],
         folds=config["training"]["folds"],
@@ -22,7 +22,7 @@ rule split_videos:
     message:
         "Dividing the videos into training and test, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/split_videos.py"
+        "../workflow_scripts/training/split_videos.py"
 
 
 rule fit_fold:
@@ -41,14 +41,14 @@ rule fit_fold:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("fit_fold"),
+        code_digest("training/fit_fold"),
         experiment=what_is_trained,
         settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
         seed=config["seed"],
     message:
         "Trying settings {wildcards.settings} of {wildcards.experiment}, protocol {wildcards.protocol}, fold {wildcards.fold}"
     script:
-        "../workflow_scripts/fit_fold.py"
+        "../workflow_scripts/training/fit_fold.py"
 
 
 rule choose_model:
@@ -67,14 +67,14 @@ rule choose_model:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        code_digest("choose_model"),
+        code_digest("training/choose_model"),
         fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
         wrong_share=config["training"]["wrong_share"],
     message:
         "Choosing settings and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/choose_model.py"
+        "../workflow_scripts/training/choose_model.py"
 
 
 rule train_model:
@@ -97,13 +97,13 @@ rule train_model:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("train_model"),
+        code_digest("training/train_model"),
         experiment=what_is_trained,
         seed=config["seed"],
     message:
         "Training {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/train_model.py"
+        "../workflow_scripts/training/train_model.py"
 
 
 rule train_forest_shard:
@@ -122,14 +122,14 @@ rule train_forest_shard:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("train_forest_shard"),
+        code_digest("training/train_forest_shard"),
         experiment=what_is_trained,
         shards=config["training"]["forest_shards"],
         seed=config["seed"],
     message:
         "Growing trees of {wildcards.experiment}, protocol {wildcards.protocol}, shard {wildcards.shard}"
     script:
-        "../workflow_scripts/train_forest_shard.py"
+        "../workflow_scripts/training/train_forest_shard.py"
 
 
 rule merge_forest:
@@ -152,10 +152,10 @@ rule merge_forest:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        code_digest("merge_forest"),
+        code_digest("training/merge_forest"),
         experiment=what_is_trained,
         seed=config["seed"],
     message:
         "Making one forest of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/merge_forest.py"
+        "../workflow_scripts/training/merge_forest.py"

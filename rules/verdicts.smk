@@ -22,12 +22,12 @@ rule bundle_model:
         mem_mb=training_memory,
         runtime=growing(30),
     params:
-        code_digest("bundle_model"),
+        code_digest("verdicts/bundle_model"),
         content_digest([config["manifest"]]),
     message:
         "Bundling {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/bundle_model.py"
+        "../workflow_scripts/verdicts/bundle_model.py"
 
 
 # What is wrong with the videos, or that the bundle is missing, is told before anything else, and
@@ -55,7 +55,7 @@ rule judge_video:
         mem_mb=growing(judged_frames().memory_mb),
         runtime=growing(judged_frames().minutes),
     params:
-        code_digest("judge_video"),
+        code_digest("verdicts/judge_video"),
         content_digest(templates("verdict")),
         bundle=judging_bundle(),
         stamp_of_bundle=stamp_of_given_bundle(),
@@ -69,7 +69,7 @@ rule judge_video:
     message:
         "Judging {wildcards.video}"
     script:
-        "../workflow_scripts/judge_video.py"
+        "../workflow_scripts/verdicts/judge_video.py"
 
 
 rule verdicts:
@@ -88,7 +88,7 @@ rule verdicts:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
-        code_digest("verdicts"),
+        code_digest("verdicts/verdicts"),
         content_digest(templates("verdicts")),
         content_digest(judged_table()),
         bundle=judging_bundle(),
@@ -100,4 +100,4 @@ rule verdicts:
     message:
         "Sorting the verdicts"
     script:
-        "../workflow_scripts/verdicts.py"
+        "../workflow_scripts/verdicts/verdicts.py"

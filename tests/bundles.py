@@ -10,17 +10,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts import bundle_model
-from workflow_scripts.lib import bundle as bundles
-from workflow_scripts.lib.calibration import calibrate
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.experiments import stored_features
+from workflow_scripts.lib.data.manifest import Video, write_manifest
+from workflow_scripts.lib.evaluation.metrics import evaluate
+from workflow_scripts.lib.faces.mtcnn_export import export_models
 from workflow_scripts.lib.features import recipe
-from workflow_scripts.lib.manifest import Video, write_manifest
-from workflow_scripts.lib.metrics import evaluate
-from workflow_scripts.lib.models import MODELS, save_model
-from workflow_scripts.lib.store import VideoCrops, load_matrix, write_features, write_store
-from workflow_scripts.lib.training import model_card, train
+from workflow_scripts.lib.store.zarr_store import (
+    VideoCrops,
+    load_matrix,
+    write_features,
+    write_store,
+)
+from workflow_scripts.lib.training.calibration import calibrate
+from workflow_scripts.lib.training.grid import stored_features
+from workflow_scripts.lib.training.model_files import save_model
+from workflow_scripts.lib.training.registry import MODELS
+from workflow_scripts.lib.training.training import model_card, train
+from workflow_scripts.lib.verdicts import bundle as bundles
+from workflow_scripts.verdicts import bundle_model
 
 __all__ = ["members", "rewritten", "signed", "write_small_bundle"]
 

@@ -25,7 +25,7 @@ import numpy as np
 from av.stream import Disposition
 from skimage.data import astronaut
 
-from workflow_scripts.lib.status import VideoStatus
+from workflow_scripts.lib.faces.status import VideoStatus
 
 __all__ = [
     "COUNT",

@@ -25,7 +25,7 @@ from tests.projects import (
     tiny_project,
     write_small_videos,
 )
-from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.data.manifest import Video
 
 TESTS = Path(__file__).parent
 # machines differ in speed, and may be busy
@@ -36,7 +36,7 @@ hypothesis.settings.load_profile("any machine")
 # has the pixel forest compiled for what the small run does
 FIT = """
 import numpy as np
-from workflow_scripts.lib.forest import PixelForestClassifier
+from workflow_scripts.lib.training.pixel_forest.classifier import PixelForestClassifier
 matrix, labels = np.arange(96, dtype=np.uint8).reshape(8, 12), np.arange(8) % 2
 forest = PixelForestClassifier(2, oob_score=True, random_state=1)
 forest.fit(matrix, labels, groups=np.arange(8) // 2).predict_proba(matrix)

@@ -21,8 +21,8 @@ from skimage.data import astronaut
 
 from tests.benchmarks.compare_detectors import largest_differences
 from tests.clips import background, face_frame, paste_face
-from workflow_scripts.lib.detector import Detection, TensorflowDetector
-from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.faces.mtcnn import Detection, TensorflowDetector
 
 ANSWERS = Path(__file__).parent / "data" / "detector_answers.json"
 PROMISED = (1, 0.001, 0.1)  # docs/detector.md: pixels of a box, confidence, pixels of keypoints

@@ -28,11 +28,11 @@ import numpy as np
 
 from tests.projects import Project, fingerprint, small_project, small_videos, write_small_videos
 from tests.robustness import FAULTS_MARK, Rows, check_page, old_page, page_parser, table
-from workflow_scripts import verify
-from workflow_scripts.lib.manifest import Video
-from workflow_scripts.lib.provenance import read_record
-from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.store import StoredVideos, read_features, read_rows
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.data.manifest import Video
+from workflow_scripts.lib.provenance.record import read_record
+from workflow_scripts.lib.store.zarr_store import StoredVideos, read_features, read_rows
+from workflow_scripts.provenance import verify
 
 # what a path below the results belongs to, and the rules whose outputs end the stage
 STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -16,8 +16,8 @@ import yaml
 
 from tests.clips import face_frame, write_clip
 from tests.starter import run_snakemake
-from workflow_scripts.lib.manifest import Video, write_manifest
-from workflow_scripts.lib.provenance import reproducible_digest
+from workflow_scripts.lib.data.manifest import Video, write_manifest
+from workflow_scripts.lib.provenance.record import reproducible_digest
 
 ROOT = Path(__file__).parents[1]
 PARTS = [

@@ -30,7 +30,7 @@ from tests.projects import (
     tiny_project,
     write_small_videos,
 )
-from workflow_scripts.split_manifest import deal
+from workflow_scripts.cli.split_manifest import deal
 
 __all__ = ["RUNS", "compare_folders", "main"]
 

@@ -26,15 +26,16 @@ from tests.benchmarks.measure import SMALL, Cost, cost_of
 from tests.clips import COUNT, LIMITS, ODD_CLIPS, STEP, OddClip
 from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.servers import FAULTS, WHOLE, serving
-from workflow_scripts.crop_faces import main as crop_faces
+from workflow_scripts.faces.crop_faces import main as crop_faces
+from workflow_scripts.faces.sample_frames import REMEDY
+from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.download import Patience, download
-from workflow_scripts.lib.manifest import read_manifest
-from workflow_scripts.lib.models import load_model, make_model, save_model
-from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.video import sample_to_file
-from workflow_scripts.sample_frames import REMEDY
+from workflow_scripts.lib.data.download import Patience, download
+from workflow_scripts.lib.data.manifest import read_manifest
+from workflow_scripts.lib.faces.mtcnn_export import export_models
+from workflow_scripts.lib.faces.video import sample_to_file
+from workflow_scripts.lib.training.model_files import load_model, save_model
+from workflow_scripts.lib.training.registry import make_model
 
 PAGE = Path(__file__).parents[1] / "docs/robustness.md"
 FAULTS_MARK = "\n## Faults\n"  # below is what tests/faults.py writes
@@ -43,7 +44,8 @@ STEP_WHEN_SMALL = 15  # between kinds of clips
 LARGE = """
 import sys
 from pathlib import Path
-from workflow_scripts.lib.manifest import assign_groups, read_manifest
+from workflow_scripts.lib.data.identities import assign_groups
+from workflow_scripts.lib.data.manifest import read_manifest
 videos = read_manifest(Path(sys.argv[1]))
 assign_groups(videos.values())
 """

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.projects import Project, small_videos, tiny_project, write_small_videos
 from tests.slurm.conftest import OPTIONS, elapsed_seconds, finish, running, start, what_is_missing
-from workflow_scripts.lib.run import read_cost
+from workflow_scripts.lib.common.joblog import read_cost
 
 VIDEOS = 20  # of a submission, by the profile
 

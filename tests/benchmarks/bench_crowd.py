@@ -15,9 +15,9 @@ import numpy as np
 from tests.benchmarks.bench_faces import MODULE
 from tests.benchmarks.measure import SMALL, cost_of_way
 from tests.clips import crowd, face_frame
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.frames import Frame, SampledVideo, save_frames
-from workflow_scripts.lib.status import VideoStatus
+from workflow_scripts.lib.faces.frames import Frame, SampledVideo, save_frames
+from workflow_scripts.lib.faces.mtcnn_export import export_models
+from workflow_scripts.lib.faces.status import VideoStatus
 
 K4, K8 = (4080, 2160), (8160, 4320)
 

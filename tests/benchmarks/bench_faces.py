@@ -20,12 +20,12 @@ import numpy as np
 
 from tests.benchmarks.bench_sampling import COUNT, STEP, texture
 from tests.benchmarks.measure import RUNS, SMALL, cost_of_way
-from workflow_scripts import crop_faces
+from workflow_scripts.faces import crop_faces
 from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.detector import make_detector
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.frames import Frame, load_frames, save_frames
-from workflow_scripts.lib.video import sample_frames
+from workflow_scripts.lib.faces.frames import Frame, load_frames, save_frames
+from workflow_scripts.lib.faces.mtcnn import make_detector
+from workflow_scripts.lib.faces.mtcnn_export import export_models
+from workflow_scripts.lib.faces.video import sample_frames
 
 MODULE = "tests.benchmarks.bench_faces"
 PEER_RUNS = WARM_RUNS = 3

@@ -35,9 +35,9 @@ from numba import njit
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from workflow_scripts.lib import trees
-from workflow_scripts.lib.forest import PixelForestClassifier, map_columns
-from workflow_scripts.lib.run import cost_so_far
+from workflow_scripts.lib.common.joblog import cost_so_far
+from workflow_scripts.lib.training.pixel_forest import growth as trees
+from workflow_scripts.lib.training.pixel_forest.classifier import PixelForestClassifier, map_columns
 
 PEER_TREES = 4
 LIMIT = 2 << 30

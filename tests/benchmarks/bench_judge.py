@@ -17,10 +17,10 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.measure import ONE_THREAD, RUNS, SMALL, Cost, cost_of
-from workflow_scripts.lib.detector import make_detector
-from workflow_scripts.lib.frames import load_frames
-from workflow_scripts.lib.video import sample_to_file
-from workflow_scripts.sample_frames import REMEDY
+from workflow_scripts.faces.sample_frames import REMEDY
+from workflow_scripts.lib.faces.frames import load_frames
+from workflow_scripts.lib.faces.mtcnn import make_detector
+from workflow_scripts.lib.faces.video import sample_to_file
 
 MODULE = "tests.benchmarks.bench_judge"
 SECONDS, WIDTH, HEIGHT, FACE = 10, 1280, 720, 300
@@ -45,14 +45,14 @@ def cost(command: list[str], runs: int) -> Cost:
 
 def compare(video: Path, bundles: dict[str, Path], folder: Path, runs: int) -> None:
     """Print the table."""
-    from workflow_scripts.lib.bundle import read_bundle
+    from workflow_scripts.lib.verdicts.bundle import read_bundle
 
     read_bundle(next(iter(bundles.values())), folder)  # unpacks the detector's networks
     bare = cost([MODULE, "--way", "bare", "--networks", str(folder), str(video)], runs)
     print(f"{'':<44} {'CPU s':>6} {'MB':>6} {'ratio':>6} {'bundle, MB':>11}")
     print(f"{'frames and faces alone':<44} {bare.cpu_s:6.2f} {bare.memory_mb:6.0f} {1:6.2f}")
     for name, bundle in bundles.items():
-        command = ["workflow_scripts.judge", str(video), "--model", str(bundle)]
+        command = ["workflow_scripts.cli.judge", str(video), "--model", str(bundle)]
         whole = cost([*command, "--output", str(folder / "verdict")], runs)
         size = bundle.stat().st_size / 1e6
         ratio = whole.cpu_s / bare.cpu_s

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from tests.benchmarks.measure import RUNS, SMALL, cost_of_way
-from workflow_scripts.lib.video import sample_frames
+from workflow_scripts.lib.faces.video import sample_frames
 
 MODULE = "tests.benchmarks.bench_sampling"
 COUNT, STEP = 7, 30

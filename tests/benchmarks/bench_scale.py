@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.benchmarks.measure import QUIET, Cost, cost_of
 from tests.projects import Project, small_project
-from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.data.manifest import Video
 
 COUNTS = (2000, 20000)
 # Snakemake sleeps 0.1 s before each touch

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.measure import cost_of_way
-from workflow_scripts import build_store
+from workflow_scripts.store import build_store
 
 MODULE = "tests.benchmarks.bench_store"
 FRAMES, SIZE = 7, 320
@@ -24,19 +24,19 @@ def make_faces(folder: Path, n_videos: int) -> None:
     """Write manifest, crops and quality table of `n_videos` noisy faces."""
     # here, so that the process that is measured has no more than the job
     from tests.clips import face_frame
-    from workflow_scripts import quality_table
-    from workflow_scripts.lib.detector import Detection
-    from workflow_scripts.lib.faces import (
+    from workflow_scripts.lib.common.files import write_json
+    from workflow_scripts.lib.data.manifest import Video, write_manifest
+    from workflow_scripts.lib.faces.crops import (
         FaceCrop,
         FrameResult,
         FrameStatus,
         save_faces,
         status_of,
     )
-    from workflow_scripts.lib.frames import SampledVideo
-    from workflow_scripts.lib.manifest import Video, write_manifest
-    from workflow_scripts.lib.run import write_json
-    from workflow_scripts.lib.status import VideoStatus
+    from workflow_scripts.lib.faces.frames import SampledVideo
+    from workflow_scripts.lib.faces.mtcnn import Detection
+    from workflow_scripts.lib.faces.status import VideoStatus
+    from workflow_scripts.store import quality_table
 
     rng = np.random.default_rng(0)
     picture = face_frame(SIZE, SIZE, 200).astype(np.int16)

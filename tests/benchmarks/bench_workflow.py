@@ -20,8 +20,8 @@ from tests.benchmarks.bench_sampling import texture
 from tests.benchmarks.measure import ONE_THREAD, QUIET, SMALL, cost_of
 from tests.clips import write_clip
 from tests.projects import Project, small_project
-from workflow_scripts.lib.manifest import Video
-from workflow_scripts.lib.run import read_cost
+from workflow_scripts.lib.common.joblog import read_cost
+from workflow_scripts.lib.data.manifest import Video
 
 SIZES = (25, 100)
 STUDY = 2000

@@ -23,11 +23,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.measure import SMALL
-from workflow_scripts.lib.detector import Detection, make_detector
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.frames import load_frames, save_frames
-from workflow_scripts.lib.run import cost_so_far
-from workflow_scripts.lib.video import sample_frames
+from workflow_scripts.lib.common.joblog import cost_so_far
+from workflow_scripts.lib.faces.frames import load_frames, save_frames
+from workflow_scripts.lib.faces.mtcnn import Detection, make_detector
+from workflow_scripts.lib.faces.mtcnn_export import export_models
+from workflow_scripts.lib.faces.video import sample_frames
 
 BACKENDS = ("onnxruntime", "tensorflow")
 COUNT, STEP = 7, 30

@@ -27,11 +27,12 @@ import numpy as np
 
 from tests.benchmarks.measure import SMALL
 from tests.benchmarks.rejected_features import REJECTED
+from workflow_scripts.lib.common.tables import read_table
+from workflow_scripts.lib.evaluation.metrics import evaluate, video_scores
 from workflow_scripts.lib.features import FEATURE_SETS, recipe
-from workflow_scripts.lib.metrics import evaluate, video_scores
-from workflow_scripts.lib.models import fake_scores, make_model
-from workflow_scripts.lib.store import iter_crops, load_matrix, read_rows
-from workflow_scripts.lib.tables import read_table
+from workflow_scripts.lib.store.zarr_store import iter_crops, load_matrix, read_rows
+from workflow_scripts.lib.training.model_files import fake_scores
+from workflow_scripts.lib.training.registry import make_model
 
 RECIPES = (
     "pixels",

@@ -14,7 +14,7 @@ import zarr
 from workflow_scripts.lib.features import dct
 from workflow_scripts.lib.features._blocks import FLOOR, SIZE, STEP, transform_blocks
 from workflow_scripts.lib.features._planes import by_crop, in_face
-from workflow_scripts.lib.store import load_matrix
+from workflow_scripts.lib.store.zarr_store import load_matrix
 
 __all__ = ["REJECTED"]
 

@@ -23,11 +23,12 @@ import numpy as np
 
 from tests.benchmarks.measure import SMALL
 from tests.projects import Project, copy_project
-from workflow_scripts.lib.judging import judge_video
-from workflow_scripts.lib.layouts import faceforensics
-from workflow_scripts.lib.manifest import Video, assign_groups, write_manifest
-from workflow_scripts.lib.metrics import evaluate
-from workflow_scripts.lib.wanted import SPREAD
+from workflow_scripts.lib.data.datasets import faceforensics
+from workflow_scripts.lib.data.identities import assign_groups
+from workflow_scripts.lib.data.manifest import Video, write_manifest
+from workflow_scripts.lib.evaluation.metrics import evaluate
+from workflow_scripts.lib.verdicts.frame_plan import SPREAD
+from workflow_scripts.lib.verdicts.pipeline import judge_video
 
 # Besides the study's 7, one every 30: how many, and their distance
 FRAMES: tuple[tuple[int, int | str], ...] = (

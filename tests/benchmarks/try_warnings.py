@@ -21,13 +21,21 @@ import cv2
 import numpy as np
 
 from tests.clips import write_clip
+from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.detector import FaceDetector, make_detector
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.faces import find_faces
-from workflow_scripts.lib.manifest import Label, Video, assign_groups, read_manifest
-from workflow_scripts.lib.ranges import MEASURES, measure, outside, people_shown, training_ranges
-from workflow_scripts.lib.video import sample_frames
+from workflow_scripts.lib.data.identities import assign_groups
+from workflow_scripts.lib.data.manifest import Video, read_manifest
+from workflow_scripts.lib.faces.crops import find_faces
+from workflow_scripts.lib.faces.mtcnn import FaceDetector, make_detector
+from workflow_scripts.lib.faces.mtcnn_export import export_models
+from workflow_scripts.lib.faces.video import sample_frames
+from workflow_scripts.lib.verdicts.training_range import (
+    MEASURES,
+    measure,
+    outside,
+    people_shown,
+    training_ranges,
+)
 
 COUNT, EVERY = 4, 30
 FRAMES = (COUNT - 1) * EVERY + 1

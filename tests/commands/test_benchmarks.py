@@ -24,10 +24,10 @@ from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.projects import ROOT, copy_tree
 from tests.robustness import PAGE, STEP_WHEN_SMALL, words
 from tests.servers import FAULTS
+from workflow_scripts.lib.data.datasets import faceforensics_path
+from workflow_scripts.lib.data.manifest import write_manifest
 from workflow_scripts.lib.features import FEATURE_SETS
-from workflow_scripts.lib.layouts import faceforensics_path
-from workflow_scripts.lib.manifest import write_manifest
-from workflow_scripts.lib.ranges import MEASURES
+from workflow_scripts.lib.verdicts.training_range import MEASURES
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from tests.browser import CHROMIUM
 from tests.bundles import write_small_bundle
 from tests.commands.test_benchmarks import COMMANDS
 from tests.projects import ROOT, quiet_environment
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.data.manifest import read_manifest
 
 pytestmark = pytest.mark.slow
 NOT_TRIED = {"lock": "asks a package index for whatever is newest", "test": "", "test-all": ""}

@@ -7,9 +7,9 @@ import pytest
 
 from tests.clips import face_frame
 from tests.detector_answers import PICTURES, assert_same, main, package, read_answers
-from workflow_scripts.lib.detector import OnnxDetector
-from workflow_scripts.lib.detector_export import export_models
-from workflow_scripts.lib.video import sample_frames
+from workflow_scripts.lib.faces.mtcnn import OnnxDetector
+from workflow_scripts.lib.faces.mtcnn_export import export_models
+from workflow_scripts.lib.faces.video import sample_frames
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests.projects import ROOT, Project, few_of, quiet_environment, tiny_project
 from tests.slurm.cluster import CONF, DAEMONS, MARK, PACKAGES, wait_until
-from workflow_scripts.lib.manifest import Video
+from workflow_scripts.lib.data.manifest import Video
 
 # a first look at the queue after 3 s instead of the profile's 10: the tests' jobs are short
 OPTIONS = ["--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3"]

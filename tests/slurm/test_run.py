@@ -9,7 +9,7 @@ import yaml
 
 from tests.projects import ROOT, Project, few_of, fingerprint, tiny_project
 from tests.slurm.conftest import OPTIONS, finish, start, submissions
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.data.manifest import read_manifest
 
 PER_GROUP = 3
 # Follows from the matrix: 1000 MB, and for 6 videos x 7 crops 5 bytes a cell of 480 columns, which

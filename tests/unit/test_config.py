@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.config import SCHEMA, check_videos, complete_config, crop_size
-from workflow_scripts.lib.manifest import Video
-from workflow_scripts.lib.run import UserError
+from workflow_scripts.lib.data.manifest import Video
 
 MINIMAL = {"run": "r", "manifest": "m.tsv"}
 

@@ -17,11 +17,15 @@ from tests.hostile import CONFIGS, MANIFESTS, MODEL_FILES
 from tests.projects import copy_tree
 from tests.robustness import HABITS
 from tests.servers import FAULTS
-from workflow_scripts.lib.dependencies import library_modules
-from workflow_scripts.make_docs import PAGES
+from workflow_scripts.lib.common.code_files import library_modules
+from workflow_scripts.maintenance.make_docs import PAGES
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = sorted((ROOT / "workflow_scripts").glob("*.py"))
+SCRIPTS = sorted(
+    path
+    for path in (ROOT / "workflow_scripts").glob("*/*.py")
+    if path.parent.name != "lib" and path.stem != "__init__"
+)
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
 IMPORT_OF = {
     "opencv-python-headless": "cv2",
@@ -96,10 +100,12 @@ def needed_packages(script):
 
 ENVIRONMENTS = [
     *re.findall(
-        r'"\.\./envs/(\w+)\.yaml"(?:(?!\nrule ).)*?workflow_scripts/(\w+)\.py"', RULES, re.DOTALL
+        r'"\.\./envs/(\w+)\.yaml"(?:(?!\n *rule ).)*?workflow_scripts/(\w+/\w+)\.py"',
+        RULES,
+        re.DOTALL,
     ),
-    ("video", "crop_faces"),
-    ("reference", "crop_faces"),
+    ("video", "faces/crop_faces"),
+    ("reference", "faces/crop_faces"),
 ]
 
 
@@ -115,7 +121,7 @@ def test_conda_environments_hold_what_their_scripts_import(environment, script):
 
 
 def test_every_script_of_a_rule_has_its_environment_checked():
-    scripts = set(re.findall(r'workflow_scripts/(\w+)\.py"', RULES))
+    scripts = set(re.findall(r'workflow_scripts/(\w+/\w+)\.py"', RULES))
     assert scripts == {script for _, script in ENVIRONMENTS}
 
 
@@ -124,33 +130,36 @@ def test_dependencies_are_those_of_the_syntax_tree(path):
     found, waiting = set(), [path]
     while waiting:
         for name in imported_names(waiting.pop()):
-            if name.startswith("workflow_scripts.lib."):
+            if name.startswith("workflow_scripts.lib"):
                 module = Path(*name.split("."))
-                for file in (module.with_suffix(".py"), module / "__init__.py"):
+                packages = (above / "__init__.py" for above in (module, *module.parents[:-2]))
+                for file in (module.with_suffix(".py"), *packages):
                     if (ROOT / file).is_file() and str(file) not in found:
                         found.add(str(file))
                         waiting.append(ROOT / file)
-    assert library_modules(path.stem) == sorted(found)
+    assert library_modules(f"{path.parent.name}/{path.stem}") == sorted(found)
 
 
 def test_dependencies_are_found_through_every_kind_of_import():
-    demo = ["workflow_scripts/lib/demo.py", "workflow_scripts/lib/run.py"]
-    assert library_modules("make_demo_video") == demo
-    faces = library_modules("crop_faces")
-    assert {"workflow_scripts/lib/detector.py", "workflow_scripts/lib/frames.py"} <= set(faces)
-    assert "workflow_scripts/lib/store.py" not in faces
+    lib = "workflow_scripts/lib"
+    modules = (
+        *("__init__", "common/__init__", "common/errors", "common/files"),
+        *("data/__init__", "data/demo"),
+    )
+    assert library_modules("data/make_demo_video") == [f"{lib}/{name}.py" for name in modules]
+    faces = library_modules("faces/crop_faces")
+    assert {f"{lib}/faces/mtcnn.py", f"{lib}/faces/frames.py"} <= set(faces)
+    assert "workflow_scripts/lib/store/zarr_store.py" not in faces
     features = "workflow_scripts/lib/features"  # a package: all of it
     assert {f"{features}/{name}.py" for name in ("__init__", "dct", "_blocks")} <= set(
-        library_modules("train_model")
+        library_modules("training/train_model")
     )
     for path in SCRIPTS:
         if "workflow_scripts.lib" in path.read_text().split("__main__")[0]:
-            assert library_modules(path.stem), path.stem
+            assert library_modules(f"{path.parent.name}/{path.stem}"), path.stem
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SCRIPTS if path.stem != "__init__"], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_scripts_are_main_and_a_guard(path):
     body = ast.parse(path.read_text()).body
     assert ast.get_docstring(ast.parse(path.read_text()))
@@ -164,11 +173,12 @@ def test_scripts_are_main_and_a_guard(path):
 
 def test_each_rule_has_its_script_log_and_resources():
     for name, body in re.findall(
-        r"^rule (\w+):\n(.*?)(?=^rule |\Z)", RULES, re.MULTILINE | re.DOTALL
+        r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", RULES, re.MULTILINE | re.DOTALL
     ):
-        assert f'"../workflow_scripts/{name}.py"' in body
+        (script,) = re.findall(r'"\.\./workflow_scripts/(\w+/\w+)\.py"', body)
+        assert script.endswith(f"/{name}")
         if "output:" in body and name != "download_video":  # an edit must not cost a download
-            assert f'code_digest("{name}")' in body
+            assert f'code_digest("{script}")' in body
         for directive in ("log:", "resources:", "conda:"):
             assert directive in body, (name, directive)
 
@@ -220,7 +230,15 @@ def test_links_between_pages_lead_somewhere():
 
 
 def test_a_command_without_the_environment_says_which_one_it_needs():
-    command = [sys.executable, "-S", "-m", "workflow_scripts.judge", "a.mp4", "--model", "b.zip"]
+    command = [
+        sys.executable,
+        "-S",
+        "-m",
+        "workflow_scripts.cli.judge",
+        "a.mp4",
+        "--model",
+        "b.zip",
+    ]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "source .venv/bin/activate" in ended.stderr

@@ -8,8 +8,8 @@ import pytest
 
 from tests.clips import LIMITS, ODD_CLIPS, write_face_clip
 from tests.projects import few_of, tiny_project
-from workflow_scripts.lib.manifest import Video
-from workflow_scripts.lib.status import VideoStatus
+from workflow_scripts.lib.data.manifest import Video
+from workflow_scripts.lib.faces.status import VideoStatus
 
 ODD_NAMES = [
     *(

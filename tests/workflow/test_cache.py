@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from tests.projects import fingerprint, small_project
-from workflow_scripts.lib.finished import stamp
-from workflow_scripts.lib.manifest import Video, write_manifest
+from workflow_scripts.lib.common.files import stamp
+from workflow_scripts.lib.data.manifest import Video, write_manifest
 
 TAKEN = "taken from the cache"
 
@@ -59,7 +59,7 @@ def test_nothing_out_of_date_is_taken(filled, finished, videos, tmp_path, edit):
     if edit == "setting":
         made.configure(faces={"size": 64, "margin": 1.1})
     elif edit == "module":
-        module = made.root / "workflow_scripts/lib/faces.py"
+        module = made.root / "workflow_scripts/lib/faces/crops.py"
         module.write_text(module.read_text() + "\n# edited\n")
     else:
         changed = tmp_path / "changed.mp4"

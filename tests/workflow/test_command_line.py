@@ -10,7 +10,7 @@ import yaml
 
 from tests.projects import ROOT, copy_project, quiet_environment
 from tests.starter import run_snakemake
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.data.manifest import read_manifest
 
 SNAKEMAKE = str(Path(sys.executable).with_name("snakemake"))
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.projects import copy_project
 from tests.servers import drop, give, mp4, say, serving
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.data.manifest import read_manifest
 
 PLACES = {
     "original_sequences/youtube": ("000", "003"),
@@ -30,7 +30,7 @@ def project(tmp_path):
 
 def fetch_list(project, server):
     project.configure(run="small", manifest="ff.tsv", download={"server": server.url})
-    command = [sys.executable, "-m", "workflow_scripts.fetch_filelist", "small.yaml"]
+    command = [sys.executable, "-m", "workflow_scripts.cli.fetch_filelist", "small.yaml"]
     subprocess.run(command, cwd=project.root, check=True)
 
 
@@ -48,7 +48,7 @@ def test_all_is_fetched_once_and_what_is_lost_again(project):
         assert not list(project.root.rglob("*.part*"))
 
         asked = len(server.seen)
-        script = project.root / "workflow_scripts/download_video.py"
+        script = project.root / "workflow_scripts/data/download_video.py"
         script.write_text(f"{script.read_text()}# edited\n")
         project.snakemake("download")
         assert len(server.seen) == asked
@@ -113,7 +113,7 @@ def test_without_a_manifest_the_command_that_makes_it_is_named(project):
     project.configure(run="small", manifest="ff.tsv", download={"server": "http://localhost"})
     ended = project.snakemake("download", check=False)
     assert ended.returncode == 1
-    assert "workflow_scripts.fetch_filelist CONFIG" in ended.stdout + ended.stderr
+    assert "workflow_scripts.cli.fetch_filelist CONFIG" in ended.stdout + ended.stderr
 
 
 def test_a_receipt_is_a_download_too(project):

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests.projects import fingerprint, logged_jobs, small_project
-from workflow_scripts.lib.manifest import write_manifest
-from workflow_scripts.lib.provenance import read_record
-from workflow_scripts.lib.tables import OWN, read_table
+from workflow_scripts.lib.common.tables import OWN, read_table
+from workflow_scripts.lib.data.manifest import write_manifest
+from workflow_scripts.lib.provenance.record import read_record
 
 
 @pytest.fixture(scope="module")

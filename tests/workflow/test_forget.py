@@ -10,9 +10,9 @@ import pytest
 import zarr
 
 from tests.projects import SMALL_TREES, fingerprint, small_project
-from workflow_scripts.lib.cache import add_entry, entry_key, entry_path
-from workflow_scripts.lib.manifest import read_manifest, write_manifest
-from workflow_scripts.lib.store import StoredVideos
+from workflow_scripts.lib.data.manifest import read_manifest, write_manifest
+from workflow_scripts.lib.faces.cache import add_entry, entry_key, entry_path
+from workflow_scripts.lib.store.zarr_store import StoredVideos
 
 GONE = ["fake0", "fake1", "real0"]  # who shows p0: as target, as source, and as themselves
 # few people are left, so frames are divided
@@ -23,7 +23,7 @@ SETTINGS = {"splits": {"protocols": ["frame"], "test_share": 0.34},
 def forget(project, *arguments):
     """Run the command in a project; its status, and what it printed."""
     ended = subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.forget", "small.yaml", *arguments],
+        [sys.executable, "-m", "workflow_scripts.cli.forget", "small.yaml", *arguments],
         cwd=project.root,
         capture_output=True,
         text=True,

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from tests.projects import few_of, fingerprint, logged_jobs, tiny_project
-from workflow_scripts import split_manifest
-from workflow_scripts.join_stores import join_tables
-from workflow_scripts.lib.manifest import read_manifest, write_manifest
-from workflow_scripts.lib.provenance import read_record
-from workflow_scripts.lib.run import UserError
+from workflow_scripts.cli import split_manifest
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.data.manifest import read_manifest, write_manifest
+from workflow_scripts.lib.provenance.record import read_record
+from workflow_scripts.store.join_stores import join_tables
 
 STORE = "results/small/store.json"
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from tests.projects import copy_project
-from workflow_scripts.lib.manifest import read_manifest
+from workflow_scripts.lib.data.manifest import read_manifest
 
 
 @pytest.fixture(scope="module")

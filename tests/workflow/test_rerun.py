@@ -11,7 +11,7 @@ import pytest
 
 from tests.clips import write_clip
 from tests.projects import SMALL_FOREST, SMALL_TREES, few_of, forged, person, tiny_project
-from workflow_scripts.lib.manifest import Video, write_manifest
+from workflow_scripts.lib.data.manifest import Video, write_manifest
 
 PER_VIDEO = {"sample_frames", "crop_faces"}
 
@@ -96,7 +96,7 @@ def test_only_what_a_limit_stopped_is_tried_again_and_once(videos, tmp_path):
 
 
 def test_an_edited_module_runs_what_imports_it(copy):
-    append(copy, "lib/splits.py")
+    append(copy, "lib/training/splits.py")
     planned = copy.planned()
     assert not (PER_VIDEO | {"build_store", "quality_table"}) & planned.keys()
     assert planned["split_videos"] == 2
@@ -105,7 +105,7 @@ def test_an_edited_module_runs_what_imports_it(copy):
 
 
 def test_an_edited_face_module_spares_the_sampling_of_nothing(copy, videos):
-    append(copy, "lib/faces.py")
+    append(copy, "lib/faces/crops.py")
     planned = copy.planned()
     # the frames were temporary, so they have to be sampled again for the faces
     assert planned["crop_faces"] == planned["sample_frames"] == len(videos)
@@ -191,7 +191,7 @@ def test_a_run_goes_on_with_finished_faces_while_the_disk_is_away(tiny, tmp_path
     stores = [folder / "store.json" for folder in (project.results, tiny.results)]
     assert stores[0].read_bytes() == stores[1].read_bytes()
 
-    append(project, "lib/faces.py")
+    append(project, "lib/faces/crops.py")
     ended = project.snakemake(check=False)
     assert ended.returncode != 0
     assert f"{len(rows)} videos are needed again" in ended.stdout + ended.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from tests.clips import background, write_clip
 from tests.projects import copy_tree
-from workflow_scripts.lib.manifest import write_manifest
+from workflow_scripts.lib.data.manifest import write_manifest
 
 NAMES = ("<script>alert(1)<%2fscript>.mp4", "{video} $(touch x).mp4", "two\nlines.mp4")
 
@@ -190,7 +190,7 @@ def test_one_video_is_judged_with_a_bundle_of_snakemake(judged):
     project, folder = judged
     bundle = "results/small/models/identity/spectrum/bundle.zip"
     project.snakemake(bundle)
-    command = [sys.executable, "-m", "workflow_scripts.judge", str(folder / NAMES[0])]
+    command = [sys.executable, "-m", "workflow_scripts.cli.judge", str(folder / NAMES[0])]
     command += ["--model", bundle, "--output", "one"]
     ended = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

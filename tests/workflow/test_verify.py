@@ -3,8 +3,8 @@
 import pytest
 
 from tests.projects import fingerprint, logged_jobs
-from workflow_scripts.lib.provenance import manifest_digest, read_record, sealed
-from workflow_scripts.lib.run import write_json
+from workflow_scripts.lib.common.files import write_json
+from workflow_scripts.lib.provenance.record import manifest_digest, read_record, sealed
 
 
 def flip(path):

@@ -11,11 +11,12 @@ from typing import Any
 
 import yaml
 
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.labels import Label
+from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
-from workflow_scripts.lib.manifest import Label, Video
-from workflow_scripts.lib.models import MODELS, N_ESTIMATORS
-from workflow_scripts.lib.run import UserError
-from workflow_scripts.lib.splits import APART
+from workflow_scripts.lib.training.registry import MODELS, N_ESTIMATORS
+from workflow_scripts.lib.training.splits import APART
 
 __all__ = ["check_videos", "complete_config", "crop_size", "given_server"]
 

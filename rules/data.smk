@@ -1,0 +1,58 @@
+# The videos: those of the demo, made here, and those of FaceForensics++, fetched.
+
+
+rule make_demo_video:
+    output:
+        "resources/demo/{video}.mp4",
+    log:
+        "resources/demo/logs/{video}.log",
+    conda:
+        "../envs/demo.yaml"
+    resources:
+        mem_mb=growing(800),
+        runtime=growing(5),
+    params:
+        code_digest("data/make_demo_video"),
+    message:
+        "Making the demo's video {wildcards.video}"
+    script:
+        "../workflow_scripts/data/make_demo_video.py"
+
+
+rule download:
+    input:
+        receipts=receipts_of_downloads,
+    log:
+        "<logs>/download.log",
+    localrule: True
+    conda:
+        "../envs/download.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(10),
+    message:
+        "Looking whether all downloads are there"
+    script:
+        "../workflow_scripts/data/download.py"
+
+
+# A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
+# an edited script must not cost a download.
+rule download_video:
+    output:
+        f"{config['download']['folder']}/receipts/{{video}}.json",
+    log:
+        "<logs>/download_video/{video}.log",
+    localrule: True
+    conda:
+        "../envs/download.yaml"
+    resources:
+        downloads=1,
+        mem_mb=growing(500),
+        runtime=growing(120),
+    params:
+        path=lambda wildcards: VIDEOS[wildcards.video].path,
+    message:
+        "Downloading {wildcards.video}"
+    script:
+        "../workflow_scripts/data/download_video.py"

@@ -1,0 +1,333 @@
+"""Downloads from a server that fails and lies: the whole file comes, or none."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.servers import (
+    FAULTS,
+    HALF,
+    OTHER,
+    TEXT_FAULTS,
+    WHOLE,
+    drop,
+    give,
+    mp4,
+    redirect,
+    say,
+    serving,
+)
+from workflow_scripts.data import download as check_downloads
+from workflow_scripts.data import download_video
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.data import download
+from workflow_scripts.lib.data.download import Patience, fetch_text, find_lost, is_whole_mp4, url_of
+from workflow_scripts.lib.data.manifest import read_manifest
+
+FILES = {"/a.mp4": WHOLE, "/elsewhere.mp4": WHOLE}
+
+
+class Pauses(list):
+    """Patience that waits for nothing and remembers what it should have waited, s."""
+
+    @property
+    def patience(self):
+        return Patience(attempts=4, first_wait=1, longest_wait=8, sleep=self.append)
+
+
+def fetch(server, target, pauses=None):
+    pauses = Pauses() if pauses is None else pauses
+    return download.download(f"{server.url}/a.mp4", target, patience=pauses.patience)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_whole_file_or_none(tmp_path, name):
+    fault, target = FAULTS[name], tmp_path / "a.mp4"
+    with serving(FILES, fault.plan) as server:
+        if fault.refused:
+            with pytest.raises(UserError, match=fault.refused):
+                fetch(server, target)
+            assert not target.exists()
+        else:
+            receipt = fetch(server, target)
+            assert target.read_bytes() == fault.whole
+            assert receipt.bytes == len(fault.whole)
+            assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+        assert len(server.seen) == fault.requests
+
+
+def test_goes_on_where_an_earlier_call_stopped(tmp_path):
+    target = tmp_path / "a.mp4"
+    with serving(FILES, [drop, *[partial(say, status=503)] * 4, give]) as server:
+        with pytest.raises(UserError, match="goes on with what is there"):
+            fetch(server, target)
+        assert (tmp_path / "a.mp4.part").read_bytes() == WHOLE[:HALF]
+        fetch(server, target)
+        assert server.seen[-1][1]["Range"] == f"bytes={HALF}-"
+    assert target.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("notes", ["", "{", "[]", '{"length": 9}', '{"length": 9, "mark": "x"}'])
+def test_leftovers_that_do_not_fit_are_fetched_anew(tmp_path, notes):
+    (tmp_path / "a.mp4.part").write_bytes(OTHER[:1000])
+    if notes:
+        (tmp_path / "a.mp4.part.json").write_text(notes)
+    with serving(FILES) as server:
+        fetch(server, tmp_path / "a.mp4")
+    assert (tmp_path / "a.mp4").read_bytes() == WHOLE
+
+
+def test_a_whole_part_needs_no_request(tmp_path):
+    (tmp_path / "a.mp4.part").write_bytes(WHOLE)
+    (tmp_path / "a.mp4.part.json").write_text(json.dumps({"length": len(WHOLE), "mark": '"1"'}))
+    with serving(FILES) as server:
+        fetch(server, tmp_path / "a.mp4")
+        assert server.seen == []
+    assert (tmp_path / "a.mp4").read_bytes() == WHOLE
+
+
+def test_what_is_there_is_kept_and_what_is_not_whole_is_replaced(tmp_path):
+    target = tmp_path / "a.mp4"
+    for content, asked in ((WHOLE, 0), (WHOLE[:-1], 1), (mp4(9), 1), (b"", 1)):
+        target.write_bytes(content)
+        with serving(FILES) as server:
+            fetch(server, target)
+            assert len(server.seen) == asked
+        assert target.read_bytes() == WHOLE
+
+
+def test_pauses_grow_and_a_server_is_left_alone_as_long_as_it_asks(tmp_path):
+    plan = [partial(say, status=503, Retry_After=after) for after in ("0", "nonsense", "30")]
+    pauses = Pauses()
+    with serving(FILES, [*plan, give]) as server:
+        fetch(server, tmp_path / "a.mp4", pauses)
+    first, second, third = pauses
+    assert 1 <= first < second < 30 == third
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [
+        ("", 0, 0),
+        ("17", 17, 17),
+        ("-3", 0, 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("Thu, 31 Dec 2099 23:59:59 GMT", 1e8, 1e11),
+        ("Thu, 99 Dec 2099", 0, 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value, low, high):
+    assert low <= download._retry_after(value) <= high
+
+
+def test_the_rate_is_kept(tmp_path, monkeypatch):
+    waited = Pauses()
+    monkeypatch.setattr(download.time, "monotonic", lambda: 0.0)  # as if the network took no time
+    with serving(FILES) as server:
+        url = f"{server.url}/a.mp4"
+        download.download(url, tmp_path / "a.mp4", rate_mb=0.1, patience=waited.patience)
+    assert max(waited) == pytest.approx(len(WHOLE) / 0.1e6)
+    assert waited == sorted(waited)
+
+
+def test_how_far_a_file_has_come_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(download, "TOLD", 70_000)
+    caplog.set_level("INFO")
+    with serving({"/a.mp4": mp4(1_000_000)}, [drop, give]) as server:
+        fetch(server, tmp_path / "a.mp4")
+    told = [text for text in caplog.messages if text.endswith("of 1 MB")]
+    assert 12 <= len(told) <= 14
+
+
+def test_a_full_disk_is_told_before_it_is_full(tmp_path, monkeypatch):
+    left = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda path: left)
+    with serving(FILES) as server, pytest.raises(UserError, match="Make room"):
+        fetch(server, tmp_path / "a.mp4")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_is_full_is_told(tmp_path):
+    with serving(FILES) as server:
+        transfer = download._Transfer(None, "", tmp_path / "a.mp4", None, lambda s: None)
+        transfer.part = Path("/dev/full")
+        with (
+            download.requests.get(f"{server.url}/a.mp4", stream=True, timeout=9) as answer,
+            pytest.raises(UserError, match="No space left"),
+        ):
+            transfer._receive(answer)
+
+
+@given(st.integers(0, len(mp4(100)) - 1))
+def test_what_is_cut_off_is_not_whole(tmp_path_factory, kept):
+    path = tmp_path_factory.mktemp("cut") / "a.mp4"
+    path.write_bytes(mp4(100)[:kept])
+    assert not is_whole_mp4(path)
+
+
+@given(st.binary(max_size=64))
+def test_anything_else_is_not_whole(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "a.mp4"
+    path.write_bytes(content)
+    assert not is_whole_mp4(path)
+
+
+def test_whole_ones_of_all_kinds_are(tmp_path):
+    path = tmp_path / "a.mp4"
+    long = b"\0\0\0\1mdat" + (16 + 5).to_bytes(8, "big") + b"abcde"
+    open_end = b"\0\0\0\0mdatabcde"
+    index = b"\0\0\0\x08moov"
+    for content in (mp4(7), mp4(7)[:16] + index + long, mp4(7)[:16] + index + open_end):
+        path.write_bytes(content)
+        assert is_whole_mp4(path)
+
+
+@pytest.mark.parametrize("name", TEXT_FAULTS)
+def test_a_text_is_fetched_whole_or_not(name):
+    fault = TEXT_FAULTS[name]
+    with serving({"/list": WHOLE, "/elsewhere.mp4": WHOLE}, list(fault.plan)) as server:
+        url, patience = f"{server.url}/list", Pauses().patience
+        if name == "redirected_round":
+            server.plan = [partial(redirect, to="/list")]
+        if fault.refused:
+            with pytest.raises(UserError, match=fault.refused) as refusal:
+                fetch_text(url, patience)
+            for said_of_videos in ("goes on with", "manifest", "video"):
+                assert said_of_videos not in str(refusal.value)
+        else:
+            assert fetch_text(url, patience) == WHOLE.decode()
+        assert len(server.seen) == fault.requests
+
+
+@pytest.mark.parametrize("server", ["http://localhost:99999", "http://[::1", "http://"])
+def test_what_is_no_address_is_told_at_once(server):
+    pauses = Pauses()
+    with pytest.raises(UserError, match=r"no address.*Check download\.server"):
+        fetch_text(f"{server}/list", pauses.patience)
+    assert not pauses
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_server_that_answers_no_head_is_asked_otherwise(tmp_path, status):
+    target = tmp_path / "a.mp4"
+    for content, asked in ((WHOLE, 1), (WHOLE[:-1], 2)):
+        target.write_bytes(content)
+        with serving(FILES) as server:
+            server.head = partial(say, status=status)
+            fetch(server, target)
+            assert len(server.seen) == asked
+        assert target.read_bytes() == WHOLE
+
+
+@pytest.mark.parametrize("path", ["ff/../x.mp4", "ff/a/../../../x.mp4", "ff/a/../x.mp4", "x.mp4"])
+def test_nothing_is_written_outside_of_the_folder(tmp_path, path):
+    with serving(FILES) as server, pytest.raises(UserError, match="which is not to be downloaded"):
+        download_video.main(
+            server.url, tmp_path / "ff", tmp_path / path, None, tmp_path / "receipt.json"
+        )
+    assert server.seen == []
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_addresses_follow_the_tree():
+    place = Path("original_sequences/youtube/c23/videos/000.mp4")
+    wanted = "http://host/data/v3/original_sequences/youtube/c23/videos/000.mp4"
+    assert url_of("http://host/data", place) == url_of("http://host/data/", place) == wanted
+
+
+# The commands
+
+PAIRS = [["000", "003"], ["005", "007"]]
+
+
+def config_for(folder, server, **wanted):
+    path = folder / "run.yaml"
+    section = {"server": server, "folder": str(folder / "ff"), **wanted}
+    content = {"run": "ff", "manifest": str(folder / "ff.tsv"), "download": section}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def filelist(config, *options):
+    return subprocess.run(
+        [sys.executable, "-m", "workflow_scripts.cli.fetch_filelist", str(config), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_list_becomes_a_manifest(tmp_path):
+    files = {"/v3/misc/filelist.json": json.dumps(PAIRS).encode()}
+    wanted = {"methods": ["FaceSwap", "Deepfakes"], "compressions": ["c40"], "videos": 3}
+    with serving(files) as server:
+        ended = filelist(config_for(tmp_path, server.url, **wanted))
+    assert ended.returncode == 0, ended.stderr
+    videos = read_manifest(tmp_path / "ff.tsv")
+    assert list(videos) == [
+        *(f"original_c40_{name}" for name in ("000", "003", "005")),
+        *(f"FaceSwap_c40_{name}" for name in ("000_003", "003_000", "005_007")),
+        *(f"Deepfakes_c40_{name}" for name in ("000_003", "003_000", "005_007")),
+    ]
+    assert {video.split for video in videos.values()} == {""}
+    place = tmp_path / "ff/manipulated_sequences/FaceSwap/c40/videos/003_000.mp4"
+    assert videos["FaceSwap_c40_003_000"].path == str(place)
+
+
+def test_what_is_fetched_has_its_official_split(tmp_path):
+    for name, pairs in (("train", PAIRS[:1]), ("val", []), ("test", PAIRS[1:])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(pairs))
+    with serving({"/v3/misc/filelist.json": json.dumps(PAIRS).encode()}) as server:
+        ended = filelist(config_for(tmp_path, server.url), "--splits", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    videos = read_manifest(tmp_path / "ff.tsv").values()
+    assert {(video.target, video.split) for video in videos} == {
+        *(("000", "train"), ("003", "train"), ("005", "test"), ("007", "test")),
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"html", b"{}", b'[["000"]]', b'[["../..", "003"]]', b"[[0, 3]]", b"\xff", b"[" * 99999],
+)
+def test_a_list_that_is_none_is_refused(tmp_path, content):
+    with serving({"/v3/misc/filelist.json": content}) as server:
+        ended = filelist(config_for(tmp_path, server.url))
+    assert ended.returncode == 1
+    assert "is not a list of pairs" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "ff.tsv").exists()
+
+
+def test_without_a_server_nothing_is_asked(tmp_path):
+    ended = filelist(config_for(tmp_path, None))
+    assert ended.returncode == 1
+    assert "download.server is empty" in ended.stderr
+
+
+def test_lost_downloads_are_told_and_fetched_again(tmp_path):
+    place = Path("original_sequences/youtube/c23/videos")
+    receipts = [tmp_path / f"receipts/{name}.json" for name in "abcdef"]
+    receipts[0].parent.mkdir()
+    with serving({f"/v3/{place}/{receipt.stem}.mp4": WHOLE for receipt in receipts}) as server:
+        for receipt in receipts:
+            path = tmp_path / place / f"{receipt.stem}.mp4"
+            download_video.main(server.url, tmp_path, path, None, receipt)
+    check_downloads.main(receipts, tmp_path)
+    (tmp_path / place / "a.mp4").unlink()
+    os.truncate(tmp_path / place / "c.mp4", 9)
+    for receipt, damage in zip(receipts[3:], ("{", "[]", '{"path": 3}'), strict=True):
+        receipt.write_text(damage)
+    assert find_lost(receipts) == [receipts[0], *receipts[2:]]
+    with pytest.raises(UserError, match=r"5 of 6 videos .* a for example"):
+        check_downloads.main(receipts, tmp_path)
+    assert [receipt for receipt in receipts if receipt.exists()] == [receipts[1]]

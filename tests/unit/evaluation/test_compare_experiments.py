@@ -1,0 +1,67 @@
+"""Paired comparisons: against the experiment that the validation, not the test, liked best."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.evaluation.compare_experiments import main
+
+LABELS = ["real", "fake"] * 6
+
+
+def write(folder, name, protocol, scores, validation, leak="no"):
+    paths = [folder / f"{protocol}-{name}.{end}" for end in ("json", "videos.tsv", "card.json")]
+    about = {"experiment": name, "protocol": protocol, "leak": {"word": leak}, "threshold": 0.5}
+    paths[0].write_text(json.dumps(about))
+    table = {
+        "video": [f"v{i}" for i in range(12)],
+        "group": [f"g{i // 2}" for i in range(12)],
+        "label": LABELS,
+        "score": scores,
+    }
+    pd.DataFrame(table).to_csv(paths[1], sep="\t", index=False)
+    paths[2].write_text(json.dumps({"validation": {"video_roc_auc": validation}}))
+    return paths
+
+
+def compared(folder, *experiments):
+    evaluations, predictions, cards = zip(*experiments, strict=True)
+    main(list(evaluations), list(predictions), list(cards), 100, 0.95, 1, folder / "out.tsv")
+    return pd.read_csv(folder / "out.tsv", sep="\t")
+
+
+RIGHT, WRONG = [0.1, 0.9] * 6, [0.9, 0.1] * 6
+
+
+def test_each_is_held_against_the_validations_choice_of_its_protocol(tmp_path):
+    table = compared(
+        tmp_path,
+        write(tmp_path, "good", "identity", RIGHT, 0.6),
+        write(tmp_path, "chosen", "identity", WRONG, 0.7),
+        write(tmp_path, "good", "frame", RIGHT, 0.9, "video"),
+        write(tmp_path, "chosen", "frame", WRONG, 0.8, "video"),
+    )
+    assert table[["protocol", "experiment", "against"]].to_numpy().tolist() == [
+        ["identity", "good", "chosen"],
+        ["frame", "chosen", "good"],
+    ]
+    assert table["leak"].tolist() == ["no", "leaky: video"]
+    assert table["accuracy_difference"].tolist() == [1, -1]
+    assert table["roc_auc_p"].tolist() == pytest.approx([2 / 64] * 2, abs=1e-6)
+    assert table["test_groups"].tolist() == [6, 6]
+
+
+def test_one_experiment_gives_a_table_without_rows(tmp_path):
+    table = compared(tmp_path, write(tmp_path, "only", "identity", RIGHT, 0.6))
+    assert len(table) == 0
+    assert "roc_auc_p" in table.columns
+
+
+def test_other_test_videos_are_a_defect(tmp_path):
+    one = write(tmp_path, "one", "identity", RIGHT, 0.6)
+    two = write(tmp_path, "two", "identity", RIGHT, 0.7)
+    table = pd.read_csv(two[1], sep="\t")
+    table.assign(video="other").to_csv(two[1], sep="\t", index=False)
+    with pytest.raises(ValueError, match="different videos"):
+        compared(tmp_path, one, two)

@@ -1,0 +1,113 @@
+"""The leaderboard: honest rows first, and where each was tested."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.evaluation import leaderboard
+from workflow_scripts.evaluation.leaderboard import METRICS
+from workflow_scripts.lib.common.tables import OWN, own_rows, read_table
+from workflow_scripts.report import render_leaderboard, render_published
+
+METRIC_NAMES = {name for names in METRICS.values() for name in names}
+
+
+def measured(area):
+    plain = {"value": 0.5, "low": 0.4, "high": 0.6}
+    found = {name: dict(plain) for name in METRIC_NAMES}
+    return {"n": 10, "groups": 5, **found, "roc_auc": {**plain, "value": area}}
+
+
+def write(folder, *results):
+    """A leaderboard of results: (experiment, protocol, tested on, leak, AUC)."""
+    evaluations, cards = [], {}
+    for number, (experiment, protocol, tested_on, leak, area) in enumerate(results):
+        path = folder / f"{number}.json"
+        about = {"experiment": experiment, "protocol": protocol, "tested_on": tested_on}
+        of_level = {"video": measured(area), "frame": measured(area)}
+        path.write_text(json.dumps({**about, "leak": {"word": leak}, **of_level}))
+        evaluations.append(path)
+        card = {
+            "experiment": experiment,
+            "protocol": protocol,
+            "model": f"model of {experiment}",
+            "features": {"name": "pixels", "side": 64},
+            "cost": {"cpu_s": 1.0, "peak_memory_mb": 100.0, "tuning_cpu_s": 2.0},
+        }
+        cards[experiment, protocol] = folder / f"{experiment}-{protocol}.json"
+        cards[experiment, protocol].write_text(json.dumps(card))
+    leaderboard.main(evaluations, list(cards.values()), folder / "leaderboard.tsv")
+    return folder / "leaderboard.tsv"
+
+
+RESULTS = (
+    ("a", "frame", OWN, "video", 0.99),
+    ("a", "identity", OWN, "no", 0.6),
+    ("b", "identity", OWN, "no", 0.7),
+    ("a", "identity", "zoo", "no", 0.9),
+    ("b", "identity", "zoo", "no", 0.8),
+    ("a", "identity", "far", "unknown", 0.95),
+)
+
+
+def test_honest_rows_first_and_the_own_test_part_before_other_runs(tmp_path):
+    board = read_table(write(tmp_path, *RESULTS))
+    assert board[["experiment", "tested_on", "leak"]].to_numpy().tolist() == [
+        ["b", OWN, "no"],
+        ["a", OWN, "no"],
+        ["a", "zoo", "no"],
+        ["b", "zoo", "no"],
+        ["a", "far", "unknown"],
+        ["a", OWN, "leaky: video"],
+    ]
+    assert board["model"].tolist() == [f"model of {name}" for name in board["experiment"]]
+    assert own_rows(board)["video_roc_auc"].tolist() == [0.7, 0.6, 0.99]
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_page_says_where_a_row_was_tested(tmp_path, elsewhere):
+    board = write(tmp_path, *(RESULTS if elsewhere else RESULTS[:3]))
+    render_leaderboard.main(board, 0.95, False, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert ("<td>zoo</td>" in page) == ("<th>tested on</th>" in page) == elsewhere
+
+
+def published(folder, *results):
+    table = {
+        "test_share": [0.2],
+        "experiment": ["a"],
+        "model": ["forest"],
+        "published_accuracy": [0.856],
+        "published_cpu_s": [579],
+        "published_memory_gb": [17.3],
+        "source": ["a paper"],
+    }
+    pd.DataFrame(table).to_csv(folder / "published.tsv", sep="\t", index=False)
+    picture = folder / "curve.png"
+    picture.write_bytes(b"a picture")
+    board = write(folder, *results)
+    render_published.main(folder / "published.tsv", board, picture, 0.2, folder / "page.html")
+    return (folder / "page.html").read_text()
+
+
+def test_a_published_page_takes_the_own_test_part_only(tmp_path):
+    page = published(tmp_path, *RESULTS)
+    assert "0.600" in page
+    assert "0.900" not in page
+    assert "data:image/png;base64,YSBwaWN0dXJl" in page
+
+
+@pytest.mark.parametrize("word", ["no", "unknown", "person"])
+def test_a_published_page_calls_honest_what_the_result_calls_so(tmp_path, word):
+    page = published(tmp_path, ("a", "identity", OWN, word, 0.6), ("a", "frame", OWN, "video", 0.9))
+    cells = [line for line in page.split("<td") if "0.600" in line]
+    assert len(cells) == 1
+    assert (word in cells[0]) == (word != "no")
+    (leaky,) = [line for line in page.split("<td") if "0.500" in line and "leaky: video" in line]
+    assert 'class="number leak"' in leaky
+
+
+def test_a_row_without_an_auc_comes_last(tmp_path):
+    board = read_table(write(tmp_path, ("a", "identity", OWN, "no", None), *RESULTS[2:3]))
+    assert board["experiment"].tolist() == ["b", "a"]

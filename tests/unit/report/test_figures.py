@@ -1,0 +1,346 @@
+"""Figures: they show the numbers that they were given, and call leaky what leaks."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from workflow_scripts.lib.common import plotting as figures
+from workflow_scripts.lib.evaluation.metrics import curves, evaluate, reliability
+from workflow_scripts.lib.features import find_feature_set
+
+LEAKS = pytest.mark.parametrize(
+    ("leak", "caution"),
+    [("no", ""), ("unknown", "unknown"), ("person", "leaky"), ("video", "leaky")],
+)
+rng = np.random.default_rng(0)
+LABELS = np.tile([0, 1], 30)
+SCORES = np.clip(LABELS * 0.3 + rng.random(60) * 0.7, 0, 1)
+PEOPLE = np.repeat([f"g{number}" for number in range(10)], 6)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """No figure stays open."""
+    yield
+    plt.close("all")
+
+
+def texts(figure):
+    """All that is written in a figure, in reading order of its parts."""
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(plt.Text) if text.get_text()]
+
+
+def check_caution(figure, caution):
+    said = figure.get_suptitle()
+    assert caution in said
+    assert ("leaky" in said) == (caution == "leaky")
+    assert caution or "(" not in said
+
+
+def measured(experiment="forest", protocol="identity", leak="no", scores=SCORES, kinds=None):
+    """An evaluation as `evaluate_model` writes it."""
+    found = evaluate(LABELS, scores, scores, PEOPLE, 0.5, 100, 0.95, 1)
+    return {
+        "experiment": experiment,
+        "protocol": protocol,
+        "leak": {"word": leak},
+        "frame": found,
+        "video": found,
+        "kinds": kinds or {"method": {"swap": found}, "compression": {}, "dataset": {}},
+    }
+
+
+def test_class_counts_are_of_used_and_lost_videos():
+    quality = pd.DataFrame(
+        {
+            "label": ["real", "real", "fake", "fake", "fake"],
+            "method": ["", "", "swap", "swap", "morph"],
+            "crops": [7, 0, 7, 7, 3],
+        }
+    )
+    figure = figures.draw_class_counts(quality)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "fake morph",
+        "fake swap",
+        "real",
+    ]
+    assert [bar.get_width() for bar in axes.patches] == [1, 2, 1, 0, 0, 1]
+    assert "1 used, 1 lost" in " ".join(texts(figure))
+
+
+def test_capture_rates_say_how_many_of_how_many():
+    rates = pd.DataFrame(
+        {
+            "label": ["real", "fake", "all"],
+            "frames_wanted": [70, 70, 140],
+            "crops": [70, 63, 133],
+            "capture_rate": [1.0, 0.9, 0.95],
+        }
+    )
+    figure = figures.draw_capture_rates(rates, 0.9)
+    (axes,) = figure.axes
+    assert [bar.get_width() for bar in axes.patches] == [0.95, 0.9, 1.0]
+    assert "63 of 70 (90.0%)" in texts(figure)
+    assert axes.get_title() == "Capture rate at detector confidence 0.9"
+
+
+@LEAKS
+def test_confusion_shows_counts_and_shares_of_each_class(leak, caution):
+    figure = figures.draw_confusion(measured(leak=leak))
+    check_caution(figure, caution)
+    assert figure.get_suptitle().startswith("forest, protocol identity")
+    counts = measured()["video"]["confusion"]
+    for axes in figure.axes:
+        cells = [text.get_text() for text in axes.texts]
+        assert [int(cell.split("\n")[0]) for cell in cells] == [
+            counts["real_called_real"],
+            counts["real_called_fake"],
+            counts["fake_called_real"],
+            counts["fake_called_fake"],
+        ]
+        assert cells[0].endswith(f"{counts['real_called_real'] / 30:.0%}")
+
+
+def found_curves(scores=SCORES):
+    return curves(LABELS, scores, PEOPLE, 50, 0.95, 1)
+
+
+@LEAKS
+def test_curves_are_those_that_were_found(leak, caution):
+    found = found_curves()
+    one_label = curves(np.ones(60, int), SCORES, PEOPLE, 50, 0.95, 1)
+    figure = figures.draw_curves("identity", leak, {"forest": found, "undefined": one_label})
+    check_caution(figure, caution)
+    roc, precision = figure.axes
+    for axes, kind in ((roc, "roc"), (precision, "precision_recall")):
+        line = axes.get_lines()[0]
+        assert line.get_label() == "forest"
+        assert np.array_equal(line.get_xdata(), found[kind]["x"])
+        assert np.array_equal(line.get_ydata(), found[kind]["y"])
+        (band,) = axes.collections
+        low, high = (
+            band.get_paths()[0].vertices[:, 1].min(),
+            band.get_paths()[0].vertices[:, 1].max(),
+        )
+        assert low == pytest.approx(found[kind]["low"].min())
+        assert high == pytest.approx(found[kind]["high"].max())
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["forest", "a coin's toss"]
+
+
+def test_only_the_best_curves_have_colours_and_bands():
+    many = {f"e{number}": found_curves() for number in range(10)}
+    figure = figures.draw_curves("identity", "no", many)
+    roc = figure.axes[0]
+    assert len(roc.collections) == figures.MOST_BANDS
+    colours = [line.get_color() for line in roc.get_lines()]
+    assert colours[:7] == figures.CYCLE
+    assert set(colours[7:]) == {figures.PALE}
+
+
+@LEAKS
+def test_reliability_puts_shares_over_probabilities(leak, caution):
+    found = reliability(LABELS, SCORES, PEOPLE)
+    figure = figures.draw_reliability("identity", leak, {"forest": found, "other": found})
+    check_caution(figure, caution)
+    assert [axes.get_title() for axes in figure.axes] == ["forest", "other"]
+    lines, points = figure.axes[0].collections
+    assert points.get_offsets().tolist() == [[bin["probability"], bin["share"]] for bin in found]
+    ends = [(segment[0][1], segment[1][1]) for segment in lines.get_segments()]
+    assert ends == [(bin["low"], bin["high"]) for bin in found]
+
+
+def test_the_lowest_panel_of_each_column_names_its_ticks():
+    found = reliability(LABELS, SCORES, PEOPLE)
+    figure = figures.draw_reliability("identity", "no", {f"e{n}": found for n in range(5)})
+    figure.canvas.draw()
+    named = [
+        any(tick.label1.get_visible() for tick in axes.xaxis.get_major_ticks())
+        for axes in figure.axes[:5]
+    ]
+    assert named == [False, True, True, True, True]
+
+
+def test_the_leakiest_protocol_comes_first_and_is_called_so():
+    results = [
+        measured(experiment=name, protocol=protocol, leak=leak, scores=scores)
+        for name, scores in (("a", SCORES), ("b", 1 - SCORES))
+        for protocol, leak in (("identity", "no"), ("frame", "video"), ("video", "person"))
+    ]
+    figure = figures.draw_leak_gap(results)
+    left, right = figure.axes
+    ticks = [label.get_text().replace("\n", " ") for label in left.get_xticklabels()]
+    assert ticks == [
+        "frame leaky: the same video on both sides",
+        "video leaky: the same person on both sides",
+        "identity no person on both sides",
+    ]
+    for axes, level, metric in ((left, "frame", "accuracy"), (right, "video", "roc_auc")):
+        lines = {line.get_label(): line for line in axes.get_lines()}
+        for name, scores in (("a", SCORES), ("b", 1 - SCORES)):
+            wanted = measured(scores=scores)[level][metric]["value"]
+            assert lines[name].get_ydata().tolist() == [wanted] * 3
+
+
+def test_kinds_of_fakes_each_have_a_panel():
+    found = evaluate(LABELS, SCORES, SCORES, PEOPLE, 0.5, 100, 0.95, 1)
+    other = evaluate(LABELS, 1 - SCORES, SCORES, PEOPLE, 0.5, 100, 0.95, 1)
+    kinds = {
+        "method": {"swap": found, "morph": other},
+        "compression": {"c23": found},  # one kind says nothing more
+        "dataset": {"one": found, "two": other},
+    }
+    results = [measured(experiment=name, kinds=kinds, leak="person") for name in ("a", "b")]
+    figure = figures.draw_kinds(results)
+    check_caution(figure, "leaky")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == [f"{kind}\n30 fakes" for kind in ("swap", "morph", "one", "two")]
+    for axes, of_kind in zip(figure.axes, (found, other, found, other), strict=True):
+        assert [bar.get_width() for bar in axes.patches] == [of_kind["roc_auc"]["value"]] * 2
+        (segment,) = axes.collections[0].get_segments()
+        assert [point[0] for point in segment] == [
+            of_kind["roc_auc"]["low"],
+            of_kind["roc_auc"]["high"],
+        ]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_cost_stands_against_what_it_buys():
+    board = pd.DataFrame(
+        {
+            "protocol": ["identity", "identity", "frame", "frame"],
+            "leak": ["no", "no", "leaky: video", "leaky: video"],
+            "experiment": ["a", "b", "a", "b"],
+            "video_roc_auc": [0.6, 0.7, 0.9, 1.0],
+            "train_cpu_s": [1.0, 2.0, 3.0, 4.0],
+            "train_tuning_cpu_s": [10.0, 20.0, 30.0, 40.0],
+            "train_peak_memory_mb": [100.0, 200.0, 300.0, 400.0],
+        }
+    )
+    figure = figures.draw_cost(board)
+    assert figure.axes[0].get_title(loc="left") == "identity"
+    assert figure.axes[2].get_title(loc="left") == "frame (leaky: video)"
+    for row, (left, right) in enumerate(zip(figure.axes[::2], figure.axes[1::2], strict=True)):
+        rows = board.iloc[2 * row : 2 * row + 2]
+        for axes, x in (
+            (left, rows["train_cpu_s"] + rows["train_tuning_cpu_s"]),
+            (right, rows["train_peak_memory_mb"]),
+        ):
+            points = [line.get_xydata()[0].tolist() for line in axes.get_lines()[:2]]
+            assert points == [list(pair) for pair in zip(x, rows["video_roc_auc"], strict=True)]
+
+
+def curve(leak="no", **changes):
+    table = {
+        "experiment": ["a", "a", "a", "b", "b", "b"],
+        "protocol": "identity",
+        "leak": leak,
+        "train_groups": [2, 4, 8] * 2,
+        "roc_auc": [0.6, 0.7, 0.8, 0.5, 0.5, 0.55],
+        "roc_auc_low": [0.5, 0.6, 0.7, 0.4, 0.4, 0.5],
+        "roc_auc_high": [0.7, 0.8, 0.9, 0.6, 0.6, 0.6],
+        "lowest": [0.55, 0.69, 0.8, 0.45, 0.5, 0.55],
+        "highest": [0.65, 0.71, 0.8, 0.55, 0.5, 0.55],
+    }
+    return pd.DataFrame({**table, **changes})
+
+
+@pytest.mark.parametrize(
+    ("leak", "caution"), [("no", ""), ("unknown", "unknown"), ("leaky: person", "leaky")]
+)
+def test_a_learning_curve_says_what_follows_from_it(leak, caution):
+    said = {"a": "More people are likely to help.", "b": "More people would hardly help."}
+    figure = figures.draw_learning_curve(curve(leak), said)
+    check_caution(figure, caution)
+    axes, words = figure.axes
+    for name, values in (("a", [0.6, 0.7, 0.8]), ("b", [0.5, 0.5, 0.55])):
+        (line,) = [line for line in axes.get_lines() if line.get_label() == name]
+        assert line.get_xdata().tolist() == [2, 4, 8]
+        assert line.get_ydata().tolist() == values
+    assert len(axes.collections) == 2
+    assert axes.get_xlabel() == "groups of people in the training"
+    figure.canvas.draw()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "8"]
+    (below,) = words.texts
+    assert below.get_text().splitlines() == [f"{name}: {text}" for name, text in said.items()]
+
+
+def test_a_learning_curve_of_too_few_people_has_no_band():
+    table = curve(roc_auc_low=np.nan, roc_auc_high=np.nan)
+    axes = figures.draw_learning_curve(table, {"a": "x", "b": "y"}).axes[0]
+    assert all(not np.isfinite(band.get_paths()[0].vertices).any()
+               for band in axes.collections if band.get_paths())  # fmt: skip
+
+
+@LEAKS
+def test_mistakes_are_shown_a_row_per_experiment(leak, caution):
+    crop = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    mistakes = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
+    figure = figures.draw_mistakes("identity", leak, mistakes, 3)
+    check_caution(figure, caution)
+    panels = figure.axes
+    assert len(panels) == 6
+    assert [panel.get_title() for panel in panels] == ["first", "second", "", "", "", ""]
+    assert np.array_equal(panels[1].get_images()[0].get_array(), crop[::-1])
+    assert [panel.get_ylabel() for panel in panels] == ["a", "", "", "b", "", ""]
+    assert [text.get_text() for text in panels[3].texts] == ["none"]
+
+
+@LEAKS
+def test_importance_lies_over_the_mean_face(leak, caution):
+    importance = np.zeros((32, 32))
+    importance[8, 20] = 1
+    face = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    figure = figures.draw_importance(importance, face, "forest", "identity", leak)
+    check_caution(figure, caution)
+    left, middle, right = figure.axes[:3]
+    assert np.array_equal(left.get_images()[0].get_array(), face)
+    assert np.array_equal(middle.get_images()[0].get_array(), importance)
+    smooth = right.get_images()[1].get_array()
+    assert np.unravel_index(smooth.argmax(), smooth.shape) == (8, 20)
+
+
+@LEAKS
+def test_feature_importance_is_a_curve_and_shares(leak, caution):
+    columns = find_feature_set("spectrum+dct").columns(32)
+    importance = rng.random(len(columns))
+    importance /= importance.sum()
+    figure = figures.draw_feature_importance(importance, columns, 32, "trees", "identity", leak)
+    check_caution(figure, caution)
+    spectrum, bars = figure.axes
+    assert sum(bar.get_width() for bar in bars.patches) == pytest.approx(1)
+    kinds = [column.partition("[")[0] for column in columns]
+    first = kinds[0].removeprefix("spectrum.")
+    (line,) = [line for line in spectrum.get_lines() if line.get_label() == first]
+    wanted = importance[np.array(kinds) == kinds[0]] / importance.mean()
+    assert np.allclose(line.get_ydata(), wanted)
+
+
+def test_run_times_add_up_and_memory_does_not():
+    jobs = [{"cpu_s": 1.5, "peak_memory_mb": 100}, {"cpu_s": 2.0, "peak_memory_mb": 300}]
+    figure = figures.draw_run_times({"crop_faces": jobs, "leaderboard": jobs[:1]})
+    left, right = figure.axes
+    assert [label.get_text() for label in left.get_yticklabels()] == ["leaderboard", "crop_faces"]
+    assert [bar.get_width() for bar in left.patches] == [1.5, 3.5]
+    assert [bar.get_width() for bar in right.patches] == [100, 300]
+    assert "  3.5 s, 2 jobs" in texts(figure)
+
+
+def test_the_same_figure_is_the_same_file(tmp_path):
+    for name in ("one", "two"):
+        figures.save_figure(tmp_path / name, figures.draw_confusion(measured()))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    with Image.open(tmp_path / "one") as image:
+        assert image.format == "PNG"
+        assert image.width > 600
+
+
+def test_a_name_looks_the_same_in_all_figures():
+    names = [f"experiment{number}" for number in range(49)]
+    styles = figures._styles(names)
+    assert figures._styles([*reversed(names), *names]) == styles
+    assert len({tuple(style.values()) for style in styles.values()}) == len(names)

@@ -1,0 +1,197 @@
+"""Plain forms: the scores of the trained model, and moves that add up to them."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workflow_scripts.lib.training.array_models import FORMS, PlainForest, PlainLinear
+from workflow_scripts.lib.training.model_files import fake_scores
+from workflow_scripts.lib.training.registry import MODELS, make_model
+
+FORESTS = [name for name, model in MODELS.items() if model.form == "forest"]
+LINEAR = [name for name, model in MODELS.items() if model.form == "linear"]
+KINDS = PlainForest.KINDS
+
+
+def fitted(name, seed=0, rows=40, **params):
+    """A model on bytes, or for those that take them on decimals, and a matrix of its kind."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.integers(0, 256, (rows, 12), np.uint8)
+    labels = (matrix[:, 2].astype(int) + matrix[:, 5] > 256).astype(int)
+    if not MODELS[name].only_bytes:
+        matrix = (matrix / 255 + rng.normal(0, 1e-6, matrix.shape)).astype(np.float32)
+    if "n_estimators" in MODELS[name].parameters:
+        params.setdefault("n_estimators", 20)
+    return make_model(name, params, seed, 1).fit(matrix, labels), matrix
+
+
+@pytest.mark.parametrize("name", FORESTS)
+@given(
+    seed=st.integers(0, 50),
+    depth=st.sampled_from([1, 3, None]),
+    weight=st.sampled_from([None, "balanced"]),
+    rows=st.sampled_from([1, 2, 7, 40]),
+)
+@settings(max_examples=15, deadline=None)
+def test_scores_are_the_same_bit_for_bit_and_moves_add_up_to_them(name, seed, depth, weight, rows):
+    model, matrix = fitted(name, seed, max_depth=depth, class_weight=weight)
+    asked = matrix[::-1][:rows]
+    plain = PlainForest.of(model)
+    scores = plain.scores(asked)
+    assert (scores == fake_scores(model, asked)).all()
+    bias, moves = plain.contributions(asked)
+    assert moves.shape == asked.shape
+    assert bias + moves.sum(axis=1) == pytest.approx(scores, abs=1e-12)
+    assert (plain.contributions(asked[-1:])[1][0] == moves[-1]).all()
+
+
+@pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
+def test_trees_that_grew_best_first_too(name):
+    model, matrix = fitted(name, max_leaf_nodes=7)
+    assert (PlainForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
+
+
+def test_only_the_column_that_decides_moves_the_score():
+    matrix = np.random.default_rng(0).normal(size=(50, 4))
+    model = make_model("decision_tree", {}, 0, 1).fit(matrix, (matrix[:, 1] > 0).astype(int))
+    _, moves = PlainForest.of(model).contributions(matrix)
+    assert (moves[:, [0, 2, 3]] == 0).all()
+    assert (np.sign(moves[:, 1]) == np.sign(matrix[:, 1])).all()
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@given(
+    seed=st.integers(0, 50),
+    strength=st.sampled_from([1e-9, 0.1, 100.0]),
+    kind=st.sampled_from([np.uint8, np.float32, np.float64]),
+    rows=st.sampled_from([1, 2, 40]),
+)
+@settings(max_examples=30, deadline=None)
+def test_linear_scores_are_the_same_and_moves_add_up_to_them(name, seed, strength, kind, rows):
+    rng = np.random.default_rng(seed)
+    matrix = rng.integers(0, 256, (60, 12)).astype(kind)
+    matrix[:, 3] = 7  # a column that says nothing
+    labels = (matrix[:, 2].astype(int) + matrix[:, 5] > 256).astype(int)
+    matrix[:, 8:] = matrix[:, :1] // 2 + matrix[:, 8:] // 128  # much alike: large weights
+    params = {"C": strength} if "C" in MODELS[name].parameters else {}
+    model = make_model(name, params, seed, 1).fit(matrix, labels)
+    plain = PlainLinear.read(PlainLinear.of(model).to_bytes())
+    asked = matrix[:rows]
+    scores = plain.scores(asked)
+    # a sum is told up to a share of its parts' sizes, and of float32 scikit-learn's is of float32
+    sizes = (np.abs(plain._scaled(asked) * plain.weight).sum(axis=1) + 1).max() * len(plain.weight)
+    here = sizes * np.finfo(np.float64).eps
+    there = sizes * np.finfo(np.float32).eps if kind == np.float32 else here
+    assert scores == pytest.approx(fake_scores(model, asked), abs=there)
+    bias, moves = plain.contributions(asked)
+    assert moves.shape == asked.shape
+    assert bias + moves.sum(axis=1) == pytest.approx(scores, abs=here)
+    assert (moves[:, 3] == 0).all()
+    assert plain.contributions(asked[-1:])[1][0] == pytest.approx(moves[-1], abs=here)
+
+
+def test_a_rise_is_shared_as_along_the_straight_way_from_the_mean():
+    plain = PlainLinear(2, np.array([1.0, 5.0]), np.ones(2), np.array([2.0, -1.0]), np.array([0.5]))
+    row = np.array([[2.0, 4.0]])
+    steps = (np.arange(100_000) + 0.5) / 100_000
+    score = plain.scores(plain.mean + steps[:, None] * (row - plain.mean))
+    slopes = score * (1 - score)
+    _, moves = plain.contributions(row)
+    assert moves[0] == pytest.approx([2.0 * slopes.mean(), 1.0 * slopes.mean()], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [*FORESTS, *LINEAR])
+def test_the_file_gives_the_same_model_and_the_same_bytes(name):
+    form = FORMS[MODELS[name].form]
+    plain = form.of(fitted(name)[0])
+    read = form.read(plain.to_bytes())
+    assert read.columns == plain.columns
+    assert all((getattr(read, name) == getattr(plain, name)).all() for name in form.KINDS)
+    assert read.to_bytes() == plain.to_bytes()
+
+
+def test_every_model_has_a_form_that_exists_or_none():
+    assert {model.form for model in MODELS.values()} == {"", *FORMS}
+
+
+@pytest.mark.parametrize("name", PlainLinear.KINDS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e300, 1e19])
+def test_numbers_that_give_no_score_are_refused(name, value):
+    plain = PlainLinear.of(fitted("logistic_regression")[0])
+    arrays = {name: getattr(plain, name).copy() for name in PlainLinear.KINDS}
+    arrays[name][-1] = value
+    with pytest.raises(ValueError, match=f"{name} holds what no trained model has"):
+        PlainLinear.read(PlainLinear(plain.columns, **arrays).to_bytes())
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-19])
+def test_a_column_without_a_scale_is_refused(value):
+    plain = PlainLinear.of(fitted("lda")[0])
+    arrays = {name: getattr(plain, name).copy() for name in PlainLinear.KINDS}
+    arrays["scale"][2] = value
+    with pytest.raises(ValueError, match="has no scale"):
+        PlainLinear.read(PlainLinear(plain.columns, **arrays).to_bytes())
+
+
+def test_the_largest_numbers_that_are_taken_give_scores():
+    most = np.full(3, 0.99e18)
+    plain = PlainLinear(3, most, 1.01 / most, np.array([1, -1, 1]) * most, most[:1])
+    plain.check()
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        for kind in (np.uint8, np.float32):
+            assert np.isfinite(plain.scores(np.full((2, 3), 255, kind))).all()
+            assert np.isfinite(plain.contributions(np.full((2, 3), 255, kind))[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("left", 0, 10**6),
+        ("left", 0, -1),
+        ("right", 0, 0),
+        ("right", -1, 3),
+        ("feature", 0, 12),
+        ("feature", 0, -1),
+        ("roots", 0, 1),
+        ("roots", -1, 10**6),
+        ("share", 0, np.nan),
+        ("share", 0, 2.0),
+    ],
+)
+def test_trees_that_lead_nowhere_are_refused(name, place, value):
+    plain = PlainForest.of(fitted("random_forest")[0])
+    arrays = {name: getattr(plain, name).copy() for name in KINDS}
+    arrays[name][place] = value
+    with pytest.raises(ValueError, match=r"tree|node"):
+        PlainForest.read(PlainForest(plain.columns, **arrays).to_bytes())
+
+
+@pytest.mark.parametrize("name", ["random_forest", "linear_svm"])
+def test_arrays_of_another_kind_or_number_are_refused(name):
+    form = FORMS[MODELS[name].form]
+    plain = form.of(fitted(name)[0])
+    arrays = {name: getattr(plain, name) for name in form.KINDS}
+    for name in arrays:
+        for wrong in (arrays[name].astype("complex128"), arrays[name][:, None], arrays[name][:0]):
+            changed = form(plain.columns, **{**arrays, name: wrong})
+            with pytest.raises(ValueError, match=rf"{name}|of one row|cover"):
+                form.read(changed.to_bytes())
+    out = io.BytesIO()
+    np.savez(out, columns=np.array(12), **{**arrays, "more": np.array(1)})
+    with pytest.raises(ValueError, match="does not hold the arrays"):
+        form.read(out.getvalue())
+
+
+def test_an_array_that_claims_to_be_huge_is_refused():
+    content = PlainForest.of(fitted("random_forest")[0]).to_bytes()
+    shape = re.search(rb"'shape': \(\d+,\), }( +)", content)
+    claimed = b"'shape': (999999999999,), }"
+    huge = content.replace(shape[0], claimed.ljust(len(shape[0])), 1)
+    assert len(huge) == len(content)
+    with pytest.raises((ValueError, EOFError, MemoryError, zipfile.BadZipFile)):
+        PlainForest.read(huge)

@@ -1,0 +1,89 @@
+"""Settings are chosen by the validation's scores, whatever the folds came to."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.training import choose_model
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A split of four videos of two groups, and the log of a fit."""
+    split = pd.DataFrame(
+        {
+            "row": range(8),
+            "video": [f"v{n // 2}" for n in range(8)],
+            "frame": [n % 2 for n in range(8)],
+            "group": ["a"] * 4 + ["b"] * 4,
+            "label": (["real"] * 2 + ["fake"] * 2) * 2,
+            "method": "m",
+            "compression": "c23",
+            "dataset": "d",
+            "part": "train",
+        }
+    )
+    split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
+    cost = 'INFO cost: {"cpu_s": 1.0, "peak_memory_mb": 100.0}\n'
+    (tmp_path / "fit.log").write_text(f"2031-01-01 00:00:00,000 {cost}")
+    return tmp_path
+
+
+def chosen(folder, *folds):
+    """What is chosen by folds of rows and scores, two settings each."""
+    paths = []
+    for number, scores in enumerate(folds):
+        paths.append(folder / f"{number}.tsv")
+        columns = ["row", "score_0", "score_1"]
+        pd.DataFrame(scores, columns=columns).to_csv(paths[-1], sep="\t", index=False)
+    choose_model.main(
+        split=folder / "split.tsv",
+        scores=[paths],
+        logs=[folder / "fit.log"],
+        name="tried",
+        fits=[[{"C": 1}, {"C": 2}]],
+        validation="folds",
+        wrong_share=0.05,
+        choice=folder / "choice.json",
+        predictions=folder / "validation.tsv",
+    )
+    return json.loads((folder / "choice.json").read_text())
+
+
+A = [(0, 0.4, 0.1), (1, 0.6, 0.2), (2, 0.3, 0.8), (3, 0.5, 0.9)]
+B = [(4, 0.4, 0.2), (5, 0.5, 0.1), (6, 0.4, 0.7), (7, 0.6, 0.8)]
+
+
+def test_folds_without_a_row_change_nothing(folder):
+    whole = chosen(folder, A, B)
+    assert whole["params"] == {"C": 2}
+    assert whole["validation"]["video_roc_auc"] == 1.0
+    for folds in ([A, B, [], []], [[], A, [], B]):
+        assert chosen(folder, *folds) == whole
+
+
+def test_settings_are_compared_on_the_rows_that_all_have_scored(folder):
+    """As out of bag: the first has too few trees to have an opinion on what is difficult."""
+    few = [(0, 0.1, 0.2), (1, 0.1, 0.2), (2, 0.9, 0.8), (3, 0.9, 0.8)]
+    nobody = [(row, None, score) for row, score in ((4, 0.9), (5, 0.9), (6, 0.8), (7, 0.8))]
+    found = chosen(folder, few + nobody)
+    assert [tried["video_roc_auc"] for tried in found["validation"]["tried"]] == [1.0, 1.0]
+    assert found["validation"]["compared_rows"] == 4
+    better = [(0, 0.1, 0.4), (1, 0.1, 0.2), (2, 0.9, 0.3), (3, 0.9, 0.8)]
+    assert chosen(folder, better + nobody)["params"] == {"C": 1}
+    assert chosen(folder, few + [(row, 0.5, score) for row, _, score in nobody])["params"] == {
+        "C": 1
+    }
+
+
+def test_what_too_few_trees_left_out_is_told(folder):
+    one = [(0, 0.1, 0.2), (1, None, 0.2), (2, None, 0.8), (3, None, 0.8)]
+    with pytest.raises(UserError, match="one label only"):
+        chosen(folder, one)
+
+
+def test_scores_of_one_label_choose_nothing(folder):
+    with pytest.raises(UserError, match=r"experiments\.tried: .*one label only"):
+        chosen(folder, A[:2], B[:2])

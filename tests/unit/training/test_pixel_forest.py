@@ -1,0 +1,560 @@
+"""The pixel forest: scikit-learn's answers, the same bytes whoever grows it, and safe files."""
+
+import itertools
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba.core import caching
+from sklearn.datasets import load_digits
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.store.zarr_store import VideoCrops, load_matrix, write_store
+from workflow_scripts.lib.training.pixel_forest import growth
+from workflow_scripts.lib.training.pixel_forest.classifier import (
+    PixelForestClassifier,
+    load_columns,
+    load_forest,
+    merge_forests,
+    save_forest,
+)
+
+
+class Rounding(PixelForestClassifier):
+    """Rounds any numbers to bytes: scikit-learn's checks come with small fractions."""
+
+    def _as_bytes(self, X):
+        return np.clip(np.round(X.astype(float) * 16) + 128, 0, 255).astype(np.uint8)
+
+
+# The checks that come with whole numbers from 0 to 255, or need none, hold for the forest itself.
+ONLY_BYTES = "the check's numbers are no bytes, and the forest refuses them"
+NOT_BYTES = (
+    "check_fit_score_takes_y",
+    "check_estimators_overwrite_params",
+    "check_dont_overwrite_parameters",
+    "check_estimators_fit_returns_self",
+    "check_readonly_memmap_input",
+    "check_n_features_in_after_fitting",
+    "check_positive_only_tag_during_fit",
+    "check_estimators_dtypes",
+    "check_sample_weights_list",
+    "check_all_zero_sample_weights_error",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_dtype_object",
+    "check_pipeline_consistency",
+    "check_estimators_nan_inf",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_classifiers_one_label",
+    "check_classifiers_one_label_sample_weights",
+    "check_classifiers_classes",
+    "check_classifiers_train",
+    "check_supervised_y_2d",
+    "check_class_weight_classifiers",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_fit2d_1sample",
+    "check_fit2d_1feature",
+    "check_dict_unchanged",
+    "check_fit_idempotent",
+    "check_fit_check_is_fitted",
+    "check_n_features_in",
+    "check_fit2d_predict1d",
+)
+BY_CHANCE = {
+    "check_sample_weight_equivalence_on_dense_data": "a bag of weighted rows is not one of "
+    "repeated rows, as in scikit-learn's own forest",
+    "check_class_weight_classifiers": "its weights of 1 to 10**7 ask for min_weight_fraction_leaf, "
+    "which the forest does not have",
+}
+
+
+@parametrize_with_checks(
+    [PixelForestClassifier(n_estimators=5)],
+    expected_failed_checks=lambda estimator: dict.fromkeys(NOT_BYTES, ONLY_BYTES),
+)
+def test_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [Rounding(n_estimators=30)], expected_failed_checks=lambda estimator: BY_CHANCE
+)
+def test_contract_of_all_numbers(estimator, check):
+    check(estimator)
+
+
+def faces(n=240, columns=300, seed=0, groups=24):
+    """Rows of smooth correlated bytes, in groups, with a weak signal: X, y, groups."""
+    rng = np.random.default_rng(seed)
+    group = np.arange(n) * groups // n
+    y = np.arange(n) % 2
+    shapes = np.cumsum(rng.normal(size=(12, columns)), axis=1) / 6
+    mix = rng.normal(size=(groups, 12))[group] * 6 + rng.normal(size=(n, 12)) * 4
+    mix[:, :3] += 4 * y[:, None]
+    return (
+        np.clip(120 + mix @ shapes + rng.normal(0, 5, (n, columns)), 0, 255).astype(np.uint8),
+        y,
+        group,
+    )
+
+
+def same(one, other):
+    return all(
+        np.array_equal(getattr(one.trees_, name), getattr(other.trees_, name))
+        for name in vars(one.trees_)
+    )
+
+
+@st.composite
+def problems(draw):
+    """Small byte matrices with classes and weights."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n, columns = draw(st.integers(2, 300)), draw(st.integers(1, 8))
+    top = draw(st.sampled_from([1, 3, 20, 255]))
+    classes = draw(st.integers(2, 4))
+    X = rng.integers(0, top + 1, (n, columns)).astype(np.uint8)
+    weights = rng.integers(1, 5, n) / 2 if draw(st.booleans()) else None
+    return X, rng.integers(0, classes, n), weights
+
+
+def unique_best(X, y, weights, criterion, min_leaf):
+    """The one best (column, values on the left) of all cuts, or None; and whether there is one."""
+    weights = np.ones(len(y)) if weights is None else weights
+    one_hot = np.eye(y.max() + 1)[y] * weights[:, None]
+    whole = one_hot.sum(axis=0)
+
+    def spread(counts):
+        share = counts / counts.sum()
+        share = share[share > 0]
+        bad = 1 - (share**2).sum() if criterion == "gini" else -(share * np.log2(share)).sum()
+        return counts.sum() * bad
+
+    found = []
+    for column in range(X.shape[1]):
+        values = np.unique(X[:, column])
+        for low, high in itertools.pairwise(values):
+            left = X[:, column] <= low
+            if min(left.sum(), (~left).sum()) >= min_leaf:
+                counts = one_hot[left].sum(axis=0)
+                cost = spread(counts) + spread(whole - counts)
+                found.append((cost, column, (int(low) + int(high)) // 2))
+    found.sort()
+    if not found or (len(found) > 1 and found[1][0] - found[0][0] < 1e-9 * whole.sum()):
+        return None
+    return found[0][1:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(["gini", "entropy"]), st.integers(1, 3))
+def test_every_split_of_a_tree_is_the_best_where_one_is(problem, criterion, min_leaf):
+    X, y, weights = problem
+    rules = {"criterion": criterion, "min_samples_leaf": min_leaf, "max_features": None}
+    forest = PixelForestClassifier(1, bootstrap=False, random_state=0, **rules)
+    forest.fit(X, y, weights)
+    tree = forest.trees_
+    rows = {0: np.arange(len(y))}
+    codes = np.unique(y, return_inverse=True)[1]
+    for node in range(len(tree.feature)):
+        inside = rows.pop(node)
+        if not tree.left[node]:
+            continue
+        best = unique_best(
+            X[inside],
+            codes[inside],
+            None if weights is None else weights[inside],
+            criterion,
+            min_leaf,
+        )
+        if best is not None:
+            assert best == (tree.feature[node], tree.threshold[node])
+        right = X[inside, tree.feature[node]] > tree.threshold[node]
+        rows[tree.left[node]], rows[tree.left[node] + 1] = inside[~right], inside[right]
+        assert min(right.sum(), (~right).sum()) >= min_leaf
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(["gini", "entropy"]))
+def test_a_whole_tree_is_scikit_learns(problem, criterion):
+    """One column has no ties between columns, so all of an unrestricted tree must agree."""
+    X, y, weights = problem
+    X = X[:, :1]
+    ours = PixelForestClassifier(1, criterion=criterion, bootstrap=False, max_features=None)
+    theirs = DecisionTreeClassifier(criterion=criterion, random_state=0)
+    every = np.arange(256, dtype=np.uint8)[:, None]
+    ours.fit(X, y, weights)
+    theirs.fit(X, y, weights)
+    # fully grown: each value that was seen is a leaf, or lies in a pure one
+    seen = np.unique(X)[:, None]
+    assert np.allclose(ours.predict_proba(seen), theirs.predict_proba(seen))
+    assert ours.predict_proba(every).shape == (256, len(np.unique(y)))
+
+
+def unique_problem(n=300, columns=6, seed=0):
+    """Weights that differ make ties between splits as good as impossible. Their sums are exact:
+    else scikit-learn takes a pure node for an impure one, and splits it."""
+    rng = np.random.default_rng(seed)
+    weights = rng.integers(1000, 4000, n) / 2048
+    X = rng.integers(0, 256, (n, columns), dtype=np.uint8)
+    return X, (X[:, 0] / 2 + X[:, 1] + rng.normal(0, 40, n) > 190).astype(int), weights
+
+
+@pytest.mark.parametrize("criterion", ["gini", "entropy"])
+def test_structure_is_scikit_learns_while_splits_are_unique(criterion):
+    X, y, weights = unique_problem()
+    rules = {"criterion": criterion, "max_depth": 4, "min_samples_leaf": 15, "max_features": None}
+    ours = PixelForestClassifier(1, bootstrap=False, **rules).fit(X, y, weights)
+    theirs = DecisionTreeClassifier(random_state=0, **rules).fit(X, y, weights).tree_
+    inner = ours.trees_.left > 0
+    asked = sorted(
+        zip(ours.trees_.feature[inner], ours.trees_.threshold[inner].tolist(), strict=True)
+    )
+    theirs_inner = theirs.children_left >= 0
+    assert asked == sorted(
+        zip(
+            theirs.feature[theirs_inner],
+            np.floor(theirs.threshold[theirs_inner]).astype(int).tolist(),
+            strict=True,
+        )
+    )
+
+
+def binarised():
+    X, y = load_digits(return_X_y=True)
+    return (X > 7).astype(np.uint8), (y % 2).astype(int)
+
+
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X.astype(np.uint8), (y >= 5).astype(int)
+
+
+@pytest.mark.parametrize("make", [digits, binarised, lambda: faces(600)[:2]])
+@pytest.mark.parametrize("extra", [False, True])
+def test_auc_is_scikit_learns_within_the_spread_of_seeds(make, extra):
+    X, y = make()
+    test = np.random.default_rng(0).random(len(y)) < 0.5
+    peer = ExtraTreesClassifier if extra else RandomForestClassifier
+    aucs = {}
+    for name, forest in (("ours", PixelForestClassifier), ("theirs", peer)):
+        more = {"extra_trees": extra} if name == "ours" else {"bootstrap": True}
+        aucs[name] = [
+            roc_auc_score(
+                y[test],
+                forest(30, random_state=seed, **more)
+                .fit(X[~test], y[~test])
+                .predict_proba(X[test])[:, 1],
+            )
+            for seed in range(8)
+        ]
+    spread = np.hypot(np.std(aucs["ours"]), np.std(aucs["theirs"]))
+    assert abs(np.mean(aucs["ours"]) - np.mean(aucs["theirs"])) < 2.5 * spread
+
+
+def test_importances_are_scikit_learns():
+    X, y = digits()
+    ours = PixelForestClassifier(200, random_state=0).fit(X, y).feature_importances_
+    theirs = RandomForestClassifier(200, random_state=0).fit(X, y).feature_importances_
+    assert ours.sum() == pytest.approx(1)
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_forests_first_trees_are_the_smaller_forest(classes):
+    X, y, _ = faces()
+    y = np.arange(len(y)) % classes
+    large = PixelForestClassifier(30, random_state=3, oob_score=True).fit(X, y)
+    staged, out = large.staged_predict_proba(X, [10, 30]), large.staged_oob_proba([10, 30])
+    for at, size in enumerate((10, 30)):
+        small = PixelForestClassifier(size, random_state=3, oob_score=True).fit(X, y)
+        assert np.array_equal(staged[at], small.predict_proba(X))
+        assert np.array_equal(out[at], small.oob_decision_function_, equal_nan=True)
+
+
+@pytest.mark.parametrize("extra", [False, True])
+def test_same_forest_whatever_the_threads_and_passes(monkeypatch, extra):
+    X, y, groups = faces()
+    model = PixelForestClassifier(20, random_state=3, extra_trees=extra, oob_score=True, n_jobs=1)
+    one = model.fit(X, y, groups=groups)
+    monkeypatch.setattr(growth, "COLUMNS_AT_ONCE", 7)
+    monkeypatch.setattr(growth, "DRAWS_AT_ONCE", 100)
+    monkeypatch.setattr(growth, "STATE_AT_ONCE", 5000)
+    other = PixelForestClassifier(**{**model.get_params(), "n_jobs": 2}).fit(X, y, groups=groups)
+    assert same(one, other)
+    assert np.array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_parts_make_the_forest_of_one_job(tmp_path):
+    X, y, groups = faces()
+    whole = PixelForestClassifier(20, random_state=3, oob_score=True).fit(X, y, groups=groups)
+    save_forest(tmp_path / "whole", whole)
+    parts = []
+    for number, trees in enumerate((range(13, 20), range(0, 1), range(1, 13))):
+        part = PixelForestClassifier(20, random_state=3, oob_score=True, n_jobs=2)
+        save_forest(tmp_path / f"{number}", part.fit(X, y, groups=groups, trees=trees))
+        parts.append(load_forest(tmp_path / f"{number}"))
+    merged = merge_forests(parts)
+    save_forest(tmp_path / "merged", merged)
+    assert (tmp_path / "merged").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert merged.oob_score_ == whole.oob_score_
+    with pytest.raises(UserError, match="Grow what is missing"):
+        merge_forests(parts[:2])
+    with pytest.raises(UserError, match="Grow what is missing"):
+        merge_forests([*parts, parts[0]])
+    stranger = PixelForestClassifier(20, random_state=4, oob_score=True)
+    stranger.fit(X, y, groups=groups, trees=range(13, 20))
+    with pytest.raises(UserError, match="different forests"):
+        merge_forests([stranger, *parts[1:]])
+
+
+def test_groups_stay_whole():
+    X, y, groups = faces()
+    forest = PixelForestClassifier(15, random_state=0, oob_score=True).fit(X, y, groups=groups)
+    out = forest.trees_.oob_leaves >= 0
+    for group in np.unique(groups):
+        members = out[:, groups == group]
+        assert (members.all(axis=1) | ~members.any(axis=1)).all()
+    assert 0.2 < out.mean() < 0.5
+
+
+def test_out_of_bag_estimates_of_groups_do_not_see_who_is_who():
+    """Columns tell the group and nothing of the label: by row they seem to, by group they don't."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 8)
+    y = rng.permutation(np.arange(60) % 2)[groups]
+    faces_of = rng.integers(0, 256, (60, 80))
+    X = np.clip(faces_of[groups] + rng.normal(0, 4, (480, 80)), 0, 255).astype(np.uint8)
+    model = PixelForestClassifier(100, random_state=0, oob_score=True)
+    by_row = model.fit(X, y).oob_score_
+    by_group = model.fit(X, y, groups=groups).oob_score_
+    assert by_row > 0.95
+    assert by_group < 0.65
+
+
+def test_out_of_bag_leaves_are_where_the_rows_fall():
+    X, y, _ = faces()
+    forest = PixelForestClassifier(6, random_state=0, oob_score=True).fit(X, y)
+    tree = forest.trees_
+    for number, leaves in enumerate(tree.oob_leaves):
+        for row in np.flatnonzero(leaves >= 0):
+            node = 0
+            while tree.left[tree.offsets[number] + node]:
+                at = tree.offsets[number] + node
+                node = tree.left[at] + (X[row, tree.feature[at]] > tree.threshold[at])
+            assert node == leaves[row]
+
+
+def test_two_classes_alone_and_among_many_are_judged_alike():
+    """The short cut for two classes and whole weights gives the general way's forest."""
+    X, y, _ = faces()
+    fast = PixelForestClassifier(10, random_state=0).fit(X, y)
+    general = PixelForestClassifier(10, random_state=0).fit(X, y, sample_weight=np.ones(len(y)))
+    assert (fast.trees_.feature == general.trees_.feature)[:10].all()
+    assert np.abs(fast.predict_proba(X) - general.predict_proba(X)).mean() < 0.05
+
+
+def test_class_weights_count_like_sample_weights():
+    X, y, _ = faces()
+    by_class = PixelForestClassifier(5, random_state=0, class_weight={0: 1, 1: 3}).fit(X, y)
+    by_row = PixelForestClassifier(5, random_state=0).fit(X, y, np.where(y == 1, 3.0, 1.0))
+    roots = by_class.trees_.offsets[:-1]
+    assert np.allclose(
+        by_class.trees_.weights[roots], by_row.trees_.weights[by_row.trees_.offsets[:-1]]
+    )
+
+
+def test_constant_columns_are_passed_over():
+    X = np.zeros((40, 500), np.uint8)
+    X[20:, 123] = 9
+    forest = PixelForestClassifier(5, max_features=1, random_state=0, bootstrap=False)
+    forest.fit(X, np.arange(40) // 20)
+    assert (forest.predict(X) == np.arange(40) // 20).all()
+    X[:, 123] = 7
+    assert np.diff(forest.fit(X, np.arange(40) // 20).trees_.offsets).tolist() == [1] * 5
+
+
+def test_fortran_order_is_not_copied(monkeypatch):
+    X, y, _ = faces()
+    seen = []
+    grow = growth.grow_trees
+    monkeypatch.setattr(
+        "workflow_scripts.lib.training.pixel_forest.classifier.grow_trees",
+        lambda data, *rest: seen.append(data.columns) or grow(data, *rest),
+    )
+    columns = np.ascontiguousarray(X.T)
+    PixelForestClassifier(2).fit(columns.T, y)
+    assert np.shares_memory(seen[0], columns)
+
+
+def test_what_is_no_byte_is_refused():
+    X, y, _ = faces()
+    for wrong in (X + 0.5, X.astype(int) - 1, X.astype(int) + 200):
+        with pytest.raises(ValueError, match="takes bytes"):
+            PixelForestClassifier(2).fit(wrong, y)
+    as_floats = PixelForestClassifier(2, random_state=0).fit(X.astype(float), y)
+    assert same(as_floats, PixelForestClassifier(2, random_state=0).fit(X, y))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n_estimators": 0},
+        {"criterion": "luck"},
+        {"max_features": 1.5},
+        {"max_depth": 0},
+        {"min_samples_split": 1},
+        {"min_samples_leaf": 0.5},
+        {"oob_score": True, "bootstrap": False},
+    ],
+)
+def test_wrong_parameters_are_named(wrong):
+    X, y, _ = faces()
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        PixelForestClassifier(**wrong).fit(X, y)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], ["fake", "real"], [False, True]])
+def test_save_and_load(tmp_path, labels):
+    X, y, _ = faces()
+    y = np.array(labels)[y]
+    weights = {labels[0]: 1.0, labels[1]: 2.0}
+    forest = PixelForestClassifier(7, random_state=0, oob_score=True, class_weight=weights)
+    save_forest(tmp_path / "a", forest.fit(X, y))
+    again = load_forest(tmp_path / "a")
+    assert np.array_equal(again.predict(X), forest.predict(X))
+    assert again.oob_score_ == forest.oob_score_
+    assert again.get_params() == forest.get_params()
+    save_forest(tmp_path / "b", again)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "value", "what"),
+    [
+        ("left", 0, 10**6, "leads nowhere"),
+        ("left", 1, 1, "leads nowhere"),
+        ("left", 0, -5, "leads nowhere"),
+        ("feature", 0, 10**6, "does not exist"),
+        ("feature", 0, -1, "does not exist"),
+        ("weights", 2, np.nan, "no weight"),
+        ("weights", 2, -1, "no weight"),
+        ("weights", 2, 0, "no weight"),
+        ("offsets", -1, 10**6, "do not cover"),
+        ("offsets", 1, 0, "do not cover"),
+        ("oob_leaves", 0, 10**6, "does not exist"),
+    ],
+)
+def test_hostile_trees_are_refused(tmp_path, name, at, value, what):
+    X, y, _ = faces()
+    forest = PixelForestClassifier(3, random_state=0, oob_score=True).fit(X, y)
+    getattr(forest.trees_, name)[at] = value
+    save_forest(tmp_path / "m", forest)
+    with pytest.raises(UserError, match=what):
+        load_forest(tmp_path / "m")
+
+
+def test_damaged_files_are_refused(tmp_path):
+    X, y, _ = faces()
+    path = tmp_path / "m"
+    save_forest(path, PixelForestClassifier(3, random_state=0).fit(X, y))
+    whole = path.read_bytes()
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(UserError, match="cannot be read"):
+            load_forest(path)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_forest(tmp_path / "missing")
+    path.write_bytes(whole)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["threshold.npy"] = parts["threshold.npy"][:-1] + b"\x01"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError, match="checksum"):
+        load_forest(path)
+
+
+def small_store(path, n_videos=9, size=12):
+    rng = np.random.default_rng(0)
+
+    def video(number):
+        k = 3
+        columns = {
+            "frame": np.arange(k),
+            "time": np.zeros(k),
+            "confidence": np.ones(k),
+            "box": np.zeros((k, 4)),
+            "keypoints": np.zeros((k, 5, 2)),
+        }
+        crops = rng.integers(0, 256, (k, size, size, 3), dtype=np.uint8)
+        return VideoCrops(f"v{number}", f"g{number}", number % 2, crops, columns)
+
+    write_store(path, map(video, range(n_videos)), {}, 3 * n_videos, size, 3, 2)
+
+
+@pytest.mark.slow
+def test_columns_of_the_store(tmp_path):
+    small_store(tmp_path / "store")
+    rows = np.array([0, 2, 3, 7, 8, 13, 20, 26])
+
+    def extract(crops):
+        return crops.reshape(len(crops), -1)
+
+    expected = load_matrix(tmp_path / "store", rows, extract)
+    columns = load_columns(tmp_path / "store", rows, extract)
+    assert columns.flags.c_contiguous
+    assert np.array_equal(columns.T, expected)
+    mapped = load_columns(tmp_path / "store", rows, extract, tmp_path / "scratch", memory=1000)
+    assert np.array_equal(mapped, columns)
+    y = np.arange(8) % 2
+    forest = PixelForestClassifier(4, random_state=0)
+    assert same(forest.fit(columns.T, y), PixelForestClassifier(4, random_state=0).fit(mapped.T, y))
+
+
+def test_code_that_cannot_be_kept_is_compiled_all_the_same(caplog, monkeypatch):
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    growth._tell_that_nothing_is_kept.cache_clear()
+    one, two = (growth._compiled(nogil=True)(function) for function in (lambda x: x + 1, abs_of))
+    assert (one(1), two(-2)) == (2, 2)
+    assert len(caplog.records) == 1
+    assert "each job compiles it again" in caplog.text
+
+
+def abs_of(number):
+    return abs(number)
+
+
+@pytest.mark.slow
+def test_processes_share_the_compiled_code(tmp_path):
+    """Two at once fill an empty cache without harm; a third finds all it needs."""
+    script = (
+        "import numpy as np\n"
+        "from workflow_scripts.lib.training.pixel_forest import growth as trees\n"
+        "from workflow_scripts.lib.training.pixel_forest.classifier import PixelForestClassifier\n"
+        "X = np.random.default_rng(0).integers(0, 256, (30, 9), dtype=np.uint8)\n"
+        "forest = PixelForestClassifier(3, random_state=0).fit(X, X[:, 0] > 128)\n"
+        "print(forest.predict_proba(X).sum(), sum(trees._search.stats.cache_misses.values()))\n"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def start():
+        return subprocess.Popen(
+            [sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True
+        )
+
+    both = [start(), start()]
+    answers = [process.communicate()[0].split() for process in both]
+    assert answers[0][0] == answers[1][0]
+    assert start().communicate()[0].split() == [answers[0][0], "0"]

@@ -1,0 +1,43 @@
+"""Check that all that was downloaded is still there."""
+
+import logging
+from pathlib import Path
+
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.data.download import find_lost
+
+
+def main(receipts: list[Path], folder: Path) -> None:
+    """Look at each file that has a receipt.
+
+    Raises
+    ------
+    UserError
+        There are none; or some are gone or have another length. Their receipts are deleted, so
+        that the next `snakemake download` fetches them.
+    """
+    if not receipts:
+        raise UserError(
+            f"No video of the manifest lies in download.folder ({folder}). Make the manifest with "
+            "`python -m workflow_scripts.cli.fetch_filelist CONFIG`."
+        )
+    lost = find_lost(receipts)
+    for receipt in lost:
+        receipt.unlink()
+    if lost:
+        raise UserError(
+            f"{len(lost)} of {len(receipts)} videos in {folder}, or their receipts, were deleted "
+            f"or changed after their download, {lost[0].stem} for example. Start the same command "
+            "again to fetch them."
+        )
+    logging.info("%d videos are in %s", len(receipts), folder)
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            receipts=[Path(path) for path in snakemake.input.receipts],
+            folder=Path(snakemake.config["download"]["folder"]),
+        )

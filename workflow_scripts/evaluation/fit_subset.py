@@ -1,0 +1,62 @@
+"""Train an experiment on some of the training part's people, and score the test part."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.lib.common.tables import read_table
+from workflow_scripts.lib.evaluation.evaluation import score_rows
+from workflow_scripts.lib.evaluation.learning_curve import choose_groups
+from workflow_scripts.lib.evaluation.metrics import video_scores
+from workflow_scripts.lib.training.splits import TEST, TRAIN
+from workflow_scripts.lib.training.training import train
+
+
+def main(
+    store: Path,
+    split: Path,
+    choice: Path,
+    name: str,
+    experiment: dict[str, Any],
+    halvings: int,
+    repeat: int,
+    seed: int,
+    threads: int,
+    output: Path,
+) -> None:
+    """Write the test part's scores per video, beside what the model was trained on; the settings
+    are those that were chosen for the whole training part."""
+    table = read_table(split)
+    known, test = (table[table["part"] == part] for part in (TRAIN, TEST))
+    groups, labels = (known[column].to_numpy(str) for column in ("group", "label"))
+    known = known[known["group"].isin(choose_groups(groups, labels, halvings, repeat, seed))]
+    params = json.loads(choice.read_text(encoding="utf-8"))["params"]
+    model = train(store, known, name, {**experiment, "params": params}, seed, threads)
+
+    scores = score_rows(model, store, test["row"].to_numpy(), experiment)
+    means, first = video_scores(scores, test["video"].to_numpy())
+    per_video = test.iloc[first][["video", "group", "label"]].assign(
+        score=means.round(6),
+        train_groups=known["group"].nunique(),
+        train_videos=known["video"].nunique(),
+    )
+    per_video.to_csv(output, sep="\t", index=False)
+    logging.info("Trained on %d groups of people", known["group"].nunique())
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            split=Path(snakemake.input.split),
+            choice=Path(snakemake.input.choice),
+            name=snakemake.wildcards.experiment,
+            halvings=int(snakemake.wildcards.halvings),
+            repeat=int(snakemake.wildcards.repeat),
+            threads=snakemake.threads,
+            output=Path(snakemake.output[0]),
+            **snakemake.params,
+        )

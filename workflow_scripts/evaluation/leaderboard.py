@@ -1,0 +1,78 @@
+"""Put every experiment under every protocol side by side."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from workflow_scripts.lib.common.tables import OWN
+from workflow_scripts.lib.training.splits import leak_name
+
+FRAME_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
+METRICS = {
+    "video": (
+        *FRAME_METRICS,
+        "average_precision",
+        "tpr_at_5pct_fpr",
+        "log_loss",
+        "brier",
+        "calibration_error",
+    ),
+    "frame": FRAME_METRICS,
+}
+ORDER = {leak_name(word): place for place, word in enumerate(("no", "unknown", "person", "video"))}
+
+
+def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
+    """Write a table with a line per experiment, protocol and place of the test: the honest ones
+    first, and of these the run's own test part before other runs."""
+    results, models = (
+        [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        for paths in (evaluations, cards)
+    )
+    card_of = {(card["protocol"], card["experiment"]): card for card in models}
+    table = pd.DataFrame(
+        [_row(result, card_of[result["protocol"], result["experiment"]]) for result in results]
+    )
+    order = pd.DataFrame(
+        {
+            "leak": table["leak"].map(ORDER),
+            "place": table["tested_on"].replace(OWN, ""),
+            "auc": -table["video_roc_auc"].astype(float),
+        }
+    )
+    table = table.loc[order.sort_values(["leak", "place", "auc"], kind="stable").index]
+    table.to_csv(output, sep="\t", index=False)
+    logging.info("%s", table.iloc[:, :10].to_string(index=False))
+
+
+def _row(evaluation: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
+    row = {
+        "protocol": evaluation["protocol"],
+        "tested_on": evaluation["tested_on"],
+        "leak": leak_name(evaluation["leak"]["word"]),
+        "experiment": evaluation["experiment"],
+        "model": card["model"],
+        "features": card["features"]["name"],
+        "side": card["features"]["side"],
+        "test_videos": evaluation["video"]["n"],
+        "test_groups": evaluation["video"]["groups"],
+    }
+    for level, metrics in METRICS.items():
+        for metric in metrics:
+            for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+                row[f"{level}_{metric}{suffix}"] = evaluation[level][metric][part]
+    return {**row, **{f"train_{name}": value for name, value in card["cost"].items()}}
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            evaluations=[Path(path) for path in snakemake.input.evaluations],
+            cards=[Path(path) for path in snakemake.input.cards],
+            output=Path(snakemake.output[0]),
+        )

@@ -1,0 +1,54 @@
+"""Compute one feature set for some of the store's videos."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.features import recipe
+from workflow_scripts.lib.store.zarr_store import load_matrix, read_rows
+
+
+def main(
+    store: Path, name: str, side: int | None, part: int, videos_per_part: int, output: Path
+) -> None:
+    """Write the rows of the videos of a part, in the store's order, as a float32 matrix (`.npy`).
+
+    Part i holds the videos i * `videos_per_part` and so on among those that have crops; the last
+    parts are empty where many have none.
+    """
+    videos = read_rows(store).video
+    _, first = np.unique(videos, return_index=True)
+    bounds = [*np.sort(first), len(videos)]
+    start, stop = (
+        bounds[min(number * videos_per_part, len(bounds) - 1)] for number in (part, part + 1)
+    )
+    rows = np.arange(start, stop)
+    extract = recipe(name, side)
+    # rows of no video still have the set's columns
+    matrix = (
+        load_matrix(store, rows, extract)
+        if len(rows)
+        else load_matrix(store, np.arange(1), extract)[:0]
+    )
+    logging.info("%s: %d rows, %d features", name, *matrix.shape)
+    with atomic_write(output) as aside, aside.open("wb") as out:
+        # np.save itself would not notice a disk that is full at the end
+        np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(matrix))
+        out.write(np.ascontiguousarray(matrix).data)
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        name, _, side = snakemake.wildcards.features.partition("-")
+        main(
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            name=name,
+            side=int(side) if side else None,
+            part=int(snakemake.wildcards.part),
+            videos_per_part=snakemake.params.videos_per_part,
+            output=Path(snakemake.output[0]),
+        )

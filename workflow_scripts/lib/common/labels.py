@@ -1,0 +1,19 @@
+"""The two classes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["Label"]
+
+
+class Label(IntEnum):
+    """The two classes. Scores are always the probability of `FAKE`."""
+
+    REAL = 0
+    FAKE = 1
+
+    @property
+    def word(self) -> str:
+        """`real` or `fake`, as people and the manifest write it."""
+        return self.name.lower()

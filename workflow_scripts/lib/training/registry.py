@@ -1,0 +1,211 @@
+"""The models that an experiment can name, and how they are made and fitted.
+
+A model joins by one entry in `MODELS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.lib.common.errors import UserError
+
+__all__ = [
+    "MODELS",
+    "N_ESTIMATORS",
+    "REMEDY",
+    "Model",
+    "fit_model",
+    "make_model",
+    "memory_need",
+]
+
+N_ESTIMATORS = 100  # a forest's trees where nobody says
+# What estimators raise about parameters, some only where they meet the data
+WRONG_SETTINGS = (ValueError, TypeError, NotImplementedError)
+REMEDY = "Correct the experiment's params or grid."
+
+
+@dataclass(frozen=True)
+class Model:
+    """An estimator by its import path, and what has to be known of it.
+
+    Attributes
+    ----------
+    estimator : str
+    parameters : tuple of str
+        What a config may set.
+    bytes_per_cell : float
+        Memory that training needs for each cell of the matrix, all copies together.
+    seeded, threaded : bool
+        Whether it is given `random_state` and `n_jobs`.
+    form : str
+        The plain form that judging asks, see `lib/plain`; "" where there is none.
+    scaled : bool
+        Whether columns are brought to mean 0 and variance 1 first.
+    only_bytes : bool
+        Whether it takes nothing but uint8.
+    prefix : str
+        The parameter of which a fit answers for all smaller values too, if there is one.
+    """
+
+    estimator: str
+    parameters: tuple[str, ...] = ()
+    bytes_per_cell: float = 5
+    seeded: bool = True
+    threaded: bool = False
+    form: str = ""
+    scaled: bool = False
+    only_bytes: bool = False
+    prefix: str = ""
+
+    @property
+    def made_of_trees(self) -> bool:
+        """Whether it tells how much each feature counted."""
+        return self.form == "forest"
+
+
+_TREE = (
+    "criterion",
+    "max_depth",
+    "min_samples_split",
+    "min_samples_leaf",
+    "max_features",
+    "class_weight",
+)
+_FOREST = ("n_estimators", "bootstrap", "max_samples", "max_leaf_nodes", *_TREE)
+_PIXEL_FOREST = ("n_estimators", "bootstrap", "extra_trees", *_TREE)
+
+# Bytes per cell: what the reference study measured for its forests, SVMs and logistic regression.
+MODELS = {
+    "pixel_forest": Model(
+        "workflow_scripts.lib.training.pixel_forest.classifier.PixelForestClassifier",
+        _PIXEL_FOREST,
+        bytes_per_cell=1.25,
+        threaded=True,
+        form="forest",
+        only_bytes=True,
+        prefix="n_estimators",
+    ),
+    "random_forest": Model(
+        "sklearn.ensemble.RandomForestClassifier", _FOREST, threaded=True, form="forest"
+    ),
+    "extra_trees": Model(
+        "sklearn.ensemble.ExtraTreesClassifier", _FOREST, threaded=True, form="forest"
+    ),
+    "decision_tree": Model(
+        "sklearn.tree.DecisionTreeClassifier",
+        ("splitter", "max_leaf_nodes", *_TREE),
+        form="forest",
+    ),
+    "logistic_regression": Model(
+        "sklearn.linear_model.LogisticRegression",
+        ("C", "l1_ratio", "solver", "max_iter", "class_weight"),
+        bytes_per_cell=24,
+        scaled=True,
+        form="linear",
+    ),
+    "linear_svm": Model(
+        "sklearn.svm.LinearSVC",
+        ("C", "loss", "max_iter", "class_weight"),
+        bytes_per_cell=18,
+        scaled=True,
+        form="linear",
+    ),
+    "rbf_svm": Model(
+        "sklearn.svm.SVC", ("C", "gamma", "class_weight"), bytes_per_cell=18, scaled=True
+    ),
+    "nearest_neighbours": Model(
+        "sklearn.neighbors.KNeighborsClassifier",
+        ("n_neighbors", "weights", "metric"),
+        bytes_per_cell=18,
+        seeded=False,
+        threaded=True,
+        scaled=True,
+    ),
+    "lda": Model(
+        "sklearn.discriminant_analysis.LinearDiscriminantAnalysis",
+        ("solver", "shrinkage"),
+        bytes_per_cell=24,
+        seeded=False,
+        scaled=True,
+        form="linear",
+    ),
+    "qda": Model(
+        "sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis",
+        ("solver", "shrinkage", "reg_param"),
+        bytes_per_cell=24,
+        seeded=False,
+        scaled=True,
+    ),
+    "dummy": Model("sklearn.dummy.DummyClassifier", ("strategy",), bytes_per_cell=1),
+}
+
+
+def make_model(name: str, params: dict[str, Any], seed: int, threads: int) -> Any:
+    """Make an unfitted classifier of the registry with the config's parameters."""
+    model = MODELS[name]
+    settings = dict(params)
+    if model.seeded:
+        settings["random_state"] = seed
+    if model.threaded:
+        settings["n_jobs"] = threads
+    estimator = _estimator_class(name)(**settings)
+    if not model.scaled:
+        return estimator
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), estimator)
+
+
+def memory_need(name: str, rows: int, columns: int) -> float:
+    """MB that training takes, beside what Python itself does."""
+    return rows * columns * MODELS[name].bytes_per_cell / 1e6
+
+
+def _estimator_class(name: str) -> Any:
+    module, _, class_name = MODELS[name].estimator.rpartition(".")
+    return getattr(import_module(module), class_name)
+
+
+def fit_model(
+    name: str,
+    model: Any,
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray,
+    **settings: Any,
+) -> None:
+    """Fit a model of the registry's entry `name`.
+
+    Parameters
+    ----------
+    name : str
+    model : estimator
+    matrix : (n, features)
+    labels : (n,) int
+    units : (n,)
+        What the protocol keeps together; a pixel forest draws its bags of them.
+    settings
+        Further arguments of a pixel forest's `fit`.
+
+    Raises
+    ------
+    UserError
+        A parameter has a value that the estimator does not take, or that these data don't allow.
+    """
+    if MODELS[name].only_bytes and model.bootstrap:
+        if len(np.unique(units)) < 2:
+            raise UserError(
+                f"{name}: what is to be trained on is one group of people, and its trees draw "
+                "among groups. Add videos of other people, or set the parameter bootstrap: false."
+            )
+        settings["groups"] = units
+    try:
+        model.fit(matrix, labels, **settings)
+    except WRONG_SETTINGS as error:
+        raise UserError(f"{name}: {error} {REMEDY}") from error

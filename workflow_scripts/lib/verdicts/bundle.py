@@ -1,0 +1,337 @@
+"""A model bundle: one file that holds all that judging a video needs.
+
+`bundle.zip` holds the model (as plain arrays where `lib/plain` has a form for it; any other as
+`lib/training/registry.py` keeps it), its card, the face detector's networks, and `bundle.json`:
+
+- `format` and `recipe`, see `FORMAT` and `RECIPE`
+- `made`, the day on which the model was trained (UTC)
+- `evaluation`: what the test part says of the model
+- `ranges`: what the training videos were like, to tell what lies outside
+  (`lib/verdicts/training_range.py`)
+- `typical_real`: what moves the scores of the test part's real videos, by group of columns
+  (`lib/verdicts/attributions.py`)
+- `trained_on`: the marks of all crops (`lib/faces/crops.py`) of the training part's
+  videos, to know such a video again
+- `people`: the names of those in the training part (`manifest.names_of`)
+- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
+  `made`: the same model of another day is the same version
+
+There are no pictures in it, but for models that keep training rows (`nearest_neighbours`,
+`rbf_svm`), or the mean of all training faces (on pixels, all that are no forests).
+
+The archive is not compressed, so that its size is what reading it takes; its members' names are
+known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
+content gives equal bytes, but for `made`; what training cost is left out of the card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.files import ZIP_EPOCH, atomic_write
+from workflow_scripts.lib.faces.mtcnn import NETWORKS
+from workflow_scripts.lib.features import find_feature_set
+from workflow_scripts.lib.training.array_models import FORMS, PlainModel
+from workflow_scripts.lib.training.model_files import load_model
+from workflow_scripts.lib.training.registry import MODELS
+from workflow_scripts.lib.verdicts.training_range import MEASURES
+
+__all__ = ["Bundle", "check_bundle", "check_place", "read_bundle", "read_people", "write_bundle"]
+
+FORMAT = 6  # of the file
+RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
+ABOUT, CARD = "bundle.json", "model.json"
+MODEL = "model.zip"
+PLAIN = {f"{form}.npz" for form in FORMS}
+FILES = (CARD, *(f"{network}.onnx" for network in NETWORKS))
+SCHEMA = Path(__file__).parents[3] / "config/schemas/bundle.schema.json"
+MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
+BROKEN = (  # what reading a file can raise that is no whole bundle
+    zipfile.BadZipFile,
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read.
+
+    Attributes
+    ----------
+    model : PlainModel or estimator
+    card : dict
+        `model.json`, see `training.model_card`, without `made` and `cost`.
+    evaluation, ranges, typical_real : dict
+        See the module.
+    trained_on : frozenset of str
+        See the module.
+    networks : Path
+        Folder of the detector's networks.
+    version : str
+        Names this content and no other.
+    made : str
+        Day on which the model was trained, ISO 8601.
+    """
+
+    model: Any
+    card: dict[str, Any]
+    evaluation: dict[str, Any]
+    ranges: dict[str, Any]
+    typical_real: dict[str, Any]
+    trained_on: frozenset[str]
+    networks: Path
+    version: str
+    made: str
+
+
+def write_bundle(
+    path: Path,
+    model: PlainModel | Path,
+    card: dict[str, Any],
+    networks: Path,
+    evaluation: dict[str, Any],
+    ranges: dict[str, Any],
+    typical_real: dict[str, Any],
+    trained_on: Iterable[str],
+    people: Iterable[str],
+) -> None:
+    """Write a bundle of a model (its plain form, or the file of one that has none), its card, and
+    the networks in a folder."""
+    if isinstance(model, Path):
+        files = {MODEL: model.read_bytes()}
+    else:
+        model.check()
+        files = {f"{MODELS[card['model']].form}.npz": model.to_bytes()}
+    files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()
+    files |= {name: (networks / name).read_bytes() for name in FILES if name != CARD}
+    about: dict[str, Any] = {
+        "format": FORMAT,
+        "recipe": RECIPE,
+        "evaluation": evaluation,
+        "ranges": ranges,
+        "typical_real": typical_real,
+        "trained_on": sorted(set(trained_on)),
+        "people": sorted(people),
+        "files": {name: _checksum(content) for name, content in files.items()},
+    }
+    about |= {"digest": _digest(about), "made": card["made"]}
+    text = json.dumps(about, indent=1, allow_nan=False).encode()
+    with atomic_write(path) as aside, zipfile.ZipFile(aside, "w") as archive:
+        for name, content in {ABOUT: text, **files}.items():
+            archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), content)
+
+
+def read_bundle(path: Path, folder: Path) -> Bundle:
+    """Read a bundle; the detector's networks are unpacked into `folder`, which must stay.
+
+    Raises
+    ------
+    UserError
+        The file is no bundle, is damaged or altered, or was made by another version.
+    """
+    check_place(path)
+    try:
+        about, stated, made, files = _checked(path)
+        card = _read_card(files[CARD])
+        _check_recipe(about, card)
+        _check_content(about, card)
+        for name in files.keys() - {CARD, *PLAIN}:
+            (folder / name).write_bytes(files[name])
+        model = _model(folder, files, card)
+    except _OtherVersionError as error:
+        raise UserError(
+            f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
+            "Make it again with this version (`snakemake`), or judge with the version that made it."
+        ) from error
+    except BROKEN as error:
+        raise UserError(
+            f"The model bundle {path} cannot be read ({error}). Fetch it again, or make it "
+            "again with snakemake."
+        ) from error
+    return Bundle(
+        model=model,
+        card=card,
+        evaluation=about["evaluation"],
+        ranges=about["ranges"],
+        typical_real=about["typical_real"],
+        trained_on=frozenset(about["trained_on"]),
+        networks=folder,
+        version=stated[:12],
+        made=made,
+    )
+
+
+def check_place(path: Path) -> None:
+    """Check that a path can be a bundle's, without reading it.
+
+    Raises
+    ------
+    UserError
+        There is no file, or it is known to be another.
+    """
+    if path.is_dir() or path.name == MODEL:
+        raise UserError(
+            f"{path} is no model bundle. Name a bundle.zip: `snakemake bundles` makes them beside "
+            f"each {MODEL}."
+        )
+    if not path.is_file():
+        raise UserError(
+            f"The model bundle {path} does not exist. Correct the path, or make the bundle: "
+            f"`snakemake {path}`, with --configfile and your run's file if it is not the demo's."
+        )
+
+
+def read_people(path: Path) -> set[str]:
+    """The names of those in the training part, from a bundle that is known to be sound."""
+    with zipfile.ZipFile(path) as archive:
+        return set(json.loads(archive.read(ABOUT))["people"])
+
+
+def check_bundle(path: Path, card: Path) -> None:
+    """Check that a bundle is whole, and that it holds the model of `card`, the `model.json` beside.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    try:
+        *_, files = _checked(path)
+    except (_OtherVersionError, *BROKEN) as error:
+        raise UserError(f"it is no whole bundle ({error})") from error
+    if card.is_file() and json.loads(files[CARD]) != _lasting(json.loads(card.read_text())):
+        raise UserError(f"it holds another model than {card.name} beside it tells of")
+
+
+def _lasting(card: dict[str, Any]) -> dict[str, Any]:
+    """A card without what another training of the same model would say otherwise."""
+    return {key: value for key, value in card.items() if key not in ("made", "cost")}
+
+
+class _OtherVersionError(Exception):
+    """Made by another version. Its text says what is other."""
+
+
+def _checked(path: Path) -> tuple[dict[str, Any], str, str, dict[str, bytes]]:
+    """What `bundle.json` says, its digest, its date, and the other files; every checksum fits."""
+    files = _unpacked(path)
+    about = json.loads(files.pop(ABOUT), parse_constant=_refuse_constant)
+    if about.pop("format") != FORMAT:
+        raise _OtherVersionError("another format")
+    stated, made = about.pop("digest"), about.pop("made")
+    date.fromisoformat(made)
+    if stated != _digest({"format": FORMAT, **about}):
+        raise ValueError(f"the checksum of {ABOUT} does not fit")
+    for name, content in files.items():
+        if about["files"][name] != _checksum(content):
+            raise ValueError(f"the checksum of {name} does not fit")
+    return about, stated, made, files
+
+
+def _unpacked(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        names = {member.filename for member in members}
+        models = names & {MODEL, *PLAIN}
+        if len(names) < len(members) or len(models) != 1 or names - models != {ABOUT, *FILES}:
+            raise ValueError("it does not hold the files of a bundle")
+        if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
+            raise ValueError("it is compressed or encrypted, which no bundle is")
+        # stored members can be no larger than the file
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise ValueError("it says that it holds more than it has")
+        return {member.filename: archive.read(member) for member in members}
+
+
+def _check_recipe(about: dict[str, Any], card: dict[str, Any]) -> None:
+    """Refuse what was made by other recipes than those of this version."""
+    if about["recipe"] != RECIPE:
+        raise _OtherVersionError(f"recipe {about['recipe']} of crops (here it is {RECIPE})")
+    features = card["features"]
+    try:
+        here = find_feature_set(features["name"]).version
+    except KeyError:
+        here = "unknown"
+    if features["version"] != here:
+        raise _OtherVersionError(
+            f"version {features['version']} of the features {features['name']} (here it is {here})"
+        )
+    if card["model"] not in MODELS:
+        raise _OtherVersionError(f"a model that is unknown here, {card['model']!r}")
+
+
+def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
+    """Refuse what lacks what a verdict needs, or holds it in another kind or size."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    fastjsonschema.validate(schema, {ABOUT: about, CARD: card})
+    features, size = card["features"], card["crops"]["faces"]["size"]
+    side = size if features["side"] is None else features["side"]
+    if not about["ranges"].keys() <= MEASURES.keys():
+        raise ValueError("it has the range of something that is not measured")
+    if side > size:
+        raise ValueError("its features are of larger crops than it has")
+    if len(find_feature_set(features["name"]).columns(side)) != features["columns"]:
+        raise ValueError("its features have another number of columns than it says")
+
+
+def _read_card(content: bytes) -> Any:
+    """Read JSON with 7 for 7.0, which are the same to a schema."""
+    return json.loads(content, parse_float=_number, parse_constant=_refuse_constant)
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def _model(folder: Path, files: dict[str, bytes], card: dict[str, Any]) -> Any:
+    """Read the model, if it is the one that its card describes."""
+    columns = card["features"]["columns"]
+    if form := MODELS[card["model"]].form:
+        plain = FORMS[form].read(files[f"{form}.npz"])
+        if plain.columns != columns:
+            raise ValueError("the model does not fit its card")
+        return plain
+    _check_size(folder / MODEL)
+    model = load_model(folder / MODEL, card["model"])
+    if list(model.classes_) != [0, 1] or model.n_features_in_ != columns:
+        raise ValueError("the model does not fit its card")
+    return model
+
+
+def _check_size(model: Path) -> None:
+    """Refuse a model that would fill the memory when it is unpacked."""
+    with zipfile.ZipFile(model) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+            raise ValueError(f"its model takes more than {MAX_BYTES} bytes")
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
+
+
+def _digest(about: dict[str, Any]) -> str:
+    return _checksum(json.dumps(about, sort_keys=True).encode())

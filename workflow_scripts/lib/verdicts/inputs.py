@@ -1,0 +1,79 @@
+"""Which videos are to be judged, and under which names their files go.
+
+Names of files are anybody's: they may hold what means something to a shell, to Snakemake or to a
+browser, or bytes that are no text. So each video gets an id that is safe everywhere, and its name
+is only ever shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.files import stamp
+from workflow_scripts.lib.data.datasets import SUFFIXES, videos_below, warn_of_others_below
+from workflow_scripts.lib.data.manifest import Video, read_manifest
+
+__all__ = ["find_videos", "shown", "stamp_of_verdict"]
+
+READABLE = 40  # letters of an id that tell people which video it is
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def find_videos(source: Path) -> dict[str, Video]:
+    """The videos of a folder (`layouts.videos_below`) or of a manifest whose labels may be missing,
+    by id.
+
+    A file keeps its id whatever else lies in the folder.
+
+    Raises
+    ------
+    UserError
+        There is no such folder or table, it holds no video, or it is one itself.
+    """
+    if not source.exists():
+        raise UserError(
+            f"videos_to_judge: {source} does not exist. Name a folder of videos or a table of them."
+        )
+    if source.is_file() and source.suffix.lower() in SUFFIXES:
+        raise UserError(
+            f"videos_to_judge: {source} is a video itself, and a folder of videos or a table of "
+            "them is expected. One video is judged by `python -m workflow_scripts.cli.judge`."
+        )
+    if not source.is_dir():
+        return read_manifest(source, labelled=False)
+    paths = videos_below(source)
+    if not paths:
+        raise UserError(
+            f"videos_to_judge: no videos in {source}. Expected are files ending in "
+            f"{', '.join(sorted(SUFFIXES))}."
+        )
+    warn_of_others_below(source)
+    videos = [Video(_id_of(path.relative_to(source)), str(path), "") for path in paths]
+    return {video.video_id: video for video in videos}
+
+
+def stamp_of_verdict(path: str, verdict: Path) -> str:
+    """The stamp that a verdict is planned with: the file's, or the recorded one of a file that is
+    away. `verdict` is where the verdict lies, if there is one."""
+    if now := stamp(path):
+        return now
+    try:
+        return str(json.loads(verdict.read_text(encoding="utf-8"))["stamp"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return ""  # missing, half deleted or of an older version: the job finds out
+
+
+def shown(name: str) -> str:
+    """A file's name as text for people: one line, in which nothing hides or turns round."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", os.fsencode(name).decode(errors="replace"))
+
+
+def _id_of(path: Path) -> str:
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-")[:READABLE]
+    mark = hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
+    return f"{readable or 'video'}-{mark}"

@@ -1,0 +1,200 @@
+"""The pictures of a verdict, and its page: one file that asks nothing of any other."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.pages import render
+from workflow_scripts.lib.faces.crops import FaceCrop
+from workflow_scripts.lib.faces.frames import Frame
+from workflow_scripts.lib.verdicts.pipeline import Judgement, called
+
+__all__ = ["write_page", "write_thumbnail"]
+
+FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL = 480, 128, 256, 160  # pixels
+SHOWN_BARS = 12
+REAL_COLOUR, FAKE_COLOUR = (0, 114, 178), (213, 94, 0)  # as in the report's figures
+BOX_COLOURS = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (204, 121, 167), (230, 159, 0))
+REGION = re.compile(r"region\[(\d+),(\d+)\]")
+
+
+def write_page(path: Path, judgement: Judgement) -> None:
+    """Write the page of a verdict."""
+    render(
+        "verdict.html.j2",
+        path,
+        title=f"Verdict on {judgement.verdict['video']['name']}",
+        v=judgement.verdict,
+        called=called(judgement.verdict),
+        frames=[_frame(frame, judgement) for frame in judgement.frames],
+        people=[
+            _person(person, faces)
+            for person, faces in zip(judgement.verdict["people"], judgement.people, strict=True)
+        ],
+        last_time=max((frame.time_s for frame in judgement.frames), default=0.0),
+    )
+
+
+def write_thumbnail(path: Path, judgement: Judgement) -> None:
+    """Write a small square picture: the face with the highest score of the person who decided, the
+    middle of the first frame where there is none, grey where there is no frame."""
+    deciding = judgement.verdict["person"]
+    if deciding is not None:
+        faces = judgement.people[deciding - 1]
+        scores = [face["score"] for face in judgement.verdict["people"][deciding - 1]["faces"]]
+        pixels = faces[int(np.argmax(scores))].pixels
+    elif judgement.frames:
+        pixels = judgement.frames[0].pixels
+        side = min(pixels.shape[:2])
+        top, left = ((length - side) // 2 for length in pixels.shape[:2])
+        pixels = pixels[top : top + side, left : left + side]
+    else:
+        pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 200, np.uint8)
+    small = cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    with atomic_write(path) as aside:
+        aside.write_bytes(_as_jpeg(Image.fromarray(small)))
+
+
+def _as_jpeg(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a JPEG file."""
+    out = io.BytesIO()
+    picture.save(out, format="JPEG", quality=85)
+    return out.getvalue()
+
+
+def _frame(frame: Frame, judgement: Judgement) -> dict[str, Any]:
+    """A sampled frame for the page: its picture with boxes, and who is in it."""
+    found = [
+        (person["person"], face)
+        for person in judgement.verdict["people"]
+        for face in person["faces"]
+        if face["index"] == frame.index
+    ]
+    boxes = [(number, face["box"]) for number, face in found]
+    picture = _draw_boxes(frame.pixels, boxes)
+    faces = [{"person": number, **face} for number, face in found]
+    return {
+        "index": frame.index,
+        "time_s": frame.time_s,
+        "picture": _uri(picture),
+        "faces": faces,
+    }
+
+
+def _draw_boxes(
+    pixels: np.ndarray, boxes: Sequence[tuple[int, tuple[int, int, int, int]]]
+) -> np.ndarray:
+    """A smaller frame with each person's box in the person's colour."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, FRAME_WIDTH / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    for number, box in boxes:
+        left, top, box_width, box_height = (round(value * scale) for value in box)
+        colour = BOX_COLOURS[(number - 1) % len(BOX_COLOURS)]
+        corner = (left + box_width, top + box_height)
+        cv2.rectangle(small, (left, top), corner, colour, 2, cv2.LINE_AA)
+        place = (max(left, 0) + 3, max(top, 0) + 16)
+        cv2.putText(small, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, 2)
+    return small
+
+
+def _person(person: dict[str, Any], faces: list[FaceCrop]) -> dict[str, Any]:
+    """One person for the page: crops, and what spoke for fake and for real."""
+    evidence = person["evidence"]
+    moves = evidence["moves"] if evidence else []
+    regions = [move for move in moves if REGION.fullmatch(move["name"])]
+    others = [move for move in moves if not REGION.fullmatch(move["name"])]
+    others.sort(key=lambda move: abs(move["move"]), reverse=True)
+    shown = others[:SHOWN_BARS]
+    colour = BOX_COLOURS[(person["person"] - 1) % len(BOX_COLOURS)]
+    return {
+        **person,
+        "colour": "#{:02x}{:02x}{:02x}".format(*colour),
+        "crops": [_uri(_small(face.pixels)) for face in faces],
+        "bars": shown,
+        "rest": _together(others[SHOWN_BARS:]),
+        "score_of": _together(moves, evidence["bias"] if evidence else 0.0),
+        "regions_sum": sum(move["move"] for move in regions),
+        "longest": max((_length(move) for move in shown), default=0.0) or 1.0,
+        "maps": _maps(regions, faces),
+    }
+
+
+def _together(moves: Sequence[dict[str, Any]], start: float = 0.0) -> dict[str, float | None]:
+    """What moves come to, here and in typical real videos; None where these are not known."""
+    return {
+        key: None
+        if any(move[key] is None for move in moves)
+        else start + sum(m[key] for m in moves)
+        for key in ("move", "typical_real")
+    }
+
+
+def _length(move: dict[str, Any]) -> float:
+    return max(abs(move["move"]), abs(move["typical_real"] or 0.0))
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    return cv2.resize(pixels, (CROP_SIDE, CROP_SIDE), interpolation=cv2.INTER_AREA)
+
+
+def _maps(regions: list[dict[str, Any]], faces: list[FaceCrop]) -> list[dict[str, str]]:
+    """Heat maps of this person and of typical real videos, on one scale."""
+    if not regions:
+        return []
+    mean = np.mean([face.pixels for face in faces], axis=0).mean(axis=2)
+    grey = np.full(mean.shape, mean.mean())
+    strongest = max(map(_length, regions)) or 1.0
+    shown = [("this person", "move", mean)]
+    if all(region["typical_real"] is not None for region in regions):
+        shown.append(("typical real videos (no face is shown)", "typical_real", grey))
+    return [
+        {"title": title, "picture": _uri(_heat_map(_grid(regions, key) / strongest, under))}
+        for title, key, under in shown
+    ]
+
+
+def _grid(regions: list[dict[str, Any]], key: str) -> np.ndarray:
+    places = np.array([[int(n) for n in REGION.fullmatch(r["name"]).groups()] for r in regions])  # type: ignore[union-attr]
+    grid = np.zeros(places.max(axis=0) + 1)
+    grid[tuple(places.T)] = [region[key] for region in regions]
+    return grid
+
+
+def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Draw what spoke for fake (orange) and for real (blue) over a grey picture.
+
+    Parameters
+    ----------
+    strength : (cells, cells) float
+        -1 (real) to 1 (fake).
+    grey : (side, side) float
+        0 to 255.
+
+    Returns
+    -------
+    (side, side, 3) uint8 RGB, 256 pixels a side.
+    """
+    size = (MAP_SIDE, MAP_SIDE)
+    under = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    drawn = cv2.resize(strength.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
+    colour = np.where(drawn[..., None] > 0, FAKE_COLOUR, REAL_COLOUR)
+    cover = np.sqrt(np.abs(drawn).clip(0, 1))[..., None] * 0.8
+    return (under * (1 - cover) + colour * cover).round().astype(np.uint8)
+
+
+def _uri(pixels: np.ndarray) -> str:
+    """A picture (height, width, 3) uint8 RGB as an address that holds it."""
+    encoded = base64.b64encode(_as_jpeg(Image.fromarray(pixels))).decode()
+    return f"data:image/jpeg;base64,{encoded}"

@@ -1,0 +1,62 @@
+"""Show the frames about which the experiments under one protocol were surest and wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.lib.common.plotting import draw_mistakes, save_figure
+from workflow_scripts.lib.common.tables import label_numbers, read_table
+from workflow_scripts.lib.features import shrink
+from workflow_scripts.lib.store.zarr_store import iter_crops
+
+SHOWN, SIDE = 6, 160
+
+
+def main(
+    store: Path, protocol: str, evaluations: list[Path], predictions: list[Path], output: Path
+) -> None:
+    """Draw them; `evaluations` (JSON) and `predictions` (per frame) go in pairs."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
+    worst = {
+        result["experiment"]: _surest_mistakes(read_table(path))
+        for result, path in zip(results, predictions, strict=True)
+    }
+    rows = np.unique(np.concatenate([table["row"] for table in worst.values()])).astype(int)
+    crops: dict[Any, np.ndarray] = {}
+    for positions, found in iter_crops(store, rows):
+        crops |= dict(zip(rows[positions], shrink(found, SIDE), strict=True))
+    mistakes = {
+        name: [(crops[row.row], _told(row)) for row in table.itertuples()]
+        for name, table in worst.items()
+    }
+    save_figure(output, draw_mistakes(protocol, results[0]["leak"]["word"], mistakes, SHOWN))
+
+
+def _surest_mistakes(table: pd.DataFrame) -> pd.DataFrame:
+    """The wrong frames farthest from the truth, one per video."""
+    wrong = table[table["predicted"] != table["label"]]
+    error = np.abs(wrong["probability"] - label_numbers(wrong))
+    worst = wrong.assign(error=error).sort_values("error", ascending=False, kind="stable")
+    return worst.drop_duplicates("video").head(SHOWN)
+
+
+def _told(row: Any) -> str:
+    name = row.video if len(row.video) <= 26 else f"{row.video[:25]}…"
+    told = f"frame {row.frame}: {row.label}, called {row.predicted}"
+    return f"{name}\n{told}\nP(fake) {row.probability:.2f}"
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            protocol=snakemake.wildcards.protocol,
+            evaluations=[Path(path) for path in snakemake.input.evaluations],
+            predictions=[Path(path) for path in snakemake.input.predictions],
+            output=Path(snakemake.output[0]),
+        )

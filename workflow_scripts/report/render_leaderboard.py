@@ -1,0 +1,37 @@
+"""Show the leaderboard as a page."""
+
+from pathlib import Path
+
+from workflow_scripts.lib.common.pages import records, render
+from workflow_scripts.lib.common.tables import own_rows, read_table
+from workflow_scripts.lib.evaluation.metrics import MIN_GROUPS
+
+DEMO_CAUTION = (
+    "These are the demo's made-up videos: their accuracy says nothing about real deepfakes."
+)
+
+
+def main(leaderboard: Path, interval: float, demo: bool, output: Path) -> None:
+    """Write the page of `leaderboard.tsv`; `demo` adds the caution about made-up videos."""
+    board = read_table(leaderboard)
+    render(
+        "leaderboard.html.j2",
+        output,
+        title="Leaderboard",
+        interval=f"{interval:.0%}",
+        min_groups=MIN_GROUPS,
+        caution=DEMO_CAUTION if demo else "",
+        elsewhere=len(own_rows(board)) < len(board),
+        rows=records(board),
+    )
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            leaderboard=Path(snakemake.input.leaderboard),
+            output=Path(snakemake.output[0]),
+            **snakemake.params,
+        )

@@ -1,0 +1,67 @@
+"""Put the crops of all videos into the run's Zarr store."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.lib.common.labels import Label
+from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.tables import read_table
+from workflow_scripts.lib.data.identities import assign_groups
+from workflow_scripts.lib.data.manifest import pair_with_files, read_manifest
+from workflow_scripts.lib.store.quality import check_rejected
+from workflow_scripts.lib.store.zarr_store import load_video_crops, write_store
+
+
+def main(
+    manifest: Path,
+    quality: Path,
+    crops: list[Path],
+    made_with: dict[str, Any],
+    videos_per_shard: int,
+    max_rejected_fraction: float,
+    store: Path,
+) -> None:
+    """Write the store, unless too many videos were rejected.
+
+    `crops` are the videos' `.npz` files in the manifest's order, `made_with` the config's sections
+    that they follow from.
+    """
+    hold_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
+    table = read_table(quality)
+    check_rejected(table, max_rejected_fraction, quality)
+    videos = read_manifest(manifest).values()
+    groups = assign_groups(videos)
+    n_rows = int(table["crops"].sum())
+    logging.info(
+        "%d crops of %d videos in %d groups", n_rows, len(table), len(set(groups.values()))
+    )
+    write_store(
+        store,
+        (
+            load_video_crops(
+                path, video.video_id, groups[video.video_id], Label[video.label.upper()]
+            )
+            for video, path in pair_with_files(videos, crops)
+        ),
+        made_with=made_with,
+        n_rows=n_rows,
+        size=made_with["faces"]["size"],
+        rows_per_chunk=made_with["sampling"]["frames"],
+        chunks_per_shard=videos_per_shard,
+    )
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            manifest=Path(snakemake.config["manifest"]),
+            quality=Path(snakemake.input.quality),
+            crops=[Path(path) for path in snakemake.input.crops],
+            store=Path(snakemake.output[0]).with_suffix(".zarr"),
+            # from the config: a limit that only decides whether to go on changes no result
+            max_rejected_fraction=snakemake.config["quality"]["max_rejected_fraction"],
+            **snakemake.params,
+        )

@@ -1,0 +1,35 @@
+"""Gather what became of every video into one table, and the capture rates per label."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from workflow_scripts.lib.data.manifest import read_manifest
+from workflow_scripts.lib.store.quality import capture_rates, quality_table
+
+
+def main(
+    manifest: Path, statuses: list[Path], frames: int, quality: Path, rates: Path, kept: Path
+) -> None:
+    """Write `quality` (a row per video) and `rates` (a row per label), tab separated, and keep the
+    manifest beside them: the folder of a finished run tells who is in its videos."""
+    shutil.copyfile(manifest, kept)
+    table = quality_table(read_manifest(manifest).values(), statuses, frames)
+    table.to_csv(quality, sep="\t", index=False)
+    captured = capture_rates(table)
+    captured.to_csv(rates, sep="\t", index=False)
+    logging.info("%s", captured.to_string(index=False))
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            manifest=Path(snakemake.config["manifest"]),
+            statuses=[Path(path) for path in snakemake.input.statuses],
+            frames=snakemake.params.frames,
+            quality=Path(snakemake.output.quality),
+            rates=Path(snakemake.output.rates),
+            kept=Path(snakemake.output.kept),
+        )

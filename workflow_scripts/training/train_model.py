@@ -1,0 +1,51 @@
+"""Train one experiment's model, with the settings that were chosen for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.lib.common.files import write_json
+from workflow_scripts.lib.common.joblog import cost_so_far
+from workflow_scripts.lib.common.tables import read_table
+from workflow_scripts.lib.training.model_files import save_model
+from workflow_scripts.lib.training.splits import TRAIN
+from workflow_scripts.lib.training.training import model_card, train
+
+
+def main(
+    store: Path,
+    split: Path,
+    choice: Path,
+    protocol: str,
+    name: str,
+    experiment: dict[str, Any],
+    seed: int,
+    threads: int,
+    model_path: Path,
+    card_path: Path,
+) -> None:
+    """Write the model, and its card (`model.json`): what it is and what it was trained on."""
+    table = read_table(split)
+    table = table[table["part"] == TRAIN]
+    chosen = json.loads(choice.read_text(encoding="utf-8"))
+    settings = {**experiment, "params": chosen["params"]}
+    save_model(model_path, experiment["model"], train(store, table, name, settings, seed, threads))
+    card = model_card(store, table, protocol, name, experiment, chosen, seed, cost_so_far())
+    write_json(card_path, card)
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            split=Path(snakemake.input.split),
+            choice=Path(snakemake.input.choice),
+            protocol=snakemake.wildcards.protocol,
+            name=snakemake.wildcards.experiment,
+            threads=snakemake.threads,
+            model_path=Path(snakemake.output.model),
+            card_path=Path(snakemake.output.card),
+            **snakemake.params,
+        )

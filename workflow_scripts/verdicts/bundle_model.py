@@ -1,0 +1,129 @@
+"""Put a model and all that judging needs into one file."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workflow_scripts.lib.common.labels import Label
+from workflow_scripts.lib.common.tables import read_table
+from workflow_scripts.lib.data.identities import names_of
+from workflow_scripts.lib.data.manifest import read_manifest
+from workflow_scripts.lib.faces.crops import crop_mark
+from workflow_scripts.lib.store.zarr_store import StoredVideos
+from workflow_scripts.lib.training.array_models import FORMS, PlainModel
+from workflow_scripts.lib.training.model_files import load_model
+from workflow_scripts.lib.training.registry import MODELS
+from workflow_scripts.lib.training.splits import TEST, TRAIN
+from workflow_scripts.lib.training.training import load_experiment
+from workflow_scripts.lib.verdicts.attributions import column_groups, group_moves
+from workflow_scripts.lib.verdicts.bundle import write_bundle
+from workflow_scripts.lib.verdicts.training_range import measure, people_shown, training_ranges
+
+ROWS_AT_ONCE = 64  # 160 MB of moves for the study's crops
+
+
+def main(
+    manifest: Path,
+    quality: Path,
+    store: Path,
+    split: Path,
+    model_path: Path,
+    card_path: Path,
+    evaluation: Path,
+    networks: Path,
+    output: Path,
+) -> None:
+    """Write the bundle; see `lib/verdicts/bundle.py` for what is in it."""
+    card = json.loads(card_path.read_text(encoding="utf-8"))
+    form = MODELS[card["model"]].form
+    model = FORMS[form].of(load_model(model_path, card["model"])) if form else model_path
+    table = read_table(split)
+    training = table[table["part"] == TRAIN]
+    rows = read_manifest(manifest)
+    bits_per_pixel = read_table(quality).set_index("video_id")["bits_per_pixel"]
+    stored = StoredVideos(store)
+    videos = training["video"].unique()
+    measured, marks = [], list[str]()
+    for video in videos:
+        seen = stored.read(video, "")
+        columns = seen.columns
+        at = (columns["frame"], columns["time"])
+        measured.append(measure(seen.crops, columns["box"], *at, float(bits_per_pixel[video])))
+        marks += map(crop_mark, seen.crops)
+    # by the protocol `frame`, the test part has other frames of the same videos
+    unseen_real = table[
+        (table["part"] == TEST) & (table["label"] == Label.REAL.word) & ~table["video"].isin(videos)
+    ]
+    write_bundle(
+        output,
+        model,
+        card,
+        networks,
+        evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
+        ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
+        typical_real=_typical(store, unseen_real["row"].to_numpy(), model, card),
+        trained_on=marks,
+        people=names_of(rows[video] for video in videos),
+    )
+    logging.info(
+        "Bundled %s, protocol %s: %.1f MB",
+        card["experiment"],
+        card["protocol"],
+        output.stat().st_size / 1e6,
+    )
+
+
+def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """What a verdict says of the model's worth."""
+    videos = evaluation["video"]
+    return {
+        "protocol": evaluation["protocol"],
+        "leak": evaluation["leak"]["word"],
+        "roc_auc": videos["roc_auc"],
+        "interval": evaluation["interval"],
+        "videos": videos["n"],
+        "groups": videos["groups"],
+    }
+
+
+def _typical(
+    store: Path, rows: np.ndarray, model: PlainModel | Path, card: dict[str, Any]
+) -> dict[str, Any]:
+    """What moves the scores of real videos that were not trained on, which no model knows by heart;
+    nothing where the model has no plain form, or the test part no such videos."""
+    if isinstance(model, Path) or not len(rows):
+        return {"rows": 0, "moves": {}}
+    features = card["features"]
+    experiment = {"features": features["name"], "side": features["side"]}
+    matrix = load_experiment(store, rows, experiment)
+    groups = column_groups(features["name"], features["side"] or card["crops"]["faces"]["size"])
+    sums = dict.fromkeys(groups, 0.0)
+    for first in range(0, len(matrix), ROWS_AT_ONCE):
+        block = matrix[first : first + ROWS_AT_ONCE]
+        _, moves = model.contributions(block)
+        for name, move in group_moves(moves, groups).items():
+            sums[name] += move * len(block)
+    return {
+        "rows": len(rows),
+        "moves": {name: round(total / len(rows), 6) for name, total in sums.items()},
+    }
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            manifest=Path(snakemake.config["manifest"]),
+            quality=Path(snakemake.input.quality),
+            store=Path(snakemake.input.store).with_suffix(".zarr"),
+            split=Path(snakemake.input.split),
+            model_path=Path(snakemake.input.model),
+            card_path=Path(snakemake.input.card),
+            evaluation=Path(snakemake.input.evaluation),
+            networks=Path(snakemake.input.networks[0]).parent,
+            output=Path(snakemake.output[0]),
+        )

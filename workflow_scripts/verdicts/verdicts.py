@@ -1,0 +1,97 @@
+"""Sort the verdicts on many videos by suspicion, as a table and as a page."""
+
+import csv
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.pages import render
+from workflow_scripts.lib.data.manifest import pair_with_files
+from workflow_scripts.lib.verdicts.bundle import read_people
+from workflow_scripts.lib.verdicts.inputs import find_videos
+from workflow_scripts.lib.verdicts.summary import (
+    CALLED,
+    COLUMNS,
+    as_cells,
+    on_people_seen,
+    ranked,
+    shortened,
+    worth,
+)
+
+
+def main(
+    source: Path,
+    files: list[Path],
+    bundle: Path,
+    bootstrap: int,
+    interval: float,
+    seed: int,
+    table: Path,
+    page: Path,
+) -> None:
+    """Write table and page; `files` are the verdicts (`.json`) on the videos of `source`."""
+    videos = list(find_videos(source).values())
+    verdicts = [
+        json.loads(path.read_text(encoding="utf-8")) for _, path in pair_with_files(videos, files)
+    ]
+    rows = ranked(videos, verdicts, read_people(bundle))
+    with atomic_write(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+        writer.writerows([COLUMNS, *map(as_cells, rows)])
+    place, names = shortened([row["path"] for row in rows])
+    measured = worth(rows, bootstrap, interval, seed)
+    render(
+        "verdicts.html.j2",
+        page,
+        title=f"Verdicts on {len(rows)} videos",
+        rows=[{**row, "name": name} for row, name in zip(rows, names, strict=True)],
+        place=place,
+        folder=files[0].parent.name,
+        model=verdicts[0]["model"],
+        caution=verdicts[0]["caution"],
+        called=CALLED,
+        worth=measured,
+        people_seen=measured and on_people_seen(measured),
+    )
+    tally = _told(Counter(row["called"] for row in rows))
+    logging.info("%d videos: %s. See %s", len(rows), tally, page)
+    if verdicts[0]["model"]["demo"]:
+        logging.info(
+            "The model was trained on the demo: its verdicts mean nothing outside the demo."
+        )
+    if measured:
+        for label, counts in measured["counts"].items():
+            logging.info("Of videos known to be %s: %s", label, _told(counts))
+        auc = measured["roc_auc"]
+        value = "undefined" if auc["value"] is None else f"{auc['value']:.2f}"
+        known = auc["low"] is not None
+        between = f"{auc['low']:.2f} to {auc['high']:.2f}" if known else "no interval"
+        logging.info(
+            "AUC %s (%s) on %d videos of %d groups of people. %s",
+            *(value, between, measured["scored"], measured["groups"]),
+            on_people_seen(measured),
+        )
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[word]} {word}" for word in CALLED)
+
+
+if __name__ == "__main__":
+    from workflow_scripts.lib.common.joblog import job_log
+
+    with job_log(snakemake.log[0]):
+        main(
+            source=Path(snakemake.params.source),
+            files=[Path(path) for path in snakemake.input.verdicts],
+            bundle=Path(snakemake.params.bundle),
+            bootstrap=snakemake.params.bootstrap,
+            interval=snakemake.params.interval,
+            seed=snakemake.params.seed,
+            table=Path(snakemake.output.table),
+            page=Path(snakemake.output.page),
+        )
