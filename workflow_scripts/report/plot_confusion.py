@@ -1,14 +1,52 @@
 """Show what one experiment got right and wrong."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from workflow_scripts.lib.common.plotting import draw_confusion, save_figure
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from workflow_scripts.lib.common.plotting import figure_title, save_figure
 
 
 def main(evaluation: Path, output: Path) -> None:
     """Draw the confusion matrices of `evaluation` (JSON)."""
     save_figure(output, draw_confusion(json.loads(evaluation.read_text(encoding="utf-8"))))
+
+
+def draw_confusion(evaluation: Mapping) -> Figure:
+    """Confusion matrices of one experiment, per video and per frame."""
+    figure, both = plt.subplots(1, 2, figsize=(6.4, 3.2))
+    for axes, level in zip(both, ("video", "frame"), strict=True):
+        counts = evaluation[level]["confusion"]
+        cells = np.array(
+            [
+                [counts["real_called_real"], counts["real_called_fake"]],
+                [counts["fake_called_real"], counts["fake_called_fake"]],
+            ]
+        )
+        shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), count in np.ndenumerate(cells):
+            share = shares[row, column]
+            axes.text(
+                column,
+                row,
+                f"{count}\n{share:.0%}",
+                ha="center",
+                va="center",
+                color="white" if share > 0.5 else "black",
+            )
+        axes.set_xticks([0, 1], ["real", "fake"])
+        axes.set_yticks([0, 1], ["real", "fake"])
+        axes.spines[:].set_visible(False)
+        axes.set(xlabel="called", ylabel="is", title=f"per {level}")
+    figure.suptitle(
+        figure_title(evaluation["experiment"], evaluation["protocol"], evaluation["leak"]["word"])
+    )
+    return figure
 
 
 if __name__ == "__main__":

@@ -2,13 +2,48 @@
 
 from pathlib import Path
 
-from workflow_scripts.lib.common.plotting import draw_cost, save_figure
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, StrMethodFormatter
+
+from workflow_scripts.lib.common.plotting import PALE, experiment_styles, save_figure
 from workflow_scripts.lib.common.tables import own_rows, read_table
 
 
 def main(leaderboard: Path, output: Path) -> None:
     """Draw the rows of `leaderboard.tsv` that were tested on the run's own test part."""
     save_figure(output, draw_cost(own_rows(read_table(leaderboard))))
+
+
+def draw_cost(board: pd.DataFrame) -> Figure:
+    """What each experiment is worth against what it cost: a row per protocol.
+
+    `board` is the leaderboard's table.
+    """
+    protocols = board["protocol"].unique()
+    styles = experiment_styles(board["experiment"].tolist())
+    figure, panels = plt.subplots(
+        len(protocols), 2, figsize=(9.2, 0.6 + 3.1 * len(protocols)), sharey=True, squeeze=False
+    )
+    for (left, right), protocol in zip(panels, protocols, strict=True):
+        rows = board[board["protocol"] == protocol]
+        for row in rows.itertuples():
+            style = {**styles[row.experiment], "ls": "none", "label": row.experiment}
+            left.plot(row.train_cpu_s + row.train_tuning_cpu_s, row.video_roc_auc, **style)
+            right.plot(row.train_peak_memory_mb, row.video_roc_auc, **style)
+        for axes in (left, right):
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            axes.axhline(0.5, color=PALE, linestyle=":")
+            axes.grid(alpha=0.25)
+        leak = rows["leak"].iloc[0]
+        left.set(ylabel="AUC per video", xlabel="CPU s, tuning and training together")
+        left.set_title(f"{protocol} ({leak})" if leak != "no" else protocol, loc="left")
+        right.set(xlabel="MB at the peak of training")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    return figure
 
 
 if __name__ == "__main__":

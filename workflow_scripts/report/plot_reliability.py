@@ -1,9 +1,15 @@
 """Show whether the calibrated probabilities of all experiments under one protocol come true."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from workflow_scripts.lib.common.plotting import draw_reliability, save_figure
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, PercentFormatter
+
+from workflow_scripts.lib.common.plotting import CYCLE, PALE, figure_title, save_figure
 from workflow_scripts.lib.common.tables import label_numbers, read_table
 from workflow_scripts.lib.evaluation.metrics import reliability
 
@@ -18,6 +24,46 @@ def main(protocol: str, evaluations: list[Path], predictions: list[Path], output
             label_numbers(table), table["probability"].to_numpy(), table["group"].to_numpy()
         )
     save_figure(output, draw_reliability(protocol, results[0]["leak"]["word"], bins))
+
+
+def draw_reliability(
+    protocol: str, leak: str, bins: Mapping[str, Sequence[Mapping[str, float]]]
+) -> Figure:
+    """What came true of the calibrated probabilities, a panel per experiment.
+
+    `bins` holds what `metrics.reliability` found, by experiment.
+    """
+    columns = min(4, len(bins))
+    rows = -(-len(bins) // columns)
+    figure, panels = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(4.4, 2.3 * columns), 0.6 + 2.4 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for axes, (name, found) in zip(panels.flat, bins.items(), strict=False):
+        axes.plot([0, 1], [0, 1], color=PALE, linestyle=":")
+        x, share, low, high, n = (
+            np.array([part[key] for part in found])
+            for key in ("probability", "share", "low", "high", "n")
+        )
+        axes.vlines(x, low, high, color=CYCLE[0], lw=1)
+        axes.scatter(x, share, s=10 + 60 * n / n.max(), color=CYCLE[0], zorder=2, clip_on=False)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal")
+        axes.set_title(name, fontsize=8)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1))
+            axis.set_major_locator(FixedLocator([0, 0.5, 1]))
+    for axes in panels.flat[len(bins) :]:
+        axes.set_axis_off()
+    for axes in panels.flat[max(0, len(bins) - columns) : len(bins)]:
+        axes.tick_params(labelbottom=True)  # the lowest of its column, whatever the row
+    figure.supxlabel("calibrated probability of fake", fontsize=9)
+    figure.supylabel("videos that are fake", fontsize=9)
+    figure.suptitle(figure_title("Calibration", protocol, leak), fontsize=10)
+    return figure
 
 
 if __name__ == "__main__":

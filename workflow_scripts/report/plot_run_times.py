@@ -1,15 +1,43 @@
 """Show what each rule cost."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
 from workflow_scripts.lib.common.joblog import read_cost
-from workflow_scripts.lib.common.plotting import draw_run_times, save_figure
+from workflow_scripts.lib.common.plotting import COLOUR, CYCLE, save_figure
 
 
 def main(logs: dict[str, list[Path]], output: Path) -> None:
     """Draw CPU time and memory from the last lines of the jobs' logs, by rule."""
     costs = {rule: [read_cost(path) for path in paths] for rule, paths in logs.items()}
     save_figure(output, draw_run_times(costs))
+
+
+def draw_run_times(costs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """CPU seconds and peak memory of each rule's jobs.
+
+    `costs` holds, by rule and in order, `cpu_s` and `peak_memory_mb` of each job.
+    """
+    names = list(costs)[::-1]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 0.9 + 0.36 * len(names)), sharey=True)
+    for row, name in enumerate(names):
+        jobs = costs[name]
+        seconds = sum(job["cpu_s"] for job in jobs)
+        memory = max(job["peak_memory_mb"] for job in jobs)
+        counted = f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"
+        left.barh(row, seconds, color=COLOUR["all"])
+        left.text(seconds, row, f"  {seconds:.1f} s, {counted}", va="center", fontsize=8)
+        right.barh(row, memory, color=CYCLE[0])
+        right.text(memory, row, f"  {memory:.0f}", va="center", fontsize=8)
+    left.set_yticks(range(len(names)), names)
+    left.set(title="CPU, all jobs together", xlabel="seconds")
+    right.set(title="Peak memory of the largest job", xlabel="MB")
+    for axes in (left, right):
+        axes.set_xlim(0, axes.get_xlim()[1] * 1.35)
+    return figure
 
 
 if __name__ == "__main__":

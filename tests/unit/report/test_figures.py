@@ -6,9 +6,22 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from workflow_scripts.lib.common import plotting as figures
+from workflow_scripts.lib.common import plotting
 from workflow_scripts.lib.evaluation.metrics import curves, evaluate, reliability
 from workflow_scripts.lib.features import find_feature_set
+from workflow_scripts.report import (
+    plot_confusion,
+    plot_cost,
+    plot_curves,
+    plot_importance,
+    plot_kinds,
+    plot_leak_gap,
+    plot_learning_curve,
+    plot_mistakes,
+    plot_quality,
+    plot_reliability,
+    plot_run_times,
+)
 
 LEAKS = pytest.mark.parametrize(
     ("leak", "caution"),
@@ -61,7 +74,7 @@ def test_class_counts_are_of_used_and_lost_videos():
             "crops": [7, 0, 7, 7, 3],
         }
     )
-    figure = figures.draw_class_counts(quality)
+    figure = plot_quality.draw_class_counts(quality)
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "fake morph",
@@ -81,7 +94,7 @@ def test_capture_rates_say_how_many_of_how_many():
             "capture_rate": [1.0, 0.9, 0.95],
         }
     )
-    figure = figures.draw_capture_rates(rates, 0.9)
+    figure = plot_quality.draw_capture_rates(rates, 0.9)
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [0.95, 0.9, 1.0]
     assert "63 of 70 (90.0%)" in texts(figure)
@@ -90,7 +103,7 @@ def test_capture_rates_say_how_many_of_how_many():
 
 @LEAKS
 def test_confusion_shows_counts_and_shares_of_each_class(leak, caution):
-    figure = figures.draw_confusion(measured(leak=leak))
+    figure = plot_confusion.draw_confusion(measured(leak=leak))
     check_caution(figure, caution)
     assert figure.get_suptitle().startswith("forest, protocol identity")
     counts = measured()["video"]["confusion"]
@@ -113,7 +126,7 @@ def found_curves(scores=SCORES):
 def test_curves_are_those_that_were_found(leak, caution):
     found = found_curves()
     one_label = curves(np.ones(60, int), SCORES, PEOPLE, 50, 0.95, 1)
-    figure = figures.draw_curves("identity", leak, {"forest": found, "undefined": one_label})
+    figure = plot_curves.draw_curves("identity", leak, {"forest": found, "undefined": one_label})
     check_caution(figure, caution)
     roc, precision = figure.axes
     for axes, kind in ((roc, "roc"), (precision, "precision_recall")):
@@ -134,18 +147,18 @@ def test_curves_are_those_that_were_found(leak, caution):
 
 def test_only_the_best_curves_have_colours_and_bands():
     many = {f"e{number}": found_curves() for number in range(10)}
-    figure = figures.draw_curves("identity", "no", many)
+    figure = plot_curves.draw_curves("identity", "no", many)
     roc = figure.axes[0]
-    assert len(roc.collections) == figures.MOST_BANDS
+    assert len(roc.collections) == plot_curves.MOST_BANDS
     colours = [line.get_color() for line in roc.get_lines()]
-    assert colours[:7] == figures.CYCLE
-    assert set(colours[7:]) == {figures.PALE}
+    assert colours[:7] == plotting.CYCLE
+    assert set(colours[7:]) == {plotting.PALE}
 
 
 @LEAKS
 def test_reliability_puts_shares_over_probabilities(leak, caution):
     found = reliability(LABELS, SCORES, PEOPLE)
-    figure = figures.draw_reliability("identity", leak, {"forest": found, "other": found})
+    figure = plot_reliability.draw_reliability("identity", leak, {"forest": found, "other": found})
     check_caution(figure, caution)
     assert [axes.get_title() for axes in figure.axes] == ["forest", "other"]
     lines, points = figure.axes[0].collections
@@ -156,7 +169,7 @@ def test_reliability_puts_shares_over_probabilities(leak, caution):
 
 def test_the_lowest_panel_of_each_column_names_its_ticks():
     found = reliability(LABELS, SCORES, PEOPLE)
-    figure = figures.draw_reliability("identity", "no", {f"e{n}": found for n in range(5)})
+    figure = plot_reliability.draw_reliability("identity", "no", {f"e{n}": found for n in range(5)})
     figure.canvas.draw()
     named = [
         any(tick.label1.get_visible() for tick in axes.xaxis.get_major_ticks())
@@ -171,7 +184,7 @@ def test_the_leakiest_protocol_comes_first_and_is_called_so():
         for name, scores in (("a", SCORES), ("b", 1 - SCORES))
         for protocol, leak in (("identity", "no"), ("frame", "video"), ("video", "person"))
     ]
-    figure = figures.draw_leak_gap(results)
+    figure = plot_leak_gap.draw_leak_gap(results)
     left, right = figure.axes
     ticks = [label.get_text().replace("\n", " ") for label in left.get_xticklabels()]
     assert ticks == [
@@ -195,7 +208,7 @@ def test_kinds_of_fakes_each_have_a_panel():
         "dataset": {"one": found, "two": other},
     }
     results = [measured(experiment=name, kinds=kinds, leak="person") for name in ("a", "b")]
-    figure = figures.draw_kinds(results)
+    figure = plot_kinds.draw_kinds(results)
     check_caution(figure, "leaky")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [f"{kind}\n30 fakes" for kind in ("swap", "morph", "one", "two")]
@@ -221,7 +234,7 @@ def test_cost_stands_against_what_it_buys():
             "train_peak_memory_mb": [100.0, 200.0, 300.0, 400.0],
         }
     )
-    figure = figures.draw_cost(board)
+    figure = plot_cost.draw_cost(board)
     assert figure.axes[0].get_title(loc="left") == "identity"
     assert figure.axes[2].get_title(loc="left") == "frame (leaky: video)"
     for row, (left, right) in enumerate(zip(figure.axes[::2], figure.axes[1::2], strict=True)):
@@ -254,7 +267,7 @@ def curve(leak="no", **changes):
 )
 def test_a_learning_curve_says_what_follows_from_it(leak, caution):
     said = {"a": "More people are likely to help.", "b": "More people would hardly help."}
-    figure = figures.draw_learning_curve(curve(leak), said)
+    figure = plot_learning_curve.draw_learning_curve(curve(leak), said)
     check_caution(figure, caution)
     axes, words = figure.axes
     for name, values in (("a", [0.6, 0.7, 0.8]), ("b", [0.5, 0.5, 0.55])):
@@ -271,7 +284,7 @@ def test_a_learning_curve_says_what_follows_from_it(leak, caution):
 
 def test_a_learning_curve_of_too_few_people_has_no_band():
     table = curve(roc_auc_low=np.nan, roc_auc_high=np.nan)
-    axes = figures.draw_learning_curve(table, {"a": "x", "b": "y"}).axes[0]
+    axes = plot_learning_curve.draw_learning_curve(table, {"a": "x", "b": "y"}).axes[0]
     assert all(not np.isfinite(band.get_paths()[0].vertices).any()
                for band in axes.collections if band.get_paths())  # fmt: skip
 
@@ -280,7 +293,7 @@ def test_a_learning_curve_of_too_few_people_has_no_band():
 def test_mistakes_are_shown_a_row_per_experiment(leak, caution):
     crop = rng.integers(0, 256, (16, 16, 3), np.uint8)
     mistakes = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
-    figure = figures.draw_mistakes("identity", leak, mistakes, 3)
+    figure = plot_mistakes.draw_mistakes("identity", leak, mistakes, 3)
     check_caution(figure, caution)
     panels = figure.axes
     assert len(panels) == 6
@@ -295,7 +308,7 @@ def test_importance_lies_over_the_mean_face(leak, caution):
     importance = np.zeros((32, 32))
     importance[8, 20] = 1
     face = rng.integers(0, 256, (32, 32, 3), np.uint8)
-    figure = figures.draw_importance(importance, face, "forest", "identity", leak)
+    figure = plot_importance.draw_importance(importance, face, "forest", "identity", leak)
     check_caution(figure, caution)
     left, middle, right = figure.axes[:3]
     assert np.array_equal(left.get_images()[0].get_array(), face)
@@ -309,7 +322,9 @@ def test_feature_importance_is_a_curve_and_shares(leak, caution):
     columns = find_feature_set("spectrum+dct").columns(32)
     importance = rng.random(len(columns))
     importance /= importance.sum()
-    figure = figures.draw_feature_importance(importance, columns, 32, "trees", "identity", leak)
+    figure = plot_importance.draw_feature_importance(
+        importance, columns, 32, "trees", "identity", leak
+    )
     check_caution(figure, caution)
     spectrum, bars = figure.axes
     assert sum(bar.get_width() for bar in bars.patches) == pytest.approx(1)
@@ -322,7 +337,7 @@ def test_feature_importance_is_a_curve_and_shares(leak, caution):
 
 def test_run_times_add_up_and_memory_does_not():
     jobs = [{"cpu_s": 1.5, "peak_memory_mb": 100}, {"cpu_s": 2.0, "peak_memory_mb": 300}]
-    figure = figures.draw_run_times({"crop_faces": jobs, "leaderboard": jobs[:1]})
+    figure = plot_run_times.draw_run_times({"crop_faces": jobs, "leaderboard": jobs[:1]})
     left, right = figure.axes
     assert [label.get_text() for label in left.get_yticklabels()] == ["leaderboard", "crop_faces"]
     assert [bar.get_width() for bar in left.patches] == [1.5, 3.5]
@@ -332,7 +347,7 @@ def test_run_times_add_up_and_memory_does_not():
 
 def test_the_same_figure_is_the_same_file(tmp_path):
     for name in ("one", "two"):
-        figures.save_figure(tmp_path / name, figures.draw_confusion(measured()))
+        plotting.save_figure(tmp_path / name, plot_confusion.draw_confusion(measured()))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     with Image.open(tmp_path / "one") as image:
         assert image.format == "PNG"
@@ -341,6 +356,6 @@ def test_the_same_figure_is_the_same_file(tmp_path):
 
 def test_a_name_looks_the_same_in_all_figures():
     names = [f"experiment{number}" for number in range(49)]
-    styles = figures._styles(names)
-    assert figures._styles([*reversed(names), *names]) == styles
+    styles = plotting.experiment_styles(names)
+    assert plotting.experiment_styles([*reversed(names), *names]) == styles
     assert len({tuple(style.values()) for style in styles.values()}) == len(names)
