@@ -60,12 +60,11 @@ onsuccess:
 rule all:
     default_target: True
     input:
-        "<results>/leaderboard.tsv",
-        "<results>/quality.tsv",
-        report_figures,
-        "<results>/run.json",
+        RESULTS,
+        FIGURES,
+        rules.record_run.output,
 
 
 rule bundles:
     input:
-        of_all_experiments("<results>/models/{protocol}/{experiment}/bundle.zip"),
+        per_experiment(rules.bundle_model.output),

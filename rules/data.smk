@@ -1,15 +1,52 @@
 # The videos: those of the demo, made here, and those of FaceForensics++, fetched.
+from workflow_scripts.lib.config import given_server
+from workflow_scripts.lib.data.download_paths import check_apart
+
+
+def demo_video(wildcards):
+    """The video, where the workflow makes it itself."""
+    video = VIDEOS[wildcards.video]
+    return video.path if is_demo_video(video) else []
+
+
+def is_demo_video(video):
+    """Whether a video is one of those that the workflow makes up itself."""
+    return video.path.startswith("resources/demo/")
+
+
+def receipts_of_downloads(wildcards):
+    """A receipt for each video of the manifest that is to lie in the download's folder."""
+    folder = config["download"]["folder"]
+    videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
+    return expand(f"{folder}/receipts/{{video}}.json", video=videos)
+
+
+def is_download(target):
+    """Whether a target is what `snakemake download` makes."""
+    receipts = Path(config["download"]["folder"], "receipts")
+    return target == "download" or Path(target).is_relative_to(receipts)
+
+
+def check_downloads(targets):
+    """Refuse to download together with other work, without a server, or two rows to one file."""
+    given_server(config)
+    if not all(is_download(target) for target in targets):
+        # nothing would wait for the downloads, and what is not there yet would be missing
+        raise UserError(
+            "Downloads stand alone: run `snakemake download` first, and then the rest without it."
+        )
+    check_apart(video.path for video in VIDEOS.values())
 
 
 rule make_demo_video:
     output:
-        "resources/demo/{video}.mp4",
+        clip="resources/demo/{video}.mp4",
     log:
         "resources/demo/logs/{video}.log",
     conda:
         "../envs/demo.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     params:
         code_digest("data/make_demo_video"),
@@ -28,7 +65,7 @@ rule download:
     conda:
         "../envs/download.yaml"
     resources:
-        mem_mb=growing(500),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     message:
         "Looking whether all downloads are there"
@@ -40,7 +77,7 @@ rule download:
 # an edited script must not cost a download.
 rule download_video:
     output:
-        f"{config['download']['folder']}/receipts/{{video}}.json",
+        receipt=f"{config['download']['folder']}/receipts/{{video}}.json",
     log:
         "<logs>/download_video/{video}.log",
     localrule: True
@@ -48,7 +85,7 @@ rule download_video:
         "../envs/download.yaml"
     resources:
         downloads=1,
-        mem_mb=growing(500),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(120),
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,

@@ -1,10 +1,55 @@
 # From models to figures that can be compared.
 
 
+OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
+
+
+def in_other_run(file):
+    """An input function that gives a file of the run that a job's model is tested on."""
+    return lambda wildcards: f"{OTHER_RUNS[wildcards.other]}/{file}"
+
+
+def features_elsewhere(wildcards):
+    """The feature sets that an experiment takes of another run."""
+    names = stored_features(EXPERIMENTS[wildcards.experiment])
+    pattern = "<results>/elsewhere/{{other}}/features/{features}.json"
+    return expand(pattern, features=names)
+
+
+def per_other_run(pattern):
+    """`pattern` for each experiment, honest protocol and other run."""
+    return expand(
+        pattern,
+        other=OTHER_RUNS,
+        protocol=HONEST,
+        experiment=EXPERIMENTS,
+    )
+
+
+LEARNING_CURVES = config["learning_curve"]["experiments"]
+
+
+def per_curve(pattern):
+    """`pattern` for each experiment that a learning curve is drawn for."""
+    return expand(pattern, experiment=LEARNING_CURVES)
+
+
+def per_subset(pattern):
+    """`pattern` for each fit of the learning curves: by experiment, by number of people, all
+    repeats."""
+    curve = config["learning_curve"]
+    return expand(
+        pattern,
+        experiment=LEARNING_CURVES,
+        halvings=range(1, curve["halvings"] + 1),
+        repeat=range(curve["repeats"]),
+    )
+
+
 rule evaluate_model:
     input:
+        features_of_experiment,
         store="<results>/store.json",
-        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
@@ -21,7 +66,7 @@ rule evaluate_model:
         runtime=growing(60),
     params:
         code_digest("evaluation/evaluate_model"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],
@@ -33,17 +78,17 @@ rule evaluate_model:
 
 rule leaderboard:
     input:
-        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json")
-        + of_all_elsewhere("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
-        cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
+        evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json")
+        + per_other_run("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
+        cards=per_experiment("<results>/models/{protocol}/{experiment}/model.json"),
     output:
-        "<results>/leaderboard.tsv",
+        leaderboard="<results>/leaderboard.tsv",
     log:
         "<logs>/leaderboard.log",
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("evaluation/leaderboard"),
@@ -55,17 +100,17 @@ rule leaderboard:
 
 rule compare_experiments:
     input:
-        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
-        predictions=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
-        cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
+        evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
+        predictions=per_experiment("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
+        cards=per_experiment("<results>/models/{protocol}/{experiment}/model.json"),
     output:
-        "<results>/comparisons.tsv",
+        comparisons="<results>/comparisons.tsv",
     log:
         "<logs>/compare_experiments.log",
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         code_digest("evaluation/compare_experiments"),
@@ -85,7 +130,7 @@ rule select_elsewhere:
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
-        other=in_other_run("store.json"),
+        other_store=in_other_run("store.json"),
         other_manifest=in_other_run("manifest.tsv"),
     output:
         table="<results>/elsewhere/{other}/{protocol}.tsv",
@@ -95,7 +140,7 @@ rule select_elsewhere:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         code_digest("evaluation/select_elsewhere"),
@@ -110,7 +155,7 @@ rule extract_elsewhere:
     input:
         store=in_other_run("store.json"),
     output:
-        "<results>/elsewhere/{other}/features/{features}.json",
+        marker="<results>/elsewhere/{other}/features/{features}.json",
     log:
         "<logs>/extract_elsewhere/{other}/{features}.log",
     conda:
@@ -128,8 +173,8 @@ rule extract_elsewhere:
 
 rule evaluate_elsewhere:
     input:
+        features_elsewhere,
         store=in_other_run("store.json"),
-        features=features_elsewhere,
         table="<results>/elsewhere/{other}/{protocol}.tsv",
         selection="<results>/elsewhere/{other}/{protocol}.json",
         model="<results>/models/{protocol}/{experiment}/model.zip",
@@ -147,7 +192,7 @@ rule evaluate_elsewhere:
         runtime=growing(60),
     params:
         code_digest("evaluation/evaluate_elsewhere"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],
         seed=config["seed"],
@@ -162,12 +207,12 @@ rule evaluate_elsewhere:
 
 rule fit_subset:
     input:
+        features_of_experiment,
         store="<results>/store.json",
-        features=features_of_experiment,
         split="<results>/splits/identity.tsv",
         choice="<results>/models/identity/{experiment}/choice.json",
     output:
-        "<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv",
+        scores="<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv",
     log:
         "<logs>/fit_subset/{experiment}/{halvings}/{repeat}.log",
     conda:
@@ -178,7 +223,7 @@ rule fit_subset:
         runtime=growing(120),
     params:
         code_digest("evaluation/fit_subset"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         seed=config["seed"],
     message:
         "Training {wildcards.experiment} on fewer people ({wildcards.halvings} halvings, repeat {wildcards.repeat})"
@@ -188,18 +233,18 @@ rule fit_subset:
 
 rule learning_curve:
     input:
-        evaluations=of_all_curves("<results>/evaluation/identity/{experiment}.json"),
-        predictions=of_all_curves("<results>/evaluation/identity/{experiment}.videos.tsv"),
-        cards=of_all_curves("<results>/models/identity/{experiment}/model.json"),
-        fits=of_all_subsets("<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"),
+        evaluations=per_curve("<results>/evaluation/identity/{experiment}.json"),
+        predictions=per_curve("<results>/evaluation/identity/{experiment}.videos.tsv"),
+        cards=per_curve("<results>/models/identity/{experiment}/model.json"),
+        fits=per_subset("<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv"),
     output:
-        "<results>/learning_curve.tsv",
+        curve="<results>/learning_curve.tsv",
     log:
         "<logs>/learning_curve.log",
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         code_digest("evaluation/learning_curve"),
@@ -211,3 +256,10 @@ rule learning_curve:
         "Gathering what fewer people are worth"
     script:
         "../workflow_scripts/evaluation/learning_curve.py"
+
+
+RESULTS += rules.leaderboard.output
+if len(EXPERIMENTS) > 1:
+    RESULTS += rules.compare_experiments.output
+if LEARNING_CURVES:
+    RESULTS += rules.learning_curve.output

@@ -1,4 +1,56 @@
 # From videos to a few frames each, and from frames to face crops.
+from workflow_scripts.lib.common.files import stamp
+from workflow_scripts.lib.faces.finished import (
+    check_away,
+    has_faces,
+    planned_attempt,
+    planned_stamp,
+)
+
+DETECTOR_ENV = {
+    "onnxruntime": "../envs/video.yaml",
+    "tensorflow": "../envs/reference.yaml",
+}[config["detector"]["backend"]]
+
+
+def faces_of(video):
+    """Where the status of a video's finished faces lies."""
+    return Path(f"results/{config['run']}/faces/{video.video_id}.json")
+
+
+def stamp_of(video):
+    """The stamp that a video is planned with; a demo video is an input."""
+    return "demo" if is_demo_video(video) else planned_stamp(video.path, faces_of(video))
+
+
+def detector_networks(wildcards):
+    """The networks' files; the TensorFlow backend brings its own."""
+    nets = ("pnet", "rnet", "onet") if config["detector"]["backend"] == "onnxruntime" else ()
+    return [f"resources/detector/{net}.onnx" for net in nets]
+
+
+def check_sampled_videos():
+    """Don't sample videos that are away where that replaces faces, or where a disk must be away."""
+    videos = {name: row for name, row in VIDEOS.items() if not is_demo_video(row)}
+    sampled = {
+        job.wildcards.video
+        for job in workflow.dag.needrun_jobs()
+        if job.rule.name == "sample_frames"
+    }
+    check_away(
+        {name: row.path for name, row in videos.items() if name in sampled},
+        Path(f"results/{config['run']}/faces"),
+        len(VIDEOS),
+        config["quality"]["max_rejected_fraction"],
+    )
+    if not any(job.rule.name == "crop_faces" for job in workflow.dag.jobs):
+        return
+    kept = [row for row in videos.values() if not stamp(row.path) and has_faces(faces_of(row))]
+    if kept:
+        logger.warning(
+            f"{len(kept)} of {len(VIDEOS)} videos are not there, {kept[0].path!r} for example: the "
+            "run goes on with the faces that were found before."
+        )
 
 
 # A video of the user's is no input: its time of change may lie in the future, or be older than that
@@ -7,13 +59,13 @@ rule sample_frames:
     input:
         demo_video,
     output:
-        temp("<results>/frames/{video}.npz"),
+        frames=temp("<results>/frames/{video}.npz"),
     log:
         "<logs>/sample_frames/{video}.log",
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     params:
         code_digest("faces/sample_frames"),
@@ -32,15 +84,13 @@ rule sample_frames:
 
 rule export_detector:
     output:
-        "resources/detector/pnet.onnx",
-        "resources/detector/rnet.onnx",
-        "resources/detector/onet.onnx",
+        networks=expand("resources/detector/{net}.onnx", net=("pnet", "rnet", "onet")),
     log:
         "resources/detector/logs/export_detector.log",
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     params:
         code_digest("faces/export_detector"),
@@ -53,7 +103,7 @@ rule export_detector:
 rule crop_faces:
     input:
         frames="<results>/frames/{video}.npz",
-        detector=detector_models,
+        networks=detector_networks,
     output:
         crops="<results>/faces/{video}.npz",
         status="<results>/faces/{video}.json",
@@ -69,7 +119,6 @@ rule crop_faces:
         runtime=growing(10),
     params:
         code_digest("faces/crop_faces"),
-        models="resources/detector",
         detector=config["detector"],
         faces=config["faces"],
     message:

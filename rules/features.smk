@@ -1,11 +1,20 @@
 # From crops to the feature sets that experiments name; `pixels` are the crops themselves.
 
 
+VIDEOS_PER_PART = 100  # of which one job computes the features
+
+
+def feature_parts(wildcards):
+    """The parts in which a feature set is computed."""
+    parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
+    return expand("<results>/features/{{features}}/{part}.npy", part=parts)
+
+
 rule extract_features:
     input:
         store="<results>/store.json",
     output:
-        temp("<results>/features/{features}/{part}.npy"),
+        matrix=temp("<results>/features/{features}/{part}.npy"),
     log:
         "<logs>/extract_features/{features}/{part}.log",
     conda:
@@ -27,7 +36,7 @@ rule join_features:
         store="<results>/store.json",
         parts=feature_parts,
     output:
-        "<results>/features/{features}.json",
+        marker="<results>/features/{features}.json",
     log:
         "<logs>/join_features/{features}.log",
     conda:

@@ -1,27 +1,58 @@
 # What the run was made from, what it made, and whether that is still so.
+from workflow_scripts.lib.provenance.jobs import jobs_behind
+
+LOCK = "envs/base.txt"
+
+
+def jobs_of(targets):
+    """The jobs of this run that `targets` need, by rule."""
+    folder = f"results/{config['run']}/"
+    return jobs_behind(tuple(workflow.rules), folder, tuple(map(str, targets)))
+
+
+def logs_behind(targets):
+    """The logs of the jobs that `targets` need, by rule."""
+    return {rule: jobs.logs for rule, jobs in jobs_of(targets).items()}
+
+
+def outputs_of_run(wildcards):
+    """All that the run makes, by rule."""
+    jobs = jobs_of(RESULTS + FIGURES)
+    return {rule: made.outputs for rule, made in jobs.items() if made.outputs}
+
+
+def logs_of_run(wildcards):
+    """The logs of all jobs of the run."""
+    return [log for logs in logs_behind(RESULTS + FIGURES).values() for log in logs]
+
+
+def config_of_results(config):
+    """The config without what changes no result: where videos and faces come from, and what is
+    done with a finished run."""
+    left_out = ("download", "face_cache", "verify_against", "videos_to_judge", "judge_")
+    return {key: value for key, value in config.items() if not key.startswith(left_out)}
 
 
 rule record_run:
     input:
-        unpack(promised),
-        networks=[] if config["parts"] else detector_models,
-        logs=[log for logs in (COUNTED_LOGS | MINOR_LOGS).values() for log in logs],
+        unpack(outputs_of_run),
+        networks=[] if config["parts"] else detector_networks,
+        logs=logs_of_run,
     output:
-        "<results>/run.json",
+        record="<results>/run.json",
     log:
         "<logs>/record_run.log",
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         code_digest("provenance/record_run"),
         content_digest([config["manifest"]]),
         content_digest([LOCK]),
         lock=LOCK,
-        config=what_results_follow_from(config),
-        steps=lambda wildcards: list(promised(wildcards)),
+        config=config_of_results(config),
     message:
         "Recording what the run was made from, and what it made"
     script:
@@ -37,11 +68,11 @@ rule verify:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         results=f"results/{config['run']}",
-        config=what_results_follow_from(config),
+        config=config_of_results(config),
         manifest=config["manifest"],
         against=config["verify_against"],
     message:

@@ -1,11 +1,28 @@
 # Pictures and pages of the report (`snakemake --report report.html`).
+from workflow_scripts.lib.training.registry import MODELS
+from workflow_scripts.lib.verdicts.decision import DEMO
+
+VIDEOS_ON_SHEET = 8  # of each label
+
+
+def videos_on_sheet(wildcards):
+    """The strips of some videos of a label, spread evenly over the manifest."""
+    videos = [video for video, row in VIDEOS.items() if row.label == wildcards.label]
+    shown = min(VIDEOS_ON_SHEET, len(videos))
+    chosen = [videos[i * len(videos) // shown] for i in range(shown)]
+    return expand("<results>/faces/{video}.jpg", video=chosen)
+
+
+def has_demo_videos():
+    """Whether some of the run's videos are made up, so that its accuracy means nothing."""
+    return any(video.dataset == DEMO for video in VIDEOS.values())
 
 
 rule contact_sheet:
     input:
         strips=videos_on_sheet,
     output:
-        report(
+        sheet=report(
             "<results>/figures/contact_sheet_{label}.jpg",
             caption="../report/contact_sheet.rst",
             category="1. Data",
@@ -16,7 +33,7 @@ rule contact_sheet:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/contact_sheet"),
@@ -24,6 +41,10 @@ rule contact_sheet:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
         "../workflow_scripts/report/contact_sheet.py"
+
+
+if not config["parts"]:  # the pictures of the videos are with the parts
+    FIGURES += expand(rules.contact_sheet.output, label=("real", "fake"))
 
 
 rule plot_quality:
@@ -54,7 +75,7 @@ rule plot_quality:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_quality"),
@@ -66,11 +87,14 @@ rule plot_quality:
         "../workflow_scripts/report/plot_quality.py"
 
 
+FIGURES += rules.plot_quality.output
+
+
 rule render_leaderboard:
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
-        report(
+        page=report(
             "<results>/figures/leaderboard.html",
             caption="../report/leaderboard.rst",
             category="2. Results",
@@ -81,7 +105,7 @@ rule render_leaderboard:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/render_leaderboard"),
@@ -94,11 +118,14 @@ rule render_leaderboard:
         "../workflow_scripts/report/render_leaderboard.py"
 
 
+FIGURES += rules.render_leaderboard.output
+
+
 rule render_comparisons:
     input:
         comparisons="<results>/comparisons.tsv",
     output:
-        report(
+        page=report(
             "<results>/figures/comparisons.html",
             caption="../report/comparisons.rst",
             category="2. Results",
@@ -109,7 +136,7 @@ rule render_comparisons:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/render_comparisons"),
@@ -121,40 +148,15 @@ rule render_comparisons:
         "../workflow_scripts/report/render_comparisons.py"
 
 
-rule render_published:
-    input:
-        leaderboard="<results>/leaderboard.tsv",
-        curve=figures_by_rule().get("plot_learning_curve", []),
-    output:
-        report(
-            "<results>/figures/published.html",
-            caption="../report/published.rst",
-            category="2. Results",
-            labels={"picture": "published figures", "protocol": "all", "experiment": "all"},
-        ),
-    log:
-        "<logs>/render_published.log",
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=growing(800),
-        runtime=growing(10),
-    params:
-        code_digest("report/render_published"),
-        content_digest(templates("published")),
-        content_digest(filter(None, [config["report"]["published"]])),
-        test_share=config["splits"]["test_share"],
-    message:
-        "Writing the page of published figures"
-    script:
-        "../workflow_scripts/report/render_published.py"
+if len(EXPERIMENTS) > 1:
+    FIGURES += rules.render_comparisons.output
 
 
 rule plot_leak_gap:
     input:
-        evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
     output:
-        report(
+        figure=report(
             "<results>/figures/leak_gap.png",
             caption="../report/leak_gap.rst",
             category="2. Results",
@@ -165,7 +167,7 @@ rule plot_leak_gap:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_leak_gap"),
@@ -175,11 +177,15 @@ rule plot_leak_gap:
         "../workflow_scripts/report/plot_leak_gap.py"
 
 
+if len(PROTOCOLS) > 1:
+    FIGURES += rules.plot_leak_gap.output
+
+
 rule plot_learning_curve:
     input:
         curve="<results>/learning_curve.tsv",
     output:
-        report(
+        figure=report(
             "<results>/figures/learning_curve.png",
             caption="../report/learning_curve.rst",
             category="2. Results",
@@ -194,7 +200,7 @@ rule plot_learning_curve:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_learning_curve"),
@@ -203,6 +209,43 @@ rule plot_learning_curve:
         "Drawing the learning curve"
     script:
         "../workflow_scripts/report/plot_learning_curve.py"
+
+
+if LEARNING_CURVES:
+    FIGURES += rules.plot_learning_curve.output
+
+
+rule render_published:
+    input:
+        leaderboard="<results>/leaderboard.tsv",
+        curve=rules.plot_learning_curve.output if LEARNING_CURVES else [],
+    output:
+        page=report(
+            "<results>/figures/published.html",
+            caption="../report/published.rst",
+            category="2. Results",
+            labels={"picture": "published figures", "protocol": "all", "experiment": "all"},
+        ),
+    log:
+        "<logs>/render_published.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=SMALL_JOB_MB,
+        runtime=growing(10),
+    params:
+        code_digest("report/render_published"),
+        content_digest(templates("published")),
+        content_digest(filter(None, [config["report"]["published"]])),
+        test_share=config["splits"]["test_share"],
+    message:
+        "Writing the page of published figures"
+    script:
+        "../workflow_scripts/report/render_published.py"
+
+
+if config["report"]["published"]:
+    FIGURES += rules.render_published.output
 
 
 rule plot_curves:
@@ -216,7 +259,7 @@ rule plot_curves:
             experiment=EXPERIMENTS,
         ),
     output:
-        report(
+        figure=report(
             "<results>/figures/{protocol}/curves.png",
             caption="../report/curves.rst",
             category="2. Results",
@@ -231,7 +274,7 @@ rule plot_curves:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_curves"),
@@ -242,6 +285,9 @@ rule plot_curves:
         "Drawing ROC and precision-recall curves, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_curves.py"
+
+
+FIGURES += expand(rules.plot_curves.output, protocol=PROTOCOLS)
 
 
 rule plot_reliability:
@@ -255,7 +301,7 @@ rule plot_reliability:
             experiment=EXPERIMENTS,
         ),
     output:
-        report(
+        figure=report(
             "<results>/figures/{protocol}/reliability.png",
             caption="../report/reliability.rst",
             category="2. Results",
@@ -266,7 +312,7 @@ rule plot_reliability:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_reliability"),
@@ -276,6 +322,9 @@ rule plot_reliability:
         "../workflow_scripts/report/plot_reliability.py"
 
 
+FIGURES += expand(rules.plot_reliability.output, protocol=PROTOCOLS)
+
+
 rule plot_kinds:
     input:
         evaluations=expand(
@@ -283,7 +332,7 @@ rule plot_kinds:
             experiment=EXPERIMENTS,
         ),
     output:
-        report(
+        figure=report(
             "<results>/figures/{protocol}/kinds.png",
             caption="../report/kinds.rst",
             category="2. Results",
@@ -294,7 +343,7 @@ rule plot_kinds:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_kinds"),
@@ -304,11 +353,14 @@ rule plot_kinds:
         "../workflow_scripts/report/plot_kinds.py"
 
 
+FIGURES += expand(rules.plot_kinds.output, protocol=PROTOCOLS)
+
+
 rule plot_confusion:
     input:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
     output:
-        report(
+        figure=report(
             "<results>/figures/{protocol}/{experiment}/confusion.png",
             caption="../report/confusion.rst",
             category="2. Results",
@@ -323,7 +375,7 @@ rule plot_confusion:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_confusion"),
@@ -333,6 +385,9 @@ rule plot_confusion:
         "../workflow_scripts/report/plot_confusion.py"
 
 
+FIGURES += per_experiment(rules.plot_confusion.output)
+
+
 rule plot_importance:
     input:
         store="<results>/store.json",
@@ -340,7 +395,7 @@ rule plot_importance:
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
     output:
-        report(
+        figure=report(
             "<results>/figures/{protocol}/{experiment}/importance.png",
             caption="../report/importance.rst",
             category="3. Evidence",
@@ -355,7 +410,7 @@ rule plot_importance:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         code_digest("report/plot_importance"),
@@ -363,6 +418,13 @@ rule plot_importance:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_importance.py"
+
+
+FIGURES += expand(
+    rules.plot_importance.output,
+    protocol=PROTOCOLS,
+    experiment=[name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].made_of_trees],
+)
 
 
 rule plot_mistakes:
@@ -377,7 +439,7 @@ rule plot_mistakes:
             experiment=EXPERIMENTS,
         ),
     output:
-        report(
+        figure=report(
             "<results>/figures/{protocol}/mistakes.png",
             caption="../report/mistakes.rst",
             category="3. Evidence",
@@ -398,11 +460,14 @@ rule plot_mistakes:
         "../workflow_scripts/report/plot_mistakes.py"
 
 
+FIGURES += expand(rules.plot_mistakes.output, protocol=PROTOCOLS)
+
+
 rule plot_cost:
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
-        report(
+        figure=report(
             "<results>/figures/cost.png",
             caption="../report/cost.rst",
             category="4. Cost",
@@ -413,7 +478,7 @@ rule plot_cost:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_cost"),
@@ -423,11 +488,14 @@ rule plot_cost:
         "../workflow_scripts/report/plot_cost.py"
 
 
+FIGURES += rules.plot_cost.output
+
+
 rule plot_run_times:
     input:
-        **COUNTED_LOGS,
+        unpack(lambda wildcards: logs_behind(RESULTS)),
     output:
-        report(
+        figure=report(
             "<results>/figures/run_times.png",
             caption="../report/run_times.rst",
             category="4. Cost",
@@ -438,12 +506,14 @@ rule plot_run_times:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=growing(800),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("report/plot_run_times"),
-        rules=list(COUNTED_LOGS),
     message:
         "Drawing what each rule cost"
     script:
         "../workflow_scripts/report/plot_run_times.py"
+
+
+FIGURES += rules.plot_run_times.output

@@ -3,8 +3,8 @@ if config["parts"]:
 
     rule join_stores:
         input:
+            expand("{part}/quality.tsv", part=config["parts"]),
             stores=expand("{part}/store.json", part=config["parts"]),
-            qualities=expand("{part}/quality.tsv", part=config["parts"]),
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
@@ -15,12 +15,11 @@ if config["parts"]:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=growing(1000),
+            mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
             code_digest("store/join_stores"),
             content_digest([config["manifest"]]),
-            videos_per_shard=config["store"]["videos_per_shard"],
         message:
             "Joining the stores of all parts"
         script:
@@ -30,7 +29,7 @@ else:
 
     rule quality_table:
         input:
-            statuses=of_all_videos("<results>/faces/{video}.json"),
+            statuses=per_video("<results>/faces/{video}.json"),
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
@@ -40,7 +39,7 @@ else:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=growing(1000),
+            mem_mb=SMALL_JOB_MB,
             runtime=growing(30),
         params:
             code_digest("store/quality_table"),
@@ -54,15 +53,15 @@ else:
     rule build_store:
         input:
             quality="<results>/quality.tsv",
-            crops=of_all_videos("<results>/faces/{video}.npz"),
+            crops=per_video("<results>/faces/{video}.npz"),
         output:
-            "<results>/store.json",
+            store="<results>/store.json",
         log:
             "<logs>/build_store.log",
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=growing(1000),
+            mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
             code_digest("store/build_store"),
@@ -71,8 +70,10 @@ else:
                 "sampling": SAMPLING,
                 **{part: config[part] for part in ("detector", "faces")},
             },
-            videos_per_shard=config["store"]["videos_per_shard"],
         message:
             "Building the store of all crops"
         script:
             "../workflow_scripts/store/build_store.py"
+
+
+RESULTS += rules.join_stores.output if config["parts"] else rules.quality_table.output

@@ -1,17 +1,64 @@
 # From the store to trained models: split, try settings inside the training part, choose, train.
+from functools import cache
+
+from workflow_scripts.lib.training.grid import OUT_OF_BAG, fits, settings_id
+from workflow_scripts.lib.training.registry import MODELS
+from workflow_scripts.lib.training.trial import try_experiments
+
+PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
+OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
+
+
+def of_all_shards(pattern):
+    """`pattern` for each shard of a pixel forest."""
+    return expand(pattern, shard=range(config["training"]["forest_shards"]))
+
+
+def one_of(names):
+    """A wildcard's pattern that matches these names and no others."""
+    return "|".join(names) or "(?!)"
+
+
+@cache
+def settings_of(experiment):
+    """The settings that each fit of an experiment's grid answers for, by the fit's name."""
+    return {settings_id(settings): settings for settings in fits(EXPERIMENTS[experiment])}
+
+
+def fit_files(pattern, protocol, experiment):
+    """`pattern` for each fit and fold of an experiment under a protocol."""
+    out_of_bag = EXPERIMENTS[experiment]["validation"] == "out_of_bag"
+    return expand(
+        pattern,
+        protocol=protocol,
+        experiment=experiment,
+        settings=settings_of(experiment),
+        fold=[OUT_OF_BAG] if out_of_bag else range(config["training"]["folds"]),
+    )
+
+
+def per_fit(pattern):
+    """An input function that gives `pattern` for each fit and fold of a job's experiment."""
+    return lambda wildcards: fit_files(pattern, wildcards.protocol, wildcards.experiment)
+
+
+def check_experiments():
+    """Refuse settings that can't be trained, if some are to be trained."""
+    if any(job.rule.name == "fit_fold" for job in workflow.dag.needrun_jobs()):
+        try_experiments(EXPERIMENTS, len(VIDEOS) * config["sampling"]["frames"])
 
 
 rule split_videos:
     input:
         store="<results>/store.json",
     output:
-        "<results>/splits/{protocol}.tsv",
+        split="<results>/splits/{protocol}.tsv",
     log:
         "<logs>/split_videos/{protocol}.log",
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("training/split_videos"),
@@ -27,11 +74,11 @@ rule split_videos:
 
 rule fit_fold:
     input:
+        features_of_experiment,
         store="<results>/store.json",
-        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
     output:
-        "<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
+        scores="<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv",
     log:
         "<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log",
     conda:
@@ -42,7 +89,7 @@ rule fit_fold:
         runtime=growing(120),
     params:
         code_digest("training/fit_fold"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
         seed=config["seed"],
     message:
@@ -54,8 +101,8 @@ rule fit_fold:
 rule choose_model:
     input:
         split="<results>/splits/{protocol}.tsv",
-        scores=of_all_fits("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
-        logs=of_all_fits("<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log"),
+        scores=per_fit("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
+        logs=per_fit("<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log"),
     output:
         choice="<results>/models/{protocol}/{experiment}/choice.json",
         predictions="<results>/models/{protocol}/{experiment}/validation.tsv",
@@ -64,7 +111,7 @@ rule choose_model:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
         code_digest("training/choose_model"),
@@ -79,8 +126,8 @@ rule choose_model:
 
 rule train_model:
     input:
+        features_of_experiment,
         store="<results>/store.json",
-        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
         choice="<results>/models/{protocol}/{experiment}/choice.json",
     output:
@@ -98,7 +145,7 @@ rule train_model:
         runtime=growing(120),
     params:
         code_digest("training/train_model"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         seed=config["seed"],
     message:
         "Training {wildcards.experiment}, protocol {wildcards.protocol}"
@@ -123,7 +170,7 @@ rule train_forest_shard:
         runtime=growing(120),
     params:
         code_digest("training/train_forest_shard"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         shards=config["training"]["forest_shards"],
         seed=config["seed"],
     message:
@@ -153,7 +200,7 @@ rule merge_forest:
         runtime=growing(30),
     params:
         code_digest("training/merge_forest"),
-        experiment=what_is_trained,
+        experiment=named_experiment,
         seed=config["seed"],
     message:
         "Making one forest of {wildcards.experiment}, protocol {wildcards.protocol}"

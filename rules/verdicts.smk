@@ -1,19 +1,109 @@
 # Judging videos of one's own. No default target asks for what these make.
+import os
 import sys
+import tempfile
+from functools import cache
+
+from workflow_scripts.lib.verdicts.frame_plan import check_enough, wanted_frames
+from workflow_scripts.lib.verdicts.inputs import find_videos, stamp_of_verdict
+
+
+@cache
+def judged_videos():
+    """The videos of `videos_to_judge`, by the ids that their files get."""
+    try:
+        if config["videos_to_judge"] is None:
+            raise UserError(
+                "videos_to_judge is not set. Name a folder or a table of videos: "
+                "`snakemake verdicts --config videos_to_judge=FOLDER`."
+            )
+        return find_videos(Path(config["videos_to_judge"]))
+    except UserError as error:
+        raise WorkflowError(str(error))
+
+
+def per_judged_video(pattern):
+    """An input function that gives `pattern` for each video that is judged."""
+    return lambda wildcards: [pattern.format(video=video) for video in judged_videos()]
+
+
+def judged_table():
+    """The table of videos that are judged, where it is no folder."""
+    source = config["videos_to_judge"]
+    return [source] if source and os.path.isfile(source) else []
+
+
+def judging_bundle():
+    """The bundle that judges."""
+    given = config["judge_with"]
+    if not given:
+        return f"results/{config['run']}/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
+    here = os.path.relpath(given)
+    # as Snakemake knows what its rules make
+    return here if here.startswith("results/") else given
+
+
+def given_bundle():
+    """The bundle that judges, if this run does not make it; else None."""
+    models = f"results/{config['run']}/models"
+    own = per_experiment(f"{models}/{{protocol}}/{{experiment}}/bundle.zip")
+    return None if judging_bundle() in own else Path(judging_bundle())
+
+
+def own_bundle(wildcards):
+    """The bundle that judges, if this run makes it."""
+    return [] if given_bundle() else judging_bundle()
+
+
+def stamp_of_given_bundle():
+    """The stamp of the bundle that judges, if this run does not make it."""
+    return stamp(given_bundle()) if given_bundle() else ""
+
+
+def judged_frames():
+    """Which frames of a judged video are looked at, if the model was trained with this config's."""
+    return wanted_frames(config["judge_frames"], config["judge_every"], config["sampling"])
+
+
+def find_given_bundle():
+    """Stop where the bundle that judges is not there and this run does not make it."""
+    path = given_bundle()
+    if path and not path.is_file():
+        raise WorkflowError(
+            f"judge_with: there is no model bundle {path}. Correct the path, or make the bundle in "
+            "the run that it is of; without judge_with this run's first experiment judges."
+        )
+
+
+def check_given_bundle():
+    """Refuse a bundle that can't be used, or too few frames, before each video's job finds it out.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong.
+    """
+    from workflow_scripts.lib.verdicts.bundle import read_bundle
+
+    trained = config["sampling"]
+    if path := given_bundle():
+        with tempfile.TemporaryDirectory() as scratch:
+            trained = read_bundle(path, Path(scratch)).card["crops"]["sampling"]
+    check_enough(config["judge_frames"], trained)
 
 
 rule bundle_model:
     input:
+        features_of_experiment,
         quality="<results>/quality.tsv",
         store="<results>/store.json",
-        features=features_of_experiment,
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
         networks=expand("resources/detector/{net}.onnx", net=("pnet", "rnet", "onet")),
     output:
-        "<results>/models/{protocol}/{experiment}/bundle.zip",
+        bundle="<results>/models/{protocol}/{experiment}/bundle.zip",
     log:
         "<logs>/bundle_model/{protocol}/{experiment}.log",
     conda:
@@ -42,7 +132,7 @@ if "verdicts" in sys.argv:
 # was changed shows in the parameters `stamp` and `stamp_of_bundle`.
 rule judge_video:
     input:
-        bundle=own_bundle,
+        own_bundle,
     output:
         verdict="<results>/verdicts/{video}.json",
         page="<results>/verdicts/{video}.html",
@@ -74,9 +164,9 @@ rule judge_video:
 
 rule verdicts:
     input:
-        bundle=own_bundle,
-        verdicts=of_all_judged("<results>/verdicts/{video}.json"),
-        thumbnails=of_all_judged("<results>/verdicts/{video}.jpg"),
+        own_bundle,
+        per_judged_video("<results>/verdicts/{video}.jpg"),
+        verdicts=per_judged_video("<results>/verdicts/{video}.json"),
     output:
         table="<results>/verdicts.tsv",
         page="<results>/verdicts.html",
@@ -85,7 +175,7 @@ rule verdicts:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=growing(1000),
+        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         code_digest("verdicts/verdicts"),

@@ -47,7 +47,7 @@ def write_small_bundle(
     crops = {
         "sampling": {"frames": frames, "every": every},
         "detector": {"backend": "onnxruntime", "min_face_size": 20},
-        "faces": {"confidence": 0.9, "selection": "largest", "margin": 1.3, "size": size},
+        "faces": {"confidence": 0.9, "margin": 1.3, "size": size},
     }
     store = folder / "store.zarr"
     made = (_video(number, frames, size) for number in range(VIDEOS))
@@ -56,13 +56,19 @@ def write_small_bundle(
     table.to_csv(folder / "split.tsv", sep="\t", index=False)
     side = size // 2 if features == "pixels" else None
     params = {"n_estimators": trees} if "n_estimators" in MODELS[model].parameters else {}
-    experiment = {"features": features, "side": side, "model": model, "params": params}
+    experiment: dict[str, Any] = {
+        "name": "small",
+        "features": features,
+        "side": side,
+        "model": model,
+        "params": params,
+    }
     rows = np.arange(VIDEOS * frames)
     for name in stored_features(experiment):
         matrix = load_matrix(store, rows, recipe(name, side))
         write_features(folder / "features", name, [matrix], len(rows), "1")
     training = table[table["part"] == "train"]
-    save_model(folder / "model.zip", model, train(store, training, "small", experiment, 1, 1))
+    save_model(folder / "model.zip", model, train(store, training, experiment, 1, 1))
     fake = np.arange(VIDEOS) % 2
     scores, groups = np.where(fake, 0.8, 0.3), np.arange(VIDEOS) // 2
     choice = {
@@ -71,7 +77,7 @@ def write_small_bundle(
         "cost": {"cpu_s": 0.0},
         **calibrate(scores, fake, groups, 0.05),
     }
-    card = model_card(store, training, "identity", "small", experiment, choice, 1, {})
+    card = model_card(store, training, "identity", experiment, choice, 1, {})
     (folder / "model.json").write_text(json.dumps(card))
     measured = evaluate(fake, scores, scores, groups, 0.5, 50, 0.95, 1)
     evaluation = {"protocol": "identity", "leak": {"word": "no"}, "interval": 0.95}
@@ -91,7 +97,7 @@ def write_small_bundle(
         folder / "model.zip",
         folder / "model.json",
         folder / "evaluation.json",
-        folder,
+        [folder / "pnet.onnx"],
         folder / "bundle.zip",
     )
     return folder / "bundle.zip"

@@ -248,12 +248,12 @@ def videos(folder: Path, clips: dict[str, OddClip]) -> Rows:
         status = folder / f"{kind}.json"
         crop_faces(
             frames=frames,
-            video_id=kind,
-            models=folder,
+            video=kind,
+            networks=[folder / "pnet.onnx"],
             detector={"backend": "onnxruntime", "min_face_size": 20},
-            faces={"confidence": 0.9, "selection": "largest", "margin": 1.3, "size": 64},
+            faces={"confidence": 0.9, "margin": 1.3, "size": 64},
             threads=1,
-            cache=None,
+            face_cache=None,
             crops=folder / "crops.npz",
             status=status,
             strip=folder / "strip.jpg",

@@ -36,12 +36,12 @@ def face_stage(folder: Path, backend: str) -> None:
     config = complete_config({"run": "bench", "manifest": "none"})
     crop_faces.main(
         frames=folder / "frames.npz",
-        video_id="video",
-        models=folder,
+        video="video",
+        networks=[folder / "pnet.onnx"],
         detector={**config["detector"], "backend": backend},
         faces=config["faces"],
         threads=1,
-        cache=None,
+        face_cache=None,
         crops=folder / f"{backend}.npz",
         status=folder / f"{backend}.json",
         strip=folder / f"{backend}.jpg",

@@ -74,7 +74,6 @@ def build(folder: Path, n_videos: int) -> None:
         quality=folder / "quality.tsv",
         crops=[folder / f"v{number}.npz" for number in range(n_videos)],
         made_with={"sampling": {"frames": FRAMES}, "faces": {"size": SIZE}},
-        videos_per_shard=32,
         max_rejected_fraction=0.1,
         store=folder / "store.zarr",
     )

@@ -47,7 +47,6 @@ def test_a_part_of_a_section_keeps_the_other_defaults():
     config = complete_config({**MINIMAL, "faces": {"margin": 1.0}})
     assert config["faces"] == {
         "confidence": 0.9,
-        "selection": "largest",
         "margin": 1.0,
         "size": 320,
     }

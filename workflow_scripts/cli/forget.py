@@ -64,7 +64,7 @@ def forget(options: argparse.Namespace) -> None:
         for path in entries:
             path.unlink(missing_ok=True)  # another run's writer may just have given it its name
         if store.exists():
-            rewrite_store(store, kept, config["store"]["videos_per_shard"])
+            rewrite_store(store, kept)
         for path in files:
             path.unlink()
         for folder in sorted((p for p in results.rglob("*") if p.is_dir()), reverse=True):

@@ -7,7 +7,7 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.download import find_lost
 
 
-def main(receipts: list[Path], folder: Path) -> None:
+def main(receipts: list[Path], download_folder: Path) -> None:
     """Look at each file that has a receipt.
 
     Raises
@@ -18,26 +18,22 @@ def main(receipts: list[Path], folder: Path) -> None:
     """
     if not receipts:
         raise UserError(
-            f"No video of the manifest lies in download.folder ({folder}). Make the manifest with "
-            "`python -m workflow_scripts.cli.fetch_filelist CONFIG`."
+            f"No video of the manifest lies in download.folder ({download_folder}). Make the "
+            "manifest with `python -m workflow_scripts.cli.fetch_filelist CONFIG`."
         )
     lost = find_lost(receipts)
     for receipt in lost:
         receipt.unlink()
     if lost:
         raise UserError(
-            f"{len(lost)} of {len(receipts)} videos in {folder}, or their receipts, were deleted "
-            f"or changed after their download, {lost[0].stem} for example. Start the same command "
-            "again to fetch them."
+            f"{len(lost)} of {len(receipts)} videos in {download_folder}, or their receipts, were "
+            f"deleted or changed after their download, {lost[0].stem} for example. Start the same "
+            "command again to fetch them."
         )
-    logging.info("%d videos are in %s", len(receipts), folder)
+    logging.info("%d videos are in %s", len(receipts), download_folder)
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            receipts=[Path(path) for path in snakemake.input.receipts],
-            folder=Path(snakemake.config["download"]["folder"]),
-        )
+    run(main, snakemake)

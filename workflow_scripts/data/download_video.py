@@ -9,21 +9,21 @@ from workflow_scripts.lib.data.download import download, url_of
 from workflow_scripts.lib.data.download_paths import place_below
 
 
-def main(server: str, folder: Path, path: Path, rate_mb: float | None, receipt: Path) -> None:
-    """Write the video to `path`, somewhere below `folder`, and a receipt of it."""
-    fetched = download(url_of(server, place_below(folder, path)), path, rate_mb)
+def main(
+    download_server: str,
+    download_folder: Path,
+    path: Path,
+    download_rate_mb: float | None,
+    receipt: Path,
+) -> None:
+    """Write the video to `path`, somewhere below the download's folder, and a receipt of it."""
+    url = url_of(download_server, place_below(download_folder, path))
+    fetched = download(url, path, download_rate_mb)
     logging.info("%s: %.1f MB", path, fetched.bytes / 1e6)
     write_json(receipt, asdict(fetched))
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            server=snakemake.config["download"]["server"],
-            folder=Path(snakemake.config["download"]["folder"]),
-            path=Path(snakemake.params.path),
-            rate_mb=snakemake.config["download"]["rate_mb"],
-            receipt=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

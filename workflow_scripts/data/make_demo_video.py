@@ -5,13 +5,12 @@ from pathlib import Path
 from workflow_scripts.lib.data import demo
 
 
-def main(video_id: str, output: Path) -> None:
-    """Encode the demo's clip `video_id` to `output`."""
-    demo.write_clip(video_id, output)
+def main(video: str, clip: Path) -> None:
+    """Encode the demo's clip of the id `video` to `clip`."""
+    demo.write_clip(video, clip)
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(snakemake.wildcards.video, Path(snakemake.output[0]))
+    run(main, snakemake)

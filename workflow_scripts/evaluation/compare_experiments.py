@@ -22,7 +22,7 @@ def main(
     bootstrap: int,
     interval: float,
     seed: int,
-    output: Path,
+    comparisons: Path,
 ) -> None:
     """Write a table with a line per experiment and protocol: by how much it is better, per video
     of the test part, than the protocol's reference.
@@ -44,7 +44,7 @@ def main(
                 rows.append(_row(other, reference, bootstrap, interval, seed))
     metrics = [f"{metric}_{part}" for metric in ("accuracy", "roc_auc") for part in PARTS]
     table = pd.DataFrame(rows, columns=[*COLUMNS, *metrics])
-    table.to_csv(output, sep="\t", index=False)
+    table.to_csv(comparisons, sep="\t", index=False)
     logging.info("%s", table.to_string(index=False))
 
 
@@ -83,13 +83,6 @@ def _row(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            evaluations=[Path(path) for path in snakemake.input.evaluations],
-            predictions=[Path(path) for path in snakemake.input.predictions],
-            cards=[Path(path) for path in snakemake.input.cards],
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -16,11 +16,10 @@ from workflow_scripts.lib.training.splits import Leak
 def main(
     other: str,
     store: Path,
-    features: Path,
-    table_path: Path,
+    table: Path,
     selection: Path,
-    model_path: Path,
-    card_path: Path,
+    model: Path,
+    card: Path,
     experiment: dict[str, Any],
     bootstrap: int,
     interval: float,
@@ -31,21 +30,22 @@ def main(
 ) -> None:
     """Write the metrics (`evaluation`), and the predictions per frame and per video.
 
-    `store` is the other run's; its feature sets lie in the folder `features`, its rows that may
-    test in `table_path`. Threshold and calibration are the model's own.
+    `store` is the other run's; its feature sets lie in `features/` beside the protocols' folders,
+    its rows that may test in `table`. Threshold and calibration are the model's own.
     """
-    card = json.loads(card_path.read_text(encoding="utf-8"))
+    about = json.loads(card.read_text(encoding="utf-8"))
     selected = json.loads(selection.read_text(encoding="utf-8"))
-    check_versions(card["features"], features, stored_features(experiment))
-    predictions = predict(model_path, card, store, read_table(table_path), experiment, features)
+    features = evaluation.parents[1] / "features"
+    check_versions(about["features"], features, stored_features(experiment))
+    predictions = predict(model, about, store, read_table(table), experiment, features)
     leak = Leak(**selected["leak"])
-    result = measure(*predictions, card, other, leak, bootstrap, interval, seed)
+    result = measure(*predictions, about, other, leak, bootstrap, interval, seed)
     write_json(evaluation, {**result, "left_out": selected["left_out"]})
     write_predictions(*predictions, frames, videos)
     logging.info(
         "%s, protocol %s, tested on %s: %d videos (%d left out), accuracy per video %s, AUC %s",
-        card["experiment"],
-        card["protocol"],
+        about["experiment"],
+        about["protocol"],
         other,
         result["video"]["n"],
         sum(map(len, selected["left_out"].values())),
@@ -55,19 +55,6 @@ def main(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            other=snakemake.wildcards.other,
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            features=Path(snakemake.output.evaluation).parents[1] / "features",
-            table_path=Path(snakemake.input.table),
-            selection=Path(snakemake.input.selection),
-            model_path=Path(snakemake.input.model),
-            card_path=Path(snakemake.input.card),
-            evaluation=Path(snakemake.output.evaluation),
-            frames=Path(snakemake.output.frames),
-            videos=Path(snakemake.output.videos),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -14,8 +14,8 @@ from workflow_scripts.lib.training.splits import TEST, find_leak
 def main(
     store: Path,
     split: Path,
-    model_path: Path,
-    card_path: Path,
+    model: Path,
+    card: Path,
     experiment: dict[str, Any],
     bootstrap: int,
     interval: float,
@@ -25,34 +25,24 @@ def main(
     videos: Path,
 ) -> None:
     """Write the metrics (`evaluation`), and the predictions per frame and per video."""
-    card = json.loads(card_path.read_text(encoding="utf-8"))
+    about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
     leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
     table = table[table["part"] == TEST]
-    predictions = predict(model_path, card, store, table, experiment)
-    result = measure(*predictions, card, OWN, leak, bootstrap, interval, seed)
+    predictions = predict(model, about, store, table, experiment)
+    result = measure(*predictions, about, OWN, leak, bootstrap, interval, seed)
     write_json(evaluation, result)
     write_predictions(*predictions, frames, videos)
     logging.info(
         "%s, protocol %s: accuracy per video %s, AUC %s",
-        card["experiment"],
-        card["protocol"],
+        about["experiment"],
+        about["protocol"],
         result["video"]["accuracy"],
         result["video"]["roc_auc"],
     )
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            split=Path(snakemake.input.split),
-            model_path=Path(snakemake.input.model),
-            card_path=Path(snakemake.input.card),
-            evaluation=Path(snakemake.output.evaluation),
-            frames=Path(snakemake.output.frames),
-            videos=Path(snakemake.output.videos),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -17,13 +17,12 @@ def main(
     store: Path,
     split: Path,
     choice: Path,
-    name: str,
     experiment: dict[str, Any],
     halvings: int,
     repeat: int,
     seed: int,
     threads: int,
-    output: Path,
+    scores: Path,
 ) -> None:
     """Write the test part's scores per video, beside what the model was trained on; the settings
     are those that were chosen for the whole training part."""
@@ -32,31 +31,20 @@ def main(
     groups, labels = (known[column].to_numpy(str) for column in ("group", "label"))
     known = known[known["group"].isin(choose_groups(groups, labels, halvings, repeat, seed))]
     params = json.loads(choice.read_text(encoding="utf-8"))["params"]
-    model = train(store, known, name, {**experiment, "params": params}, seed, threads)
+    model = train(store, known, {**experiment, "params": params}, seed, threads)
 
-    scores = score_rows(model, store, test["row"].to_numpy(), experiment)
-    means, first = video_scores(scores, test["video"].to_numpy())
+    found = score_rows(model, store, test["row"].to_numpy(), experiment)
+    means, first = video_scores(found, test["video"].to_numpy())
     per_video = test.iloc[first][["video", "group", "label"]].assign(
         score=means.round(6),
         train_groups=known["group"].nunique(),
         train_videos=known["video"].nunique(),
     )
-    per_video.to_csv(output, sep="\t", index=False)
+    per_video.to_csv(scores, sep="\t", index=False)
     logging.info("Trained on %d groups of people", known["group"].nunique())
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            split=Path(snakemake.input.split),
-            choice=Path(snakemake.input.choice),
-            name=snakemake.wildcards.experiment,
-            halvings=int(snakemake.wildcards.halvings),
-            repeat=int(snakemake.wildcards.repeat),
-            threads=snakemake.threads,
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -25,7 +25,7 @@ METRICS = {
 ORDER = {leak_name(word): place for place, word in enumerate(("no", "unknown", "person", "video"))}
 
 
-def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
+def main(evaluations: list[Path], cards: list[Path], leaderboard: Path) -> None:
     """Write a table with a line per experiment, protocol and place of the test: the honest ones
     first, and of these the run's own test part before other runs."""
     results, models = (
@@ -44,7 +44,7 @@ def main(evaluations: list[Path], cards: list[Path], output: Path) -> None:
         }
     )
     table = table.loc[order.sort_values(["leak", "place", "auc"], kind="stable").index]
-    table.to_csv(output, sep="\t", index=False)
+    table.to_csv(leaderboard, sep="\t", index=False)
     logging.info("%s", table.iloc[:, :10].to_string(index=False))
 
 
@@ -68,11 +68,6 @@ def _row(evaluation: dict[str, Any], card: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            evaluations=[Path(path) for path in snakemake.input.evaluations],
-            cards=[Path(path) for path in snakemake.input.cards],
-            output=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

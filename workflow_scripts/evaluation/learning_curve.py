@@ -16,12 +16,12 @@ def main(
     evaluations: list[Path],
     predictions: list[Path],
     cards: list[Path],
-    fits: list[list[Path]],
+    fits: list[Path],
     repeats: int,
     bootstrap: int,
     interval: float,
     seed: int,
-    output: Path,
+    curve: Path,
 ) -> None:
     """Write a table with a line per experiment and number of groups that were trained on.
 
@@ -30,8 +30,10 @@ def main(
     `repeats` of a number of groups together.
     """
     rows: list[dict[str, Any]] = []
+    each = len(fits) // len(cards)
+    tables_of = [fits[first : first + each] for first in range(0, len(fits), each)]
     for evaluation, predicted, card, tables in zip(
-        evaluations, predictions, cards, fits, strict=True
+        evaluations, predictions, cards, tables_of, strict=True
     ):
         result = json.loads(evaluation.read_text(encoding="utf-8"))
         training = json.loads(card.read_text(encoding="utf-8"))["training"]
@@ -44,7 +46,7 @@ def main(
         sizes = [by_size[size] for size in sorted(by_size)]
         rows += _rows(result, sizes, bootstrap, interval, seed)
     table = pd.DataFrame(rows)
-    table.to_csv(output, sep="\t", index=False)
+    table.to_csv(curve, sep="\t", index=False)
     logging.info("%s", table.to_string(index=False))
 
 
@@ -94,16 +96,6 @@ def _size(table: pd.DataFrame) -> int:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        paths = [Path(path) for path in snakemake.input.fits]
-        each = len(paths) // len(snakemake.input.cards)
-        main(
-            evaluations=[Path(path) for path in snakemake.input.evaluations],
-            predictions=[Path(path) for path in snakemake.input.predictions],
-            cards=[Path(path) for path in snakemake.input.cards],
-            fits=[paths[i : i + each] for i in range(0, len(paths), each)],
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

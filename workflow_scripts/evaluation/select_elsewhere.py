@@ -25,17 +25,20 @@ def main(
     store: Path,
     manifest: Path,
     split: Path,
-    other: Path,
+    other_store: Path,
+    other_manifest: Path,
     protocol: str,
     table: Path,
     selection: Path,
 ) -> None:
     """Write a line per row of the other run's store that may test (`table`), and what was left out
-    (`selection`, JSON). `other` is the folder of that run's results."""
-    own, there = StoredVideos(store), StoredVideos(other / "store.zarr")
+    (`selection`, JSON). `other_store` and
+    `other_manifest` are that run's."""
+    other = other_store.parent
+    own, there = StoredVideos(store), StoredVideos(other_store)
     check_settings(own.made_with, there.made_with, other)
 
-    known, known_there = read_manifest(manifest), read_manifest(other / "manifest.tsv")
+    known, known_there = read_manifest(manifest), read_manifest(other_manifest)
     parts = read_table(split)
     trained = parts.loc[parts["part"] == TRAIN, "video"].unique()
     others = [known_there[name] for name in there.names]
@@ -50,7 +53,7 @@ def main(
             logging.info("Left out (%s), %d videos: %s", why, len(names), ", ".join(names))
     check_left(found, others, protocol, other)
 
-    rows = read_rows(other / "store.zarr")
+    rows = read_rows(other_store)
     kept = np.flatnonzero(np.isin(rows.video, list(found.group_of)))
     shown = [known_there[name] for name in rows.video[kept]]
     pd.DataFrame(
@@ -77,15 +80,6 @@ def main(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            manifest=Path(snakemake.config["manifest"]),
-            split=Path(snakemake.input.split),
-            other=Path(snakemake.input.other).parent,
-            protocol=snakemake.wildcards.protocol,
-            table=Path(snakemake.output.table),
-            selection=Path(snakemake.output.selection),
-        )
+    run(main, snakemake)

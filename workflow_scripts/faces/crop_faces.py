@@ -18,20 +18,21 @@ from workflow_scripts.lib.faces.status import VideoStatus
 
 def main(
     frames: Path,
-    video_id: str,
-    models: Path,
+    video: str,
+    networks: list[Path],
     detector: dict[str, Any],
     faces: dict[str, Any],
     threads: int,
-    cache: Path | None,
+    face_cache: Path | None,
     crops: Path,
     status: Path,
     strip: Path,
 ) -> None:
     """Write crops (`.npz`), status (`.json`) and a picture of what was found (`.jpg`).
 
-    `detector` and `faces` are the sections of the configuration. What is made goes into the folder
-    `cache` too; where `frames` is an entry of it, nothing is made.
+    `detector` and `faces` are the sections of the configuration; the TensorFlow backend has no
+    `networks`. What is made goes into the folder `face_cache` too; where `frames` is an entry of
+    it, nothing is made.
     """
     if is_entry(frames):
         entry = read_entry(frames)
@@ -39,38 +40,26 @@ def main(
             with atomic_write(path) as aside:
                 aside.write_bytes(entry[name])
         content = json.loads(entry["status"])
-        logging.info("%s: taken from the cache", video_id)
+        logging.info("%s: taken from the cache", video)
     else:
         sampled = load_frames(frames)
-        mtcnn = make_detector(model_folder=models, threads=threads, **detector)
+        folder = networks[0].parent if networks else None
+        mtcnn = make_detector(model_folder=folder, threads=threads, **detector)
         results, found = find_faces(sampled.frames, mtcnn, **faces)
         content = status_of(sampled, results)
         save_faces(crops, found, faces["size"])
         write_jpeg(strip, Image.fromarray(draw_strip(sampled.frames, results, found)))
         # what is wrong with a video is told with its path, which another run's video doesn't have
-        if cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
+        if face_cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
             made = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}
-            add_entry(entry_path(cache, key), {**made, "status": json.dumps(content).encode()})
-    write_json(status, {"video_id": video_id, **content, MADE_FROM: read_note(frames)})
+            add_entry(entry_path(face_cache, key), {**made, "status": json.dumps(content).encode()})
+    write_json(status, {"video_id": video, **content, MADE_FROM: read_note(frames)})
     logging.info(
-        "%s: %d of %d frames gave a face", video_id, content["crops"], content["frames_sampled"]
+        "%s: %d of %d frames gave a face", video, content["crops"], content["frames_sampled"]
     )
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            frames=Path(snakemake.input.frames),
-            video_id=snakemake.wildcards.video,
-            threads=snakemake.threads,
-            # from the config: a cache that is switched on changes no result
-            cache=snakemake.config["face_cache"] and Path(snakemake.config["face_cache"]),
-            crops=Path(snakemake.output.crops),
-            status=Path(snakemake.output.status),
-            strip=Path(snakemake.output.strip),
-            models=Path(snakemake.params.models),
-            detector=snakemake.params.detector,
-            faces=snakemake.params.faces,
-        )
+    run(main, snakemake)

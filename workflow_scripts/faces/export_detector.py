@@ -5,13 +5,12 @@ from pathlib import Path
 from workflow_scripts.lib.faces.mtcnn_export import export_models
 
 
-def main(output_folder: Path) -> None:
-    """Write `pnet.onnx`, `rnet.onnx` and `onet.onnx` to `output_folder`."""
-    export_models(output_folder)
+def main(networks: list[Path]) -> None:
+    """Write `pnet.onnx`, `rnet.onnx` and `onet.onnx` as `networks`, all in one folder."""
+    export_models(networks[0].parent)
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(Path(snakemake.output[0]).parent)
+    run(main, snakemake)

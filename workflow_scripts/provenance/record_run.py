@@ -12,30 +12,19 @@ def main(
     config: dict[str, Any],
     manifest: Path,
     networks: list[Path],
-    steps: dict[str, list[Path]],
     logs: list[Path],
     lock: Path,
-    output: Path,
+    record: Path,
+    **outputs: list[Path],
 ) -> None:
-    """Write the record; see `lib/provenance/record.py` for what is in it."""
+    """Write the record of the run with these `outputs`, by the rule that makes them; see
+    `lib/provenance/record.py` for what is in it."""
     videos = read_manifest(manifest).values()
-    record = make_record(output.parent, config, videos, networks, steps, logs, lock)
-    write_json(output, record)
+    content = make_record(record.parent, config, videos, networks, outputs, logs, lock)
+    write_json(record, content)
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            config=snakemake.params.config,
-            manifest=Path(snakemake.config["manifest"]),
-            networks=[Path(path) for path in snakemake.input.get("networks", [])],
-            steps={
-                step: [Path(path) for path in snakemake.input[step]]
-                for step in snakemake.params.steps
-            },
-            logs=[Path(path) for path in snakemake.input.logs],
-            lock=Path(snakemake.params.lock),
-            output=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

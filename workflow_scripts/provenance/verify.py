@@ -133,12 +133,6 @@ def compare(record: dict[str, Any], other: dict[str, Any], against: Path) -> Non
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            results=Path(snakemake.params.results),
-            config=snakemake.params.config,
-            manifest=Path(snakemake.params.manifest),
-            against=snakemake.params.against and Path(snakemake.params.against),
-        )
+    run(main, snakemake)

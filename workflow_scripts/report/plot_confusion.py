@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from workflow_scripts.lib.common.plotting import figure_title, save_figure
 
 
-def main(evaluation: Path, output: Path) -> None:
+def main(evaluation: Path, figure: Path) -> None:
     """Draw the confusion matrices of `evaluation` (JSON)."""
-    save_figure(output, draw_confusion(json.loads(evaluation.read_text(encoding="utf-8"))))
+    save_figure(figure, draw_confusion(json.loads(evaluation.read_text(encoding="utf-8"))))
 
 
 def draw_confusion(evaluation: Mapping) -> Figure:
@@ -50,7 +50,6 @@ def draw_confusion(evaluation: Mapping) -> Figure:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(Path(snakemake.input.evaluation), Path(snakemake.output[0]))
+    run(main, snakemake)

@@ -11,9 +11,9 @@ from workflow_scripts.lib.common.plotting import PALE, experiment_styles, save_f
 from workflow_scripts.lib.common.tables import own_rows, read_table
 
 
-def main(leaderboard: Path, output: Path) -> None:
+def main(leaderboard: Path, figure: Path) -> None:
     """Draw the rows of `leaderboard.tsv` that were tested on the run's own test part."""
-    save_figure(output, draw_cost(own_rows(read_table(leaderboard))))
+    save_figure(figure, draw_cost(own_rows(read_table(leaderboard))))
 
 
 def draw_cost(board: pd.DataFrame) -> Figure:
@@ -47,7 +47,6 @@ def draw_cost(board: pd.DataFrame) -> Figure:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(Path(snakemake.input.leaderboard), Path(snakemake.output[0]))
+    run(main, snakemake)

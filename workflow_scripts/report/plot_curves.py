@@ -23,7 +23,7 @@ def main(
     bootstrap: int,
     interval: float,
     seed: int,
-    output: Path,
+    figure: Path,
 ) -> None:
     """Draw the curves; `evaluations` (JSON) and `predictions` (per video) go in pairs."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
@@ -43,7 +43,7 @@ def main(
         )
         for result, table in best_first
     }
-    save_figure(output, draw_curves(protocol, results[0]["leak"]["word"], found))
+    save_figure(figure, draw_curves(protocol, results[0]["leak"]["word"], found))
 
 
 def draw_curves(
@@ -85,13 +85,6 @@ def draw_curves(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            protocol=snakemake.wildcards.protocol,
-            evaluations=[Path(path) for path in snakemake.input.evaluations],
-            predictions=[Path(path) for path in snakemake.input.predictions],
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

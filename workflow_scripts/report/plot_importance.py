@@ -18,25 +18,25 @@ from workflow_scripts.lib.training.model_files import load_model
 from workflow_scripts.lib.training.splits import TRAIN, find_leak
 
 
-def main(store: Path, split: Path, model_path: Path, card_path: Path, output: Path) -> None:
+def main(store: Path, split: Path, model: Path, card: Path, figure: Path) -> None:
     """Draw the importance of each pixel over the mean face of the training part, or that of the
     features of other sets."""
-    card = json.loads(card_path.read_text(encoding="utf-8"))
+    about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
-    importance = load_model(model_path, card["model"]).feature_importances_
+    importance = load_model(model, about["model"]).feature_importances_
     leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
-    names = card["experiment"], card["protocol"], leak.word
-    features = card["features"]
+    names = about["experiment"], about["protocol"], leak.word
+    features = about["features"]
     if features["name"] == "pixels":
         rows = table.loc[table["part"] == TRAIN, "row"].to_numpy()
         mean_face = _mean_face(store, rows, features["side"])
         per_pixel = importance.reshape(mean_face.shape).sum(axis=2)
-        figure = draw_importance(per_pixel, mean_face, *names)
+        drawn = draw_importance(per_pixel, mean_face, *names)
     else:
-        side = features["side"] or card["crops"]["faces"]["size"]
+        side = features["side"] or about["crops"]["faces"]["size"]
         columns = find_feature_set(features["name"]).columns(side)
-        figure = draw_feature_importance(importance, columns, side, *names)
-    save_figure(output, figure)
+        drawn = draw_feature_importance(importance, columns, side, *names)
+    save_figure(figure, drawn)
 
 
 def _mean_face(store: Path, rows: np.ndarray, side: int | None) -> np.ndarray:
@@ -138,13 +138,6 @@ def _smooth(importance: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            split=Path(snakemake.input.split),
-            model_path=Path(snakemake.input.model),
-            card_path=Path(snakemake.input.card),
-            output=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

@@ -13,11 +13,11 @@ from workflow_scripts.lib.common.plotting import CYCLE, figure_title, save_figur
 SORTS = {"method": CYCLE[0], "compression": CYCLE[2], "dataset": CYCLE[4]}
 
 
-def main(evaluations: list[Path], output: Path) -> None:
+def main(evaluations: list[Path], figure: Path) -> None:
     """Draw the `evaluations` (JSON) of all experiments, the best first."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
     results.sort(key=lambda result: -(result["video"]["roc_auc"]["value"] or 0))
-    save_figure(output, draw_kinds(results))
+    save_figure(figure, draw_kinds(results))
 
 
 def draw_kinds(evaluations: Sequence[Mapping]) -> Figure:
@@ -63,7 +63,6 @@ def draw_kinds(evaluations: Sequence[Mapping]) -> Figure:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main([Path(path) for path in snakemake.input.evaluations], Path(snakemake.output[0]))
+    run(main, snakemake)

@@ -13,10 +13,10 @@ from matplotlib.ticker import PercentFormatter
 from workflow_scripts.lib.common.plotting import LEAK_WORDS, PALE, experiment_styles, save_figure
 
 
-def main(evaluations: list[Path], output: Path) -> None:
+def main(evaluations: list[Path], figure: Path) -> None:
     """Draw the `evaluations` (JSON) of every experiment under every protocol."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
-    save_figure(output, draw_leak_gap(results))
+    save_figure(figure, draw_leak_gap(results))
 
 
 def draw_leak_gap(evaluations: Sequence[Mapping]) -> Figure:
@@ -61,7 +61,6 @@ def draw_leak_gap(evaluations: Sequence[Mapping]) -> Figure:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main([Path(path) for path in snakemake.input.evaluations], Path(snakemake.output[0]))
+    run(main, snakemake)

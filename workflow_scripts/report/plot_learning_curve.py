@@ -21,10 +21,10 @@ from workflow_scripts.lib.evaluation.learning_curve import advise
 from workflow_scripts.lib.training.splits import leak_name
 
 
-def main(curve: Path, interval: float, output: Path) -> None:
+def main(curve: Path, interval: float, figure: Path) -> None:
     """Draw `learning_curve.tsv`, and say whether more people would help."""
     table = read_table(curve)
-    save_figure(output, draw_learning_curve(table, advise(table, interval)))
+    save_figure(figure, draw_learning_curve(table, advise(table, interval)))
 
 
 def draw_learning_curve(table: pd.DataFrame, said: Mapping[str, str]) -> Figure:
@@ -65,11 +65,6 @@ def draw_learning_curve(table: pd.DataFrame, said: Mapping[str, str]) -> Figure:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            curve=Path(snakemake.input.curve),
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

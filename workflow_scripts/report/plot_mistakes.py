@@ -19,7 +19,7 @@ SHOWN, SIDE = 6, 160
 
 
 def main(
-    store: Path, protocol: str, evaluations: list[Path], predictions: list[Path], output: Path
+    store: Path, protocol: str, evaluations: list[Path], predictions: list[Path], figure: Path
 ) -> None:
     """Draw them; `evaluations` (JSON) and `predictions` (per frame) go in pairs."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
@@ -35,7 +35,7 @@ def main(
         name: [(crops[row.row], _told(row)) for row in table.itertuples()]
         for name, table in worst.items()
     }
-    save_figure(output, draw_mistakes(protocol, results[0]["leak"]["word"], mistakes, SHOWN))
+    save_figure(figure, draw_mistakes(protocol, results[0]["leak"]["word"], mistakes, SHOWN))
 
 
 def _surest_mistakes(table: pd.DataFrame) -> pd.DataFrame:
@@ -84,13 +84,6 @@ def draw_mistakes(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            protocol=snakemake.wildcards.protocol,
-            evaluations=[Path(path) for path in snakemake.input.evaluations],
-            predictions=[Path(path) for path in snakemake.input.predictions],
-            output=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

@@ -60,14 +60,6 @@ def draw_capture_rates(rates: pd.DataFrame, confidence: float) -> Figure:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            quality=Path(snakemake.input.quality),
-            rates=Path(snakemake.input.rates),
-            confidence=snakemake.params.confidence,
-            counts=Path(snakemake.output.counts),
-            captured=Path(snakemake.output.captured),
-            page=Path(snakemake.output.page),
-        )
+    run(main, snakemake)

@@ -14,7 +14,7 @@ from workflow_scripts.lib.common.tables import label_numbers, read_table
 from workflow_scripts.lib.evaluation.metrics import reliability
 
 
-def main(protocol: str, evaluations: list[Path], predictions: list[Path], output: Path) -> None:
+def main(protocol: str, evaluations: list[Path], predictions: list[Path], figure: Path) -> None:
     """Draw the diagrams; `evaluations` (JSON) and `predictions` (per video) go in pairs."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
     bins = {}
@@ -23,7 +23,7 @@ def main(protocol: str, evaluations: list[Path], predictions: list[Path], output
         bins[result["experiment"]] = reliability(
             label_numbers(table), table["probability"].to_numpy(), table["group"].to_numpy()
         )
-    save_figure(output, draw_reliability(protocol, results[0]["leak"]["word"], bins))
+    save_figure(figure, draw_reliability(protocol, results[0]["leak"]["word"], bins))
 
 
 def draw_reliability(
@@ -67,12 +67,6 @@ def draw_reliability(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            protocol=snakemake.wildcards.protocol,
-            evaluations=[Path(path) for path in snakemake.input.evaluations],
-            predictions=[Path(path) for path in snakemake.input.predictions],
-            output=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

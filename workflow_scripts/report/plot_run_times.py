@@ -10,10 +10,10 @@ from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.common.plotting import COLOUR, CYCLE, save_figure
 
 
-def main(logs: dict[str, list[Path]], output: Path) -> None:
+def main(figure: Path, **logs: list[Path]) -> None:
     """Draw CPU time and memory from the last lines of the jobs' logs, by rule."""
     costs = {rule: [read_cost(path) for path in paths] for rule, paths in logs.items()}
-    save_figure(output, draw_run_times(costs))
+    save_figure(figure, draw_run_times(costs))
 
 
 def draw_run_times(costs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
@@ -41,10 +41,6 @@ def draw_run_times(costs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            {rule: [Path(p) for p in snakemake.input[rule]] for rule in snakemake.params.rules},
-            Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

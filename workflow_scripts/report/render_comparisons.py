@@ -6,11 +6,11 @@ from workflow_scripts.lib.common.pages import records, render
 from workflow_scripts.lib.common.tables import read_table
 
 
-def main(comparisons: Path, interval: float, output: Path) -> None:
+def main(comparisons: Path, interval: float, page: Path) -> None:
     """Write the page of `comparisons.tsv`."""
     render(
         "comparisons.html.j2",
-        output,
+        page,
         title="Paired comparisons",
         interval=f"{interval:.0%}",
         rows=records(read_table(comparisons)),
@@ -18,11 +18,6 @@ def main(comparisons: Path, interval: float, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            comparisons=Path(snakemake.input.comparisons),
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

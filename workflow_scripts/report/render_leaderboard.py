@@ -11,12 +11,12 @@ DEMO_CAUTION = (
 )
 
 
-def main(leaderboard: Path, interval: float, demo: bool, output: Path) -> None:
+def main(leaderboard: Path, interval: float, demo: bool, page: Path) -> None:
     """Write the page of `leaderboard.tsv`; `demo` adds the caution about made-up videos."""
     board = read_table(leaderboard)
     render(
         "leaderboard.html.j2",
-        output,
+        page,
         title="Leaderboard",
         interval=f"{interval:.0%}",
         min_groups=MIN_GROUPS,
@@ -27,11 +27,6 @@ def main(leaderboard: Path, interval: float, demo: bool, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            leaderboard=Path(snakemake.input.leaderboard),
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

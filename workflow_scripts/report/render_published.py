@@ -11,7 +11,7 @@ from workflow_scripts.lib.common.tables import own_rows, read_table
 
 
 def main(
-    published: Path, leaderboard: Path, curve: Path | None, test_share: float, output: Path
+    published: Path, leaderboard: Path, curve: Path | None, test_share: float, page: Path
 ) -> None:
     """Write the page: the rows of `published` for this share of test data, and the picture of the
     learning curve, if there is one."""
@@ -19,7 +19,7 @@ def main(
     table = table[np.isclose(table["test_share"], test_share)]
     render(
         "published.html.j2",
-        output,
+        page,
         title="Published figures",
         share=f"{test_share:.0%}",
         curve=b64encode(curve.read_bytes()).decode() if curve else "",
@@ -42,13 +42,6 @@ def _own(board: pd.DataFrame, experiment: str, protocol: str) -> dict | None:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            published=Path(snakemake.config["report"]["published"]),
-            leaderboard=Path(snakemake.input.leaderboard),
-            curve=Path(snakemake.input.curve) if snakemake.input.curve else None,
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

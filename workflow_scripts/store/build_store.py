@@ -18,7 +18,6 @@ def main(
     quality: Path,
     crops: list[Path],
     made_with: dict[str, Any],
-    videos_per_shard: int,
     max_rejected_fraction: float,
     store: Path,
 ) -> None:
@@ -48,20 +47,10 @@ def main(
         n_rows=n_rows,
         size=made_with["faces"]["size"],
         rows_per_chunk=made_with["sampling"]["frames"],
-        chunks_per_shard=videos_per_shard,
     )
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            manifest=Path(snakemake.config["manifest"]),
-            quality=Path(snakemake.input.quality),
-            crops=[Path(path) for path in snakemake.input.crops],
-            store=Path(snakemake.output[0]).with_suffix(".zarr"),
-            # from the config: a limit that only decides whether to go on changes no result
-            max_rejected_fraction=snakemake.config["quality"]["max_rejected_fraction"],
-            **snakemake.params,
-        )
+    run(main, snakemake)

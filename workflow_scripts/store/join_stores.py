@@ -18,8 +18,7 @@ from workflow_scripts.lib.store.zarr_store import StoredVideos, VideoCrops, writ
 
 def main(
     manifest: Path,
-    parts: list[Path],
-    videos_per_shard: int,
+    stores: list[Path],
     max_rejected_fraction: float,
     quality: Path,
     rates: Path,
@@ -29,9 +28,10 @@ def main(
     """Write the store of all of the manifest's videos, and the tables on what was captured; keep
     the manifest beside them.
 
-    `parts` are the folders of finished runs; each video of the manifest is in one of them. Groups
+    `stores` are those of finished runs; each video of the manifest is in one of them. Groups
     are found anew, over the whole manifest: a person may stand in several parts.
     """
+    parts = [path.parent for path in stores]
     hold_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
     shutil.copyfile(manifest, kept)
     videos = list(read_manifest(manifest).values())
@@ -59,7 +59,6 @@ def main(
         n_rows=int(table["crops"].sum()),
         size=made_with["faces"]["size"],
         rows_per_chunk=made_with["sampling"]["frames"],
-        chunks_per_shard=videos_per_shard,
     )
 
 
@@ -113,17 +112,6 @@ def _read(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            manifest=Path(snakemake.config["manifest"]),
-            parts=[Path(store).parent for store in snakemake.input.stores],
-            quality=Path(snakemake.output.quality),
-            rates=Path(snakemake.output.rates),
-            kept=Path(snakemake.output.kept),
-            store=Path(snakemake.output.store).with_suffix(".zarr"),
-            # from the config: a limit that only decides whether to go on changes no result
-            max_rejected_fraction=snakemake.config["quality"]["max_rejected_fraction"],
-            **snakemake.params,
-        )
+    run(main, snakemake)

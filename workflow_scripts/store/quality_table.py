@@ -22,14 +22,6 @@ def main(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            manifest=Path(snakemake.config["manifest"]),
-            statuses=[Path(path) for path in snakemake.input.statuses],
-            frames=snakemake.params.frames,
-            quality=Path(snakemake.output.quality),
-            rates=Path(snakemake.output.rates),
-            kept=Path(snakemake.output.kept),
-        )
+    run(main, snakemake)

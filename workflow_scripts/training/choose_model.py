@@ -1,6 +1,7 @@
 """Choose an experiment's settings, threshold and calibration by what the validation says."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ PREDICTED = ["video", "group", "label", "method", "compression", "dataset", "sco
 
 def main(
     split: Path,
-    scores: list[list[Path]],
+    scores: list[Path],
     logs: list[Path],
-    name: str,
+    experiment: str,
     fits: list[list[dict[str, Any]]],
     validation: str,
     wrong_share: float,
@@ -32,7 +33,8 @@ def main(
 ) -> None:
     """Write the choice (JSON), and the chosen settings' predictions for the training part.
 
-    `scores` are the tables of `fit_fold`, for each of `fits` one per fold. The best settings are
+    `scores` are the tables of `fit_fold`, one per fold of the first of `fits`, then
+    those of the next. The best settings are
     those with the highest AUC per video; of equals those with the highest per frame, then the
     first. Few trees may leave rows without an out-of-bag score: all settings are compared on the
     rows that all of them have scored. Threshold and calibration follow from all that the chosen
@@ -41,10 +43,10 @@ def main(
     table = read_table(split)
     table = table[table["part"] == TRAIN].set_index("row")
     settings = [params for fit in fits for params in fit]
-    found = pd.concat([_scores(folds) for folds in scores], axis="columns").sort_index()
+    found = pd.concat(_scores(scores, len(fits)), axis="columns").sort_index()
     found.columns = pd.RangeIndex(len(settings))
     common = found.dropna()
-    _check_both_labels(table.loc[common.index], name)
+    _check_both_labels(table.loc[common.index], experiment)
     frames = [table.loc[common.index].assign(score=common[number]) for number in common]
     rated = [(_auc(_per_video(each)), _auc(each)) for each in frames]
     best = max(range(len(settings)), key=lambda number: (*rated[number], -number))
@@ -79,15 +81,18 @@ def main(
     )
     videos[PREDICTED].to_csv(predictions, sep="\t", index=False)
     logging.info(
-        "%s: %s, AUC per video %.3f (%d settings tried)", name, params, _auc(videos), len(settings)
+        "%s: %s, AUC per video %.3f (%d settings tried)",
+        *(experiment, params, _auc(videos), len(settings)),
     )
 
 
-def _scores(folds: list[Path]) -> pd.DataFrame:
-    """The scores of a fit's settings, a column each, by row of the store."""
-    parts = [read_table(path).set_index("row") for path in folds]
-    # with fewer groups than folds some are empty, and an empty column is not of numbers
-    return pd.concat([part for part in parts if len(part)])
+def _scores(tables: list[Path], n_fits: int) -> Iterator[pd.DataFrame]:
+    """The scores of each fit's settings, a column each, by row of the store."""
+    folds = len(tables) // n_fits
+    for first in range(0, len(tables), folds):
+        parts = [read_table(path).set_index("row") for path in tables[first : first + folds]]
+        # with fewer groups than folds some are empty, and an empty column is not of numbers
+        yield pd.concat([part for part in parts if len(part)])
 
 
 def _check_both_labels(frames: pd.DataFrame, name: str) -> None:
@@ -108,17 +113,6 @@ def _auc(table: pd.DataFrame) -> float:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        paths = [Path(path) for path in snakemake.input.scores]
-        folds = len(paths) // len(snakemake.params.fits)
-        main(
-            split=Path(snakemake.input.split),
-            scores=[paths[i : i + folds] for i in range(0, len(paths), folds)],
-            logs=[Path(path) for path in snakemake.input.logs],
-            name=snakemake.wildcards.experiment,
-            choice=Path(snakemake.output.choice),
-            predictions=Path(snakemake.output.predictions),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -20,13 +20,12 @@ from workflow_scripts.lib.training.training import load_experiment, train
 def main(
     store: Path,
     split: Path,
-    name: str,
     experiment: dict[str, Any],
     settings: list[dict[str, Any]],
     fold: str,
     seed: int,
     threads: int,
-    output: Path,
+    scores: Path,
 ) -> None:
     """Fit on the other folds, and write the scores of this one: a line per row of the store, a
     column per entry of `settings`, which differ in the model's `prefix` parameter only.
@@ -42,41 +41,31 @@ def main(
         model = train(
             store,
             table,
-            name,
             {**experiment, "params": {**settings[-1], "oob_score": True}},
             seed,
             threads,
         )
-        scores = model.staged_oob_proba(sizes or [model.n_estimators])
-        scores = scores[:, :, list(model.classes_).index(Label.FAKE)]
+        found = model.staged_oob_proba(sizes or [model.n_estimators])
+        found = found[:, :, list(model.classes_).index(Label.FAKE)]
         rows = table["row"].to_numpy()
     elif held_out.any():
         model = train(
-            store, table[~held_out], name, {**experiment, "params": settings[-1]}, seed, threads
+            store, table[~held_out], {**experiment, "params": settings[-1]}, seed, threads
         )
         rows = table.loc[held_out, "row"].to_numpy()
         matrix = load_experiment(store, rows, experiment)
         try:
-            scores = np.atleast_2d(fake_scores(model, matrix, sizes))
+            found = np.atleast_2d(fake_scores(model, matrix, sizes))
         except UserError as error:
-            raise UserError(f"experiments.{name}: {error}") from error
+            raise UserError(f"experiments.{experiment['name']}: {error}") from error
     else:  # fewer units than folds
-        rows, scores = np.empty(0, int), np.empty((len(settings), 0))
+        rows, found = np.empty(0, int), np.empty((len(settings), 0))
     logging.info("Scored %d rows that were not trained on", len(rows))
-    columns = {f"score_{number}": score.round(6) for number, score in enumerate(scores)}
-    pd.DataFrame({"row": rows, **columns}).to_csv(output, sep="\t", index=False)
+    columns = {f"score_{number}": score.round(6) for number, score in enumerate(found)}
+    pd.DataFrame({"row": rows, **columns}).to_csv(scores, sep="\t", index=False)
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            split=Path(snakemake.input.split),
-            name=snakemake.wildcards.experiment,
-            fold=snakemake.wildcards.fold,
-            threads=snakemake.threads,
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -23,7 +23,6 @@ def main(
     shards: list[Path],
     logs: list[Path],
     protocol: str,
-    name: str,
     experiment: dict[str, Any],
     seed: int,
     model_path: Path,
@@ -42,7 +41,7 @@ def main(
         "peak_memory_mb": max(cost["peak_memory_mb"] for cost in costs),
     }
     chosen = json.loads(choice.read_text(encoding="utf-8"))
-    write_json(card_path, model_card(store, table, protocol, name, experiment, chosen, seed, cost))
+    write_json(card_path, model_card(store, table, protocol, experiment, chosen, seed, cost))
 
 
 if __name__ == "__main__":
@@ -56,7 +55,6 @@ if __name__ == "__main__":
             shards=[Path(path) for path in snakemake.input.shards],
             logs=[Path(path) for path in snakemake.input.logs],
             protocol=snakemake.wildcards.protocol,
-            name=snakemake.wildcards.experiment,
             model_path=Path(snakemake.output.model),
             card_path=Path(snakemake.output.card),
             **snakemake.params,

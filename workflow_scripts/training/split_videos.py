@@ -19,7 +19,7 @@ def main(
     test_share: float,
     folds: int,
     seed: int,
-    output: Path,
+    split: Path,
 ) -> None:
     """Write a table with one line per row of the store: what it shows, the part it belongs to, the
     `unit` that the protocol keeps together, and for training rows the `fold` of the validation."""
@@ -51,7 +51,7 @@ def main(
             "fold": fold,
         }
     )
-    table.to_csv(output, sep="\t", index=False)
+    table.to_csv(split, sep="\t", index=False)
     leak = find_leak(parts, rows.video, rows.group)
     logging.info("%s", table.groupby(["part", "label"]).size().to_string())
     logging.info(
@@ -65,13 +65,6 @@ def main(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            manifest=Path(snakemake.config["manifest"]),
-            protocol=snakemake.wildcards.protocol,
-            output=Path(snakemake.output[0]),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -15,7 +15,6 @@ def main(
     store: Path,
     split: Path,
     choice: Path,
-    name: str,
     experiment: dict[str, Any],
     seed: int,
     threads: int,
@@ -33,7 +32,7 @@ def main(
     n_trees = params.get("n_estimators", N_ESTIMATORS)
     trees = range(shard * n_trees // shards, (shard + 1) * n_trees // shards)
     settings = {**experiment, "params": params}
-    model = train(store, table, name, settings, seed, threads, trees=trees)
+    model = train(store, table, settings, seed, threads, trees=trees)
     save_model(output, experiment["model"], model)
 
 
@@ -45,7 +44,6 @@ if __name__ == "__main__":
             store=Path(snakemake.input.store).with_suffix(".zarr"),
             split=Path(snakemake.input.split),
             choice=Path(snakemake.input.choice),
-            name=snakemake.wildcards.experiment,
             threads=snakemake.threads,
             shard=int(snakemake.wildcards.shard),
             output=Path(snakemake.output[0]),

@@ -17,35 +17,23 @@ def main(
     split: Path,
     choice: Path,
     protocol: str,
-    name: str,
     experiment: dict[str, Any],
     seed: int,
     threads: int,
-    model_path: Path,
-    card_path: Path,
+    model: Path,
+    card: Path,
 ) -> None:
     """Write the model, and its card (`model.json`): what it is and what it was trained on."""
     table = read_table(split)
     table = table[table["part"] == TRAIN]
     chosen = json.loads(choice.read_text(encoding="utf-8"))
     settings = {**experiment, "params": chosen["params"]}
-    save_model(model_path, experiment["model"], train(store, table, name, settings, seed, threads))
-    card = model_card(store, table, protocol, name, experiment, chosen, seed, cost_so_far())
-    write_json(card_path, card)
+    save_model(model, experiment["model"], train(store, table, settings, seed, threads))
+    content = model_card(store, table, protocol, experiment, chosen, seed, cost_so_far())
+    write_json(card, content)
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            split=Path(snakemake.input.split),
-            choice=Path(snakemake.input.choice),
-            protocol=snakemake.wildcards.protocol,
-            name=snakemake.wildcards.experiment,
-            threads=snakemake.threads,
-            model_path=Path(snakemake.output.model),
-            card_path=Path(snakemake.output.card),
-            **snakemake.params,
-        )
+    run(main, snakemake)

@@ -30,16 +30,16 @@ def main(
     quality: Path,
     store: Path,
     split: Path,
-    model_path: Path,
-    card_path: Path,
+    model: Path,
+    card: Path,
     evaluation: Path,
-    networks: Path,
-    output: Path,
+    networks: list[Path],
+    bundle: Path,
 ) -> None:
     """Write the bundle; see `lib/verdicts/bundle.py` for what is in it."""
-    card = json.loads(card_path.read_text(encoding="utf-8"))
-    form = MODELS[card["model"]].form
-    model = FORMS[form].of(load_model(model_path, card["model"])) if form else model_path
+    about = json.loads(card.read_text(encoding="utf-8"))
+    form = MODELS[about["model"]].form
+    judge = FORMS[form].of(load_model(model, about["model"])) if form else model
     table = read_table(split)
     training = table[table["part"] == TRAIN]
     rows = read_manifest(manifest)
@@ -58,21 +58,21 @@ def main(
         (table["part"] == TEST) & (table["label"] == Label.REAL.word) & ~table["video"].isin(videos)
     ]
     write_bundle(
-        output,
-        model,
-        card,
-        networks,
+        bundle,
+        judge,
+        about,
+        networks[0].parent,
         evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
         ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
-        typical_real=_typical(store, unseen_real["row"].to_numpy(), model, card),
+        typical_real=_typical(store, unseen_real["row"].to_numpy(), judge, about),
         trained_on=marks,
         people=names_of(rows[video] for video in videos),
     )
     logging.info(
         "Bundled %s, protocol %s: %.1f MB",
-        card["experiment"],
-        card["protocol"],
-        output.stat().st_size / 1e6,
+        about["experiment"],
+        about["protocol"],
+        bundle.stat().st_size / 1e6,
     )
 
 
@@ -113,17 +113,6 @@ def _typical(
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            manifest=Path(snakemake.config["manifest"]),
-            quality=Path(snakemake.input.quality),
-            store=Path(snakemake.input.store).with_suffix(".zarr"),
-            split=Path(snakemake.input.split),
-            model_path=Path(snakemake.input.model),
-            card_path=Path(snakemake.input.card),
-            evaluation=Path(snakemake.input.evaluation),
-            networks=Path(snakemake.input.networks[0]).parent,
-            output=Path(snakemake.output[0]),
-        )
+    run(main, snakemake)

@@ -9,38 +9,27 @@ from workflow_scripts.lib.verdicts.pipeline import called, judge_video
 
 
 def main(
-    video: Path,
+    path: Path,
     bundle: Path,
     frames: int | None,
     every: int | str | None,
     stamp: str,
     threads: int,
-    output: Path,
+    verdict: Path,
     page: Path,
     thumbnail: Path,
 ) -> None:
-    """Write the verdict to `output`, the page with its evidence, and a small picture. By the
+    """Write the `verdict`, the page with its evidence, and a small picture. By the
     file's `stamp` it is known again."""
-    judgement = judge_video(video, bundle, frames, every, threads)
-    verdict = judgement.verdict
-    write_json(output, {**verdict, "stamp": stamp})
+    judgement = judge_video(path, bundle, frames, every, threads)
+    content = judgement.verdict
+    write_json(verdict, {**content, "stamp": stamp})
     write_page(page, judgement)
     write_thumbnail(thumbnail, judgement)
-    logging.info("%s: %s. %s", verdict["video"]["name"], called(verdict), verdict["reason"])
+    logging.info("%s: %s. %s", content["video"]["name"], called(content), content["reason"])
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            video=Path(snakemake.params.path),
-            bundle=Path(snakemake.params.bundle),
-            frames=snakemake.params.frames,
-            every=snakemake.params.every,
-            stamp=snakemake.params.stamp,
-            threads=snakemake.threads,
-            output=Path(snakemake.output.verdict),
-            page=Path(snakemake.output.page),
-            thumbnail=Path(snakemake.output.thumbnail),
-        )
+    run(main, snakemake)

@@ -25,7 +25,7 @@ from workflow_scripts.lib.verdicts.summary import (
 
 def main(
     source: Path,
-    files: list[Path],
+    verdicts: list[Path],
     bundle: Path,
     bootstrap: int,
     interval: float,
@@ -33,12 +33,13 @@ def main(
     table: Path,
     page: Path,
 ) -> None:
-    """Write table and page; `files` are the verdicts (`.json`) on the videos of `source`."""
+    """Write table and page; `verdicts` are those (`.json`) on the videos of `source`."""
     videos = list(find_videos(source).values())
-    verdicts = [
-        json.loads(path.read_text(encoding="utf-8")) for _, path in pair_with_files(videos, files)
+    found = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for _, path in pair_with_files(videos, verdicts)
     ]
-    rows = ranked(videos, verdicts, read_people(bundle))
+    rows = ranked(videos, found, read_people(bundle))
     with atomic_write(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerows([COLUMNS, *map(as_cells, rows)])
@@ -50,16 +51,16 @@ def main(
         title=f"Verdicts on {len(rows)} videos",
         rows=[{**row, "name": name} for row, name in zip(rows, names, strict=True)],
         place=place,
-        folder=files[0].parent.name,
-        model=verdicts[0]["model"],
-        caution=verdicts[0]["caution"],
+        folder=verdicts[0].parent.name,
+        model=found[0]["model"],
+        caution=found[0]["caution"],
         called=CALLED,
         worth=measured,
         people_seen=measured and on_people_seen(measured),
     )
     tally = _told(Counter(row["called"] for row in rows))
     logging.info("%d videos: %s. See %s", len(rows), tally, page)
-    if verdicts[0]["model"]["demo"]:
+    if found[0]["model"]["demo"]:
         logging.info(
             "The model was trained on the demo: its verdicts mean nothing outside the demo."
         )
@@ -82,16 +83,6 @@ def _told(counts: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    from workflow_scripts.lib.common.joblog import job_log
+    from workflow_scripts.lib.common.binder import run
 
-    with job_log(snakemake.log[0]):
-        main(
-            source=Path(snakemake.params.source),
-            files=[Path(path) for path in snakemake.input.verdicts],
-            bundle=Path(snakemake.params.bundle),
-            bootstrap=snakemake.params.bootstrap,
-            interval=snakemake.params.interval,
-            seed=snakemake.params.seed,
-            table=Path(snakemake.output.table),
-            page=Path(snakemake.output.page),
-        )
+    run(main, snakemake)

@@ -148,17 +148,17 @@ def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
     videos = make_videos([3, 2])
     write_store(store, videos, {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
     before = files_of(store)
-    extract_elsewhere.main(store, "spectrum", output)
+    extract_elsewhere.main(store, "spectrum", output / "spectrum.json")
     assert files_of(store) == before
     computed = read_features(output, "spectrum", rows)
     version = features_version(output, "spectrum")
     assert version == FEATURE_SETS["spectrum"].version
     marked = np.ones((5, 2), np.float32)
     write_features(there, "spectrum", [marked], 5, version)
-    extract_elsewhere.main(store, "spectrum", output)
+    extract_elsewhere.main(store, "spectrum", output / "spectrum.json")
     assert (read_features(output, "spectrum", rows) == marked).all()
     write_features(there, "spectrum", [marked], 5, f"not {version}")
-    extract_elsewhere.main(store, "spectrum", output)
+    extract_elsewhere.main(store, "spectrum", output / "spectrum.json")
     assert (read_features(output, "spectrum", rows) == computed).all()
 
 

@@ -56,11 +56,10 @@ def test_takes_the_largest_of_those_that_are_sure():
         found(0, 0, 20, 20, 0.95),
         found(0, 0, 90, 90, 0.5),
     )
-    assert select_face([small, large, unsure], 0.9, "largest") is large
-    assert select_face([small, large, unsure], 0.9, "most_confident") is small
-    assert select_face([unsure], 0.9, "largest") is None
-    assert select_face([], 0.9, "largest") is None
-    assert select_face([found(0, 0, 5, 5, 0.9)], 0.9, "largest") is not None
+    assert select_face([small, large, unsure], 0.9) is large
+    assert select_face([unsure], 0.9) is None
+    assert select_face([], 0.9) is None
+    assert select_face([found(0, 0, 5, 5, 0.9)], 0.9) is not None
 
 
 @given(
@@ -93,7 +92,7 @@ def test_crop_keeps_the_pixels_when_nothing_is_resized():
 def test_each_frame_gets_its_status():
     good, poor = found(10, 10, 20, 20, 0.99), found(1, 1, 5, 5, 0.4)
     detector = KnownFaces([good], [], [poor], [good, good])
-    results, crops = find_faces(frames(4), detector, 0.9, "largest", 1.3, 32)
+    results, crops = find_faces(frames(4), detector, 0.9, 1.3, 32)
     assert [r.status for r in results] == ["ok", "no_face", "low_confidence", "ok"]
     assert [r.faces for r in results] == [1, 0, 0, 2]
     assert [r.confidence for r in results] == [0.99, None, 0.4, 0.99]
@@ -131,14 +130,14 @@ def test_the_roll_is_the_angle_by_which_a_face_is_turned(angle, scale, narrow):
 )
 def test_a_turned_face_is_not_taken(angle, status):
     face = Detection((10, 10, 20, 20), 0.99, turned_points(angle))
-    (result,), crops = find_faces(frames(1), KnownFaces([face]), 0.9, "largest", 1.3, 32)
+    (result,), crops = find_faces(frames(1), KnownFaces([face]), 0.9, 1.3, 32)
     assert (result.status, result.faces, len(crops)) == (status, 1, status == "ok")
     assert result.box == (10, 10, 20, 20)
 
 
 def test_an_upright_face_is_taken_before_a_larger_turned_one():
     small, large = found(0, 0, 10, 10, 0.99), Detection((0, 0, 20, 20), 0.99, turned_points(180))
-    (result,), _ = find_faces(frames(1), KnownFaces([large, small]), 0.9, "largest", 1.3, 32)
+    (result,), _ = find_faces(frames(1), KnownFaces([large, small]), 0.9, 1.3, 32)
     assert (result.status, result.box, result.faces) == ("ok", (0, 0, 10, 10), 2)
 
 
@@ -168,7 +167,7 @@ def test_which_way_up_a_face_is_shows_where_it_is_found_with_more_confidence(
     picture = np.repeat(np.linspace(250, 5, 48).astype(np.uint8), 64 * 3).reshape(48, 64, 3)
     detector = KnowsTheWayUp(bright_up, dark_up)
     frame = Frame(0, 0.0, picture)
-    (result,), crops = find_faces([frame], detector, 0.9, "largest", 1.3, 32)
+    (result,), crops = find_faces([frame], detector, 0.9, 1.3, 32)
     assert result.roll == pytest.approx(angle, abs=1)
     assert result.status == ("ok" if abs(angle) < 45 else "turned")
     assert len(crops) == (abs(angle) < 45)
@@ -197,7 +196,7 @@ GOOD, NONE, POOR = [found(10, 10, 20, 20, 0.99)], [], [found(1, 1, 5, 5, 0.4)]
 def test_each_video_gets_its_status(sampling, answers, status):
     detail = "" if sampling == VideoStatus.OK else "why."
     sampled = SampledVideo(sampling, detail, 30.0, frames(len(answers)))
-    results, crops = find_faces(sampled.frames, KnownFaces(*answers), 0.9, "largest", 1.3, 32)
+    results, crops = find_faces(sampled.frames, KnownFaces(*answers), 0.9, 1.3, 32)
     word, sentence = video_status(sampled, results)
     assert word == status
     assert bool(sentence) == (status != VideoStatus.OK)
@@ -209,7 +208,7 @@ def test_each_video_gets_its_status(sampling, answers, status):
 @given(st.lists(st.sampled_from([GOOD, NONE, POOR]), max_size=7))
 def test_crops_reach_the_store_as_they_are(tmp_path_factory, answers):
     path = tmp_path_factory.mktemp("faces") / "v.npz"
-    _, crops = find_faces(frames(len(answers)), KnownFaces(*answers), 0.9, "largest", 1.0, 32)
+    _, crops = find_faces(frames(len(answers)), KnownFaces(*answers), 0.9, 1.0, 32)
     save_faces(path, crops, 32)
     first = path.read_bytes()
     save_faces(path, crops, 32)
@@ -226,7 +225,7 @@ def test_crops_reach_the_store_as_they_are(tmp_path_factory, answers):
 @pytest.mark.parametrize("answers", [[], [GOOD], [GOOD, NONE, POOR]])
 def test_strip_shows_a_column_per_frame(answers):
     shown = frames(len(answers))
-    results, crops = find_faces(shown, KnownFaces(*answers), 0.9, "largest", 1.3, 32)
+    results, crops = find_faces(shown, KnownFaces(*answers), 0.9, 1.3, 32)
     strip = draw_strip(shown, results, crops)
     assert strip.dtype == np.uint8
     assert strip.shape[1] == 160 * max(1, len(answers))

@@ -120,14 +120,17 @@ def test_videos_that_are_away_are_not_sampled_over_their_faces(tmp_path):
 def test_a_machine_without_the_videos_leaves_finished_faces(tmp_path):
     faces, output = tmp_path / "faces/a.json", tmp_path / "a.npz"
     given = {
-        "video": tmp_path / "gone.mp4",
-        "frames": 7,
-        "every": 30,
-        "made": MadeFrom("10 1", 1, {"max_seconds": 60, "max_memory_mb": 500}),
-        "cache": None,
-        "settings": {},
+        "path": tmp_path / "gone.mp4",
+        "stamp": "10 1",
+        "attempt": 1,
+        "sampling": {"frames": 7, "every": 30},
+        "max_seconds": 60,
+        "max_memory_mb": 500,
+        "detector": {},
+        "faces": {},
+        "face_cache": None,
         "finished": faces,
-        "output": output,
+        "frames": output,
     }
     sample_frames.main(**given)
     assert load_frames(output).status is VideoStatus.MISSING

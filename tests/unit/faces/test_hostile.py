@@ -150,14 +150,13 @@ detections = st.builds(
 @given(
     st.lists(st.lists(detections, max_size=3), min_size=1, max_size=3),
     st.sampled_from([(2, 1), (1, 400), (64, 48)]),
-    st.sampled_from(["largest", "most_confident"]),
     st.sampled_from([0.5, 1.3, 4.0]),
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, selection, margin):
+def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, margin):
     width, height = size
     shown = frames(len(found), width, height)
-    results, crops = find_faces(shown, KnownFaces(*found), 0.5, selection, margin, 32)
+    results, crops = find_faces(shown, KnownFaces(*found), 0.5, margin, 32)
     assert [r.status == "ok" for r in results] == [
         any(d.confidence >= 0.5 and abs(roll(d.keypoints)) <= MAX_ROLL for d in part)
         for part in found

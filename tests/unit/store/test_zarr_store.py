@@ -105,16 +105,16 @@ def test_the_marker_tells_other_content(tmp_path):
 
 
 def test_replaces_an_older_store_whole(tmp_path):
-    write(tmp_path / "s", [3] * 9)
-    write(tmp_path / "s", [2])
-    assert len(read_rows(tmp_path / "s").label) == 2
-    assert len(list((tmp_path / "s/crops/c").iterdir())) == 1
+    write(tmp_path / "s.zarr", [3] * 9)
+    write(tmp_path / "s.zarr", [2])
+    assert len(read_rows(tmp_path / "s.zarr").label) == 2
+    assert len(list((tmp_path / "s.zarr/crops/c").iterdir())) == 1
 
 
 def test_a_matrix_has_the_recipes_type(tmp_path):
-    write(tmp_path / "s", [3, 3, 3])
+    write(tmp_path / "s.zarr", [3, 3, 3])
     matrix = load_matrix(
-        tmp_path / "s", np.array([1, 4, 8]), lambda crops: crops.reshape(len(crops), -1)[:, :5]
+        tmp_path / "s.zarr", np.array([1, 4, 8]), lambda crops: crops.reshape(len(crops), -1)[:, :5]
     )
     expected = np.concatenate([v.crops for v in make_videos([3, 3, 3])]).reshape(9, -1)
     assert matrix.dtype == np.uint8
@@ -124,8 +124,8 @@ def test_a_matrix_has_the_recipes_type(tmp_path):
 @pytest.mark.parametrize("announced", [5, 7])
 def test_refuses_another_number_of_crops(tmp_path, announced):
     with pytest.raises(ValueError, match="announced"):
-        write_store(tmp_path / "s", make_videos([3, 3]), {}, announced, SIZE, 3, 2)
-    assert not (tmp_path / "s").exists()
+        write_store(tmp_path / "s.zarr", make_videos([3, 3]), {}, announced, SIZE, 3, 2)
+    assert not (tmp_path / "s.zarr").exists()
 
 
 def chunks_of(path):
@@ -167,14 +167,14 @@ def read_everything(folder):
 
 
 def test_the_rows_of_a_flipped_bit_are_named(tmp_path):
-    write(tmp_path / "s", [3] * 4)
-    shard = tmp_path / "s/crops/c/1/0/0/0"
+    write(tmp_path / "s.zarr", [3] * 4)
+    shard = tmp_path / "s.zarr/crops/c/1/0/0/0"
     content = bytearray(shard.read_bytes())
     content[10] ^= 1  # in the shard's first chunk
     shard.write_bytes(content)
     with pytest.raises(UserError, match=r"crops, rows 6 to 8 \(crops/c/1/0/0/0: .*checksum"):
-        list(iter_crops(tmp_path / "s", np.arange(12)))
-    assert len(list(iter_crops(tmp_path / "s", np.arange(6)))) == 1  # the other shard is whole
+        list(iter_crops(tmp_path / "s.zarr", np.arange(12)))
+    assert len(list(iter_crops(tmp_path / "s.zarr", np.arange(6)))) == 1  # the other shard is whole
 
 
 @given(st.data())
@@ -198,9 +198,9 @@ def test_damaged_faces_never_get_into_a_store(tmp_path_factory, data):
 
 
 def test_a_damaged_description_is_told(tmp_path):
-    write(tmp_path / "s", [3] * 4)
-    (tmp_path / "s/label/zarr.json").write_text("{")
-    assert [damage.content for damage in find_damage(tmp_path / "s")] == ["label/zarr.json"]
+    write(tmp_path / "s.zarr", [3] * 4)
+    (tmp_path / "s.zarr/label/zarr.json").write_text("{")
+    assert [damage.content for damage in find_damage(tmp_path / "s.zarr")] == ["label/zarr.json"]
 
 
 def test_a_killed_writer_leaves_the_old_store(tmp_path):
@@ -228,7 +228,7 @@ def test_a_killed_writer_leaves_the_old_store(tmp_path):
 
 @pytest.mark.parametrize("failing", ["write_store", "write_features"])
 def test_a_job_that_fails_leaves_the_old_tree(tmp_path, failing):
-    path = tmp_path / "s"
+    path = tmp_path / "s.zarr"
     write(path, [3] * 4)
     write_features(tmp_path, "f", [np.ones((12, 5), np.float32)], 12, "1")
     before = files_of(tmp_path)
@@ -287,8 +287,8 @@ def test_reading_some_rows_opens_their_chunks_only(tmp_path):
 
 def test_videos_of_a_finished_store_come_out_as_they_went_in(tmp_path):
     counts = [3, 0, 2, 1]
-    write(tmp_path / "s", counts)
-    stored = StoredVideos(tmp_path / "s")
+    write(tmp_path / "s.zarr", counts)
+    stored = StoredVideos(tmp_path / "s.zarr")
     assert stored.made_with == {"faces": {"size": SIZE}}
     assert stored.names == ("v0", "v2", "v3")
     for video in make_videos(counts):

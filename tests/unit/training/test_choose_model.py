@@ -40,9 +40,9 @@ def chosen(folder, *folds):
         pd.DataFrame(scores, columns=columns).to_csv(paths[-1], sep="\t", index=False)
     choose_model.main(
         split=folder / "split.tsv",
-        scores=[paths],
+        scores=paths,
         logs=[folder / "fit.log"],
-        name="tried",
+        experiment="tried",
         fits=[[{"C": 1}, {"C": 2}]],
         validation="folds",
         wrong_share=0.05,

@@ -24,7 +24,14 @@ from workflow_scripts.lib.training.training import check_memory, load_experiment
 
 
 def experiment(**changes):
-    plain = {"features": "pixels", "side": None, "model": "random_forest", "params": {}, "grid": {}}
+    plain = {
+        "name": "a",
+        "features": "pixels",
+        "side": None,
+        "model": "random_forest",
+        "params": {},
+        "grid": {},
+    }
     return {**plain, **changes}
 
 
@@ -87,7 +94,9 @@ def test_a_matrix_is_made_of_stored_features_and_crops(store):
 def test_features_of_another_number_of_rows_are_refused(store):
     np.save(store.parent / "0.npy", np.zeros((4, 2), np.float32))
     with pytest.raises(ValueError, match="4 rows of features came for a store of 5"):
-        join_features.main(store, [store.parent / "0.npy"], "spectrum", store.parent)
+        join_features.main(
+            store, [store.parent / "0.npy"], "spectrum", store.parent / "spectrum.json"
+        )
 
 
 def test_features_are_replaced_whole(tmp_path):
@@ -115,7 +124,7 @@ def table():
 
 def grow(store, table, side=None):
     chosen = experiment(model="pixel_forest", side=side, params={"n_estimators": 5})
-    return train(store, table, "a", chosen, seed=0, threads=2)
+    return train(store, table, chosen, seed=0, threads=2)
 
 
 @pytest.mark.parametrize("side", [pytest.param(None, marks=pytest.mark.slow), 4])

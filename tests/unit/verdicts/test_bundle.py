@@ -77,8 +77,8 @@ def test_a_real_video_that_was_trained_on_is_not_typical_of_unseen_ones(tmp_path
     split.loc[split["part"] == "test", "video"] = trained[0]  # as by the protocol `frame`
     split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
     names = ("manifest.tsv", "quality.tsv", "store.zarr", "split.tsv", "model.zip", "model.json")
-    places = (*(tmp_path / name for name in names), tmp_path / "evaluation.json", tmp_path)
-    bundle_model.main(*places, made)
+    places = (*(tmp_path / name for name in names), tmp_path / "evaluation.json")
+    bundle_model.main(*places, [tmp_path / "pnet.onnx"], made)
     assert read_bundle(made, tmp_path).typical_real == {"rows": 0, "moves": {}}
 
 

@@ -74,15 +74,11 @@ class FaceCrop:
     result: FrameResult
 
 
-def select_face(
-    detections: Sequence[Detection], confidence: float, selection: str
-) -> Detection | None:
-    """The face to take: the `largest` box, or the `most_confident`, among those at or above the
-    threshold; ties go to the more confident, then to the first. None where there is none."""
+def select_face(detections: Sequence[Detection], confidence: float) -> Detection | None:
+    """The face to take: the largest box among those at or above the threshold; ties go to the
+    more confident, then to the first. None where there is none."""
     sure = [found for found in detections if found.confidence >= confidence]
-    if selection == "largest":
-        return max(sure, key=lambda d: (d.box[2] * d.box[3], d.confidence), default=None)
-    return max(sure, key=lambda d: d.confidence, default=None)
+    return max(sure, key=lambda d: (d.box[2] * d.box[3], d.confidence), default=None)
 
 
 def roll(keypoints: Sequence[tuple[float, float]]) -> float:
@@ -146,7 +142,6 @@ def find_faces(
     frames: Sequence[Frame],
     detector: FaceDetector,
     confidence: float,
-    selection: str,
     margin: float,
     size: int,
 ) -> tuple[list[FrameResult], list[FaceCrop]]:
@@ -157,7 +152,7 @@ def find_faces(
         detections = detector.detect(frame.pixels)
         sure = sum(found.confidence >= confidence for found in detections)
         waiting, turned = list(detections), None
-        while taken := select_face(waiting, confidence, selection):
+        while taken := select_face(waiting, confidence):
             angle = face_roll(frame.pixels, taken, detector)
             if abs(angle) <= MAX_ROLL:
                 crops.append(cut_face(frame, taken, sure, angle, margin, size))

@@ -94,7 +94,7 @@ class FaceDetector(Protocol):
 
 
 def make_detector(
-    backend: str, model_folder: Path, min_face_size: int, threads: int
+    backend: str, model_folder: Path | None, min_face_size: int, threads: int
 ) -> FaceDetector:
     """Make the detector that runs on a library.
 
@@ -102,8 +102,8 @@ def make_detector(
     ----------
     backend : str
         "onnxruntime" or "tensorflow".
-    model_folder : Path
-        Where `export_models` has written; "tensorflow" does not need it.
+    model_folder : Path or None
+        Where `export_models` has written; None for "tensorflow".
     min_face_size : int
         Size of the smallest face to look for, in pixels: 12 or more, "tensorflow" 12 to 20.
     threads : int
@@ -114,7 +114,7 @@ def make_detector(
     UserError
         The backend can't find faces of that size, or is not installed.
     """
-    if backend == "onnxruntime":
+    if backend == "onnxruntime" and model_folder:
         return OnnxDetector(model_folder, min_face_size, threads)
     if backend == "tensorflow":
         return TensorflowDetector(min_face_size, threads)

@@ -71,7 +71,7 @@ def derived_files(results: Path, kept: Iterable[str]) -> list[Path]:
     return found
 
 
-def rewrite_store(store: Path, kept: Sequence[Video], videos_per_shard: int) -> None:
+def rewrite_store(store: Path, kept: Sequence[Video]) -> None:
     """Write the store anew with the rows of the videos `kept` alone, as `build_store` would; delete
     it where no row is left or it can't be read."""
     groups = assign_groups(kept)
@@ -92,7 +92,6 @@ def rewrite_store(store: Path, kept: Sequence[Video], videos_per_shard: int) -> 
         n_rows=rows,
         size=stored.made_with["faces"]["size"],
         rows_per_chunk=stored.made_with["sampling"]["frames"],
-        chunks_per_shard=videos_per_shard,
     )
 
 

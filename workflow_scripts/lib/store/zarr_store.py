@@ -78,6 +78,7 @@ ENCODED: dict[str, Any] = {
     "config": {"write_empty_chunks": True},  # or a lost file could not be told from an empty one
 }
 CHUNK_BYTES, CHUNK_ROWS = 4_000_000, 1000  # a chunk of features has at most
+VIDEOS_PER_SHARD = 32  # 69 MB of crops, which are held while the file is written
 UNREADABLE = (ValueError, RuntimeError, TypeError, IndexError, KeyError, OSError)
 
 
@@ -140,14 +141,14 @@ def write_store(
     n_rows: int,
     size: int,
     rows_per_chunk: int,
-    chunks_per_shard: int,
+    chunks_per_shard: int = VIDEOS_PER_SHARD,
 ) -> None:
     """Write the store at `path`, replacing one that is there, and its marker.
 
     Parameters
     ----------
     path : Path
-        Folder of the store.
+        The store, by its marker or its tree, as in all functions here.
     videos : iterable of VideoCrops
         Taken one after another; no more than a shard is held in memory.
     made_with : dict
@@ -164,7 +165,8 @@ def write_store(
     ValueError
         `videos` held another number of crops than `n_rows`.
     """
-    aside = path.with_name(f".{path.name}.partial")
+    tree = path.with_suffix(".zarr")
+    aside = tree.with_name(f".{tree.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     root = zarr.create_group(aside, zarr_format=3)
     rows_per_shard = rows_per_chunk * chunks_per_shard
@@ -210,9 +212,9 @@ def write_store(
         digest.update("\n".join(texts).encode())
         _write_column(root, name, np.array(texts, dtype=np.dtypes.StringDType()))
     root.attrs["made_with"] = made_with
-    _put_in_place(aside, path)
+    _put_in_place(aside, tree)
     told = {"rows": n_rows, "digest": digest.hexdigest(), "made_with": made_with}
-    write_json(marker_of(path), told)
+    write_json(marker_of(tree), told)
 
 
 def marker_of(tree: Path) -> Path:
@@ -255,8 +257,8 @@ class StoredVideos:
     def __init__(self, path: Path) -> None:
         """Open the store at `path`; the crops stay on disk."""
         self.made_with = made_with(path)
-        self._path = path
-        self._columns = {name: _read(path, name) for name in PER_CROP}
+        self._path = path.with_suffix(".zarr")
+        self._columns = {name: _read(self._path, name) for name in PER_CROP}
         videos = read_rows(path).video
         # a video's rows stand together
         names, first, count = np.unique(videos, return_index=True, return_counts=True)
@@ -275,14 +277,14 @@ class StoredVideos:
 
 def made_with(path: Path) -> dict[str, Any]:
     """The settings that the crops of the store at `path` were made with."""
-    settings: Any = zarr.open_group(path, mode="r").attrs["made_with"]
+    settings: Any = zarr.open_group(path.with_suffix(".zarr"), mode="r").attrs["made_with"]
     return settings
 
 
 def read_rows(path: Path) -> Rows:
     """Read what is known about the rows of the store at `path`."""
     label, video, group, frame = (
-        _read(path, name) for name in ("label", "video", "group", "frame")
+        _read(path.with_suffix(".zarr"), name) for name in ("label", "video", "group", "frame")
     )
     return Rows(label, np.array(video.tolist(), str), np.array(group.tolist(), str), frame)
 
@@ -302,8 +304,9 @@ def iter_crops(path: Path, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.nd
     (positions, crops)
         Positions in `rows`, and the crops (m, size, size, 3) uint8 that belong there.
     """
-    crops = zarr.open_array(path / "crops", mode="r")
-    yield from _read_blocks(path, "crops", rows, (crops.shards or crops.chunks)[0])
+    tree = path.with_suffix(".zarr")
+    crops = zarr.open_array(tree / "crops", mode="r")
+    yield from _read_blocks(tree, "crops", rows, (crops.shards or crops.chunks)[0])
 
 
 def _read_blocks(

@@ -32,7 +32,6 @@ __all__ = ["check_memory", "load_experiment", "model_card", "train"]
 def train(
     store: Path,
     table: pd.DataFrame,
-    name: str,
     experiment: dict[str, Any],
     seed: int,
     threads: int,
@@ -48,7 +47,7 @@ def train(
     UserError
         The rows hold one label only, a parameter is wrong, or memory is short.
     """
-    labels = label_numbers(table)
+    name, labels = experiment["name"], label_numbers(table)
     if len(np.unique(labels)) < 2:
         shown = table["label"].iloc[0] if len(table) else "no"
         raise UserError(
@@ -58,7 +57,7 @@ def train(
     rows, units, kind = table["row"].to_numpy(), table["unit"].to_numpy(), experiment["model"]
     columns = count_columns(experiment, made_with(store)["faces"]["size"])
     model = make_model(kind, experiment["params"], seed, threads)
-    with _loaded(store, rows, columns, name, experiment) as matrix:
+    with _loaded(store, rows, columns, experiment) as matrix:
         try:
             fit_model(kind, model, matrix, labels, units, **settings)
         except UserError as error:
@@ -68,7 +67,7 @@ def train(
 
 @contextmanager
 def _loaded(
-    store: Path, rows: np.ndarray, columns: int, name: str, experiment: dict[str, Any]
+    store: Path, rows: np.ndarray, columns: int, experiment: dict[str, Any]
 ) -> Iterator[np.ndarray]:
     """The matrix that an experiment is trained on, (k, columns)."""
     if MODELS[experiment["model"]].only_bytes:
@@ -76,7 +75,7 @@ def _loaded(
         with _load_columns(store, rows, columns, extract) as matrix:
             yield matrix.T
     else:
-        check_memory(name, experiment["model"], len(rows), columns)
+        check_memory(experiment["name"], experiment["model"], len(rows), columns)
         yield load_experiment(store, rows, experiment)
 
 
@@ -156,7 +155,6 @@ def model_card(
     store: Path,
     table: pd.DataFrame,
     protocol: str,
-    name: str,
     experiment: dict[str, Any],
     choice: dict[str, Any],
     seed: int,
@@ -169,7 +167,7 @@ def model_card(
     feature_set = find_feature_set(experiment["features"])
     crops = made_with(store)
     return {
-        "experiment": name,
+        "experiment": experiment["name"],
         "protocol": protocol,
         "classes": [label.word for label in Label],
         "features": {
