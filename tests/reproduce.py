@@ -1,7 +1,8 @@
 """Show that a change leaves the results of whole runs as they were.
 
-    python -m tests.reproduce make FOLDER     # at the revision before
-    python -m tests.reproduce compare FOLDER  # with the change: makes the runs again and compares
+    python -m tests.reproduce make BEFORE     # at the revision before
+    python -m tests.reproduce make AFTER      # with the change
+    python -m tests.reproduce compare BEFORE AFTER
 
 The runs: a small one (two protocols, two experiments, a learning curve), one that joins two others,
 and the demo. What is measured (costs, dates) is left out. Where the change renames files, keys or
@@ -14,7 +15,6 @@ import argparse
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ MEASURED = {
     "faces/*.json": ("made_from",),
     "models/*/*/model.json": ("cost", "made"),
     "models/*/*/choice.json": ("cost",),
-    "leaderboard.tsv": ("train_cpu_s", "train_peak_memory_mb"),
+    "leaderboard.tsv": ("train_cpu_s", "train_peak_memory_mb", "train_tuning_cpu_s"),
+    "manifest.tsv": ("path",),
     "figures/leaderboard.html": None,
     "figures/published.html": None,
     "figures/cost.png": None,
@@ -146,24 +147,34 @@ def main(arguments: list[str]) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("make", "compare"))
-    parser.add_argument("folder", type=Path, metavar="FOLDER")
-    parser.add_argument("--runs", nargs="+", choices=RUNS, default=[*RUNS])
-    parser.add_argument("--rename", nargs="+", type=_pair, default=[], metavar="OLD=NEW")
+    steps = parser.add_subparsers(dest="step", required=True)
+    make = steps.add_parser("make", help="make the runs in a folder")
+    make.add_argument("folder", type=Path, metavar="FOLDER")
+    make.add_argument("--runs", nargs="+", choices=RUNS, default=[*RUNS])
+    compare = steps.add_parser("compare", help="compare two such folders")
+    compare.add_argument("before", type=Path, metavar="BEFORE")
+    compare.add_argument("after", type=Path, metavar="AFTER")
+    compare.add_argument("--rename", nargs="+", type=_pair, default=[], metavar="OLD=NEW")
     options = parser.parse_args(arguments)
+    if options.step == "make":
+        for run in options.runs:
+            print(RUNS[run]((options.folder / run).resolve()), flush=True)
+        return 0
     differences = []
-    for run in options.runs:
-        if options.what == "make":
-            print(RUNS[run]((options.folder / run).resolve()))
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            now = RUNS[run](Path(scratch))
-            (before,) = (options.folder / run / "project/results").iterdir()
-            found = compare_folders(before, now, options.rename)
-        print(f"{run}: {'as before' if not found else f'{len(found)} files differ'}", flush=True)
+    for run in sorted(path.name for path in options.after.iterdir()):
+        found = compare_folders(
+            *(_results(folder / run) for folder in (options.before, options.after)), options.rename
+        )
+        print(f"{run}: {'as before' if not found else f'{len(found)} files differ'}")
         print(*(f"  {line}" for line in found), sep="\n", end="\n" if found else "")
         differences += found
     return bool(differences)
+
+
+def _results(folder: Path) -> Path:
+    """Where the results of a run in `folder` lie."""
+    (results,) = (path for path in (folder / "project/results").iterdir() if path.is_dir())
+    return results
 
 
 if __name__ == "__main__":

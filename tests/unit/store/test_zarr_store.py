@@ -90,9 +90,9 @@ def files_of(path: Path) -> dict[str, bytes]:
 
 def test_same_bytes_each_time_and_a_file_per_shard(tmp_path):
     for name in ("a", "b"):
-        write(tmp_path / name, [3] * 5)
-    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
-    shards = [name for name in files_of(tmp_path / "a") if name.startswith("crops/c/")]
+        write(tmp_path / f"{name}.zarr", [3] * 5)
+    assert files_of(tmp_path / "a.zarr") == files_of(tmp_path / "b.zarr")
+    shards = [name for name in files_of(tmp_path / "a.zarr") if name.startswith("crops/c/")]
     assert len(shards) == 3
 
 
