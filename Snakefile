@@ -1,21 +1,23 @@
 # From videos to an evaluated deepfake classifier. One stage per file in rules/.
 from snakemake.utils import min_version
 
+from workflow_scripts.lib.common.code_files import with_code
+
 min_version("9.27")
 
 
 # A run's own file stands alone: what it leaves out takes the documented default, not the demo's.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: with_code("config/config.yaml")
 
 
 include: "rules/common.smk"
 
 
 pathvars:
-    results=f"results/{config['run']}",
-    logs=f"results/{config['run']}/logs",
+    results=RUN,
+    logs=f"{RUN}/logs",
 
 
 wildcard_constraints:

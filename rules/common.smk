@@ -3,7 +3,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.lib.common.code_files import code_digest, content_digest
+from workflow_scripts.lib.common.code_files import ROOT, code_digest, content_digest, with_code
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import clear_leftovers
 from workflow_scripts.lib.common.locks import hold_lock
@@ -15,11 +15,15 @@ from workflow_scripts.lib.training.splits import APART
 
 try:
     config = complete_config(config)
+    config["manifest"] = with_code(config["manifest"])
+    if config["report"]["published"]:
+        config["report"]["published"] = with_code(config["report"]["published"])
     VIDEOS = read_manifest(Path(config["manifest"]))
     check_videos(config, VIDEOS.values())
 except UserError as error:
     raise WorkflowError(str(error))
 
+RUN = f"results/{config['run']}"
 PROTOCOLS = config["splits"]["protocols"]
 HONEST = [name for name in PROTOCOLS if name in APART]
 EXPERIMENTS = config["experiments"]
@@ -71,7 +75,7 @@ def features_of_experiment(wildcards):
 
 def templates(name):
     """A page's template, and the one that it extends."""
-    return [f"report/templates/{part}.html.j2" for part in (name, "page")]
+    return [ROOT / f"report/templates/{part}.html.j2" for part in (name, "page")]
 
 
 def start_run():
@@ -95,7 +99,7 @@ def end_run():
     their snakemake is gone; and not for `verify`, which changes nothing. In the cache of faces
     other runs write, but none for a day."""
     if "verify" not in (workflow.dag_settings.targets or ()):
-        clear_leftovers(Path("results", config["run"]))
+        clear_leftovers(Path(RUN))
         clear_leftovers(Path("resources"))
         if config["face_cache"]:
             clear_leftovers(Path(config["face_cache"]), older_than_s=24 * 3600)

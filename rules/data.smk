@@ -6,12 +6,7 @@ from workflow_scripts.lib.data.download_paths import check_apart
 def demo_video(wildcards):
     """The video, where the workflow makes it itself."""
     video = VIDEOS[wildcards.video]
-    return video.path if is_demo_video(video) else []
-
-
-def is_demo_video(video):
-    """Whether a video is one of those that the workflow makes up itself."""
-    return video.path.startswith("resources/demo/")
+    return video.path if video.is_demo else []
 
 
 def receipts_of_downloads(wildcards):

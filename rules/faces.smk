@@ -15,12 +15,12 @@ DETECTOR_ENV = {
 
 def faces_of(video):
     """Where the status of a video's finished faces lies."""
-    return Path(f"results/{config['run']}/faces/{video.video_id}.json")
+    return Path(RUN, f"faces/{video.video_id}.json")
 
 
 def stamp_of(video):
     """The stamp that a video is planned with; a demo video is an input."""
-    return "demo" if is_demo_video(video) else planned_stamp(video.path, faces_of(video))
+    return "demo" if video.is_demo else planned_stamp(video.path, faces_of(video))
 
 
 def detector_networks(wildcards):
@@ -31,7 +31,7 @@ def detector_networks(wildcards):
 
 def check_sampled_videos():
     """Don't sample videos that are away where that replaces faces, or where a disk must be away."""
-    videos = {name: row for name, row in VIDEOS.items() if not is_demo_video(row)}
+    videos = {name: row for name, row in VIDEOS.items() if not row.is_demo}
     sampled = {
         job.wildcards.video
         for job in workflow.dag.needrun_jobs()
@@ -39,7 +39,7 @@ def check_sampled_videos():
     }
     check_away(
         {name: row.path for name, row in videos.items() if name in sampled},
-        Path(f"results/{config['run']}/faces"),
+        Path(RUN, "faces"),
         len(VIDEOS),
         config["quality"]["max_rejected_fraction"],
     )

@@ -1,13 +1,11 @@
 # What the run was made from, what it made, and whether that is still so.
 from workflow_scripts.lib.provenance.jobs import jobs_behind
-
-LOCK = "envs/base.txt"
+from workflow_scripts.lib.provenance.record import LOCK
 
 
 def jobs_of(targets):
     """The jobs of this run that `targets` need, by rule."""
-    folder = f"results/{config['run']}/"
-    return jobs_behind(tuple(workflow.rules), folder, tuple(map(str, targets)))
+    return jobs_behind(tuple(workflow.rules), f"{RUN}/", tuple(map(str, targets)))
 
 
 def logs_behind(targets):
@@ -26,10 +24,11 @@ def logs_of_run(wildcards):
     return [log for logs in logs_behind(RESULTS + FIGURES).values() for log in logs]
 
 
-def config_of_results(config):
-    """The config without what changes no result: where videos and faces come from, and what is
-    done with a finished run."""
-    left_out = ("download", "face_cache", "verify_against", "videos_to_judge", "judge_")
+def config_of_results():
+    """The config without what changes no result: where videos, faces and tables come from, and what
+    is done with a finished run."""
+    left_out = ("manifest", "report", "download", "face_cache", "verify_against")
+    left_out += ("videos_to_judge", "judge_")
     return {key: value for key, value in config.items() if not key.startswith(left_out)}
 
 
@@ -51,8 +50,7 @@ rule record_run:
         code_digest("provenance/record_run"),
         content_digest([config["manifest"]]),
         content_digest([LOCK]),
-        lock=LOCK,
-        config=config_of_results(config),
+        config=config_of_results(),
     message:
         "Recording what the run was made from, and what it made"
     script:
@@ -71,8 +69,8 @@ rule verify:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
-        results=f"results/{config['run']}",
-        config=config_of_results(config),
+        results=RUN,
+        config=config_of_results(),
         manifest=config["manifest"],
         against=config["verify_against"],
     message:

@@ -1,6 +1,5 @@
 # Pictures and pages of the report (`snakemake --report report.html`).
 from workflow_scripts.lib.training.registry import MODELS
-from workflow_scripts.lib.verdicts.decision import DEMO
 
 VIDEOS_ON_SHEET = 8  # of each label
 
@@ -11,11 +10,6 @@ def videos_on_sheet(wildcards):
     shown = min(VIDEOS_ON_SHEET, len(videos))
     chosen = [videos[i * len(videos) // shown] for i in range(shown)]
     return expand("<results>/faces/{video}.jpg", video=chosen)
-
-
-def has_demo_videos():
-    """Whether some of the run's videos are made up, so that its accuracy means nothing."""
-    return any(video.dataset == DEMO for video in VIDEOS.values())
 
 
 rule contact_sheet:
@@ -111,7 +105,7 @@ rule render_leaderboard:
         code_digest("report/render_leaderboard"),
         content_digest(templates("leaderboard")),
         interval=config["evaluation"]["interval"],
-        demo=has_demo_videos(),
+        demo=any(video.is_demo for video in VIDEOS.values()),
     message:
         "Writing the leaderboard's page"
     script:

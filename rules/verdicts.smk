@@ -37,7 +37,7 @@ def judging_bundle():
     """The bundle that judges."""
     given = config["judge_with"]
     if not given:
-        return f"results/{config['run']}/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
+        return f"{RUN}/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
     here = os.path.relpath(given)
     # as Snakemake knows what its rules make
     return here if here.startswith("results/") else given
@@ -45,8 +45,7 @@ def judging_bundle():
 
 def given_bundle():
     """The bundle that judges, if this run does not make it; else None."""
-    models = f"results/{config['run']}/models"
-    own = per_experiment(f"{models}/{{protocol}}/{{experiment}}/bundle.zip")
+    own = per_experiment(f"{RUN}/models/{{protocol}}/{{experiment}}/bundle.zip")
     return None if judging_bundle() in own else Path(judging_bundle())
 
 
@@ -152,7 +151,7 @@ rule judge_video:
         path=lambda wildcards: judged_videos()[wildcards.video].path,
         stamp=lambda wildcards: stamp_of_verdict(
             judged_videos()[wildcards.video].path,
-            Path(f"results/{config['run']}/verdicts/{wildcards.video}.json"),
+            Path(RUN, f"verdicts/{wildcards.video}.json"),
         ),
         frames=config["judge_frames"],
         every=config["judge_every"],

@@ -143,7 +143,7 @@ def test_dependencies_are_those_of_the_syntax_tree(path):
 def test_dependencies_are_found_through_every_kind_of_import():
     lib = "workflow_scripts/lib"
     modules = (
-        *("__init__", "common/__init__", "common/errors", "common/files"),
+        *("__init__", "common/__init__", "common/errors", "common/files", "common/labels"),
         *("data/__init__", "data/demo"),
     )
     assert library_modules("data/make_demo_video") == [f"{lib}/{name}.py" for name in modules]

@@ -13,14 +13,13 @@ def main(
     manifest: Path,
     networks: list[Path],
     logs: list[Path],
-    lock: Path,
     record: Path,
     **outputs: list[Path],
 ) -> None:
     """Write the record of the run with these `outputs`, by the rule that makes them; see
     `lib/provenance/record.py` for what is in it."""
     videos = read_manifest(manifest).values()
-    content = make_record(record.parent, config, videos, networks, outputs, logs, lock)
+    content = make_record(record.parent, config, videos, networks, outputs, logs)
     write_json(record, content)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["code_digest", "content_digest", "library_modules"]
+from workflow_scripts.lib.common.files import sha256
+
+__all__ = ["ROOT", "code_digest", "content_digest", "library_modules", "with_code"]
 
 ROOT = Path(__file__).parents[3]
 GUARD = "\nif __name__ =="  # what a script needs to be wired to Snakemake changes nothing it makes
@@ -72,6 +74,12 @@ def content_digest(files: Iterable[str | Path]) -> str:
     return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()
 
 
+def with_code(path: str) -> str:
+    """A file of the working directory or, where it has none of this name, the one that comes with
+    the code."""
+    return path if Path(path).exists() or not (ROOT / path).exists() else str(ROOT / path)
+
+
 @cache
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(path)

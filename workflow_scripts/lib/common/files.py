@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import logging
@@ -14,7 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ZIP_EPOCH", "atomic_write", "clear_leftovers", "stamp", "write_jpeg", "write_json"]
+__all__ = [
+    "ZIP_EPOCH",
+    "as_jpeg",
+    "atomic_write",
+    "clear_leftovers",
+    "sha256",
+    "stamp",
+    "write_jpeg",
+    "write_json",
+]
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
 
@@ -52,6 +62,12 @@ def clear_leftovers(folder: Path, older_than_s: float = 0) -> None:
             logging.warning("What a killed job has left could not be deleted: %s", error)
 
 
+def sha256(path: Path) -> str:
+    """The checksum of a file's content, 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def stamp(path: str | Path) -> str:
     """Bytes and time of change (ns) of a file, which tell that it was changed; "" where there is
     none that can be read."""
@@ -63,12 +79,17 @@ def stamp(path: str | Path) -> str:
     return f"{found.st_size} {found.st_mtime_ns}" if readable else ""
 
 
-def write_jpeg(path: Path, picture: Any) -> None:
-    """Write a PIL picture. PIL itself would not notice a disk that is full half way."""
+def as_jpeg(picture: Any) -> bytes:
+    """A PIL picture as the bytes of a JPEG file."""
     content = io.BytesIO()
     picture.save(content, format="JPEG", quality=88)
+    return content.getvalue()
+
+
+def write_jpeg(path: Path, picture: Any) -> None:
+    """Write a PIL picture. PIL itself would not notice a disk that is full half way."""
     with atomic_write(path) as aside:
-        aside.write_bytes(content.getvalue())
+        aside.write_bytes(as_jpeg(picture))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,10 +1,12 @@
-"""The two classes."""
+"""Words that tables use: the two classes, and the demo."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["Label"]
+__all__ = ["DEMO", "Label"]
+
+DEMO = "demo"  # the data set of the workflow's own made-up videos
 
 
 class Label(IntEnum):

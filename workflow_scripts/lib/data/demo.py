@@ -31,6 +31,7 @@ from skimage import data, transform
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.labels import DEMO
 
 __all__ = ["COLUMNS", "HEIGHT", "WIDTH", "frame_rate", "manifest_rows", "render", "write_clip"]
 
@@ -146,7 +147,7 @@ def manifest_rows() -> list[dict[str, str]]:
         for label, source, method in (("real", "", "original"), ("fake", partner, "swap")):
             video_id = f"{target}_{source}" if source else target
             path = f"resources/demo/{video_id}.mp4"
-            values = (video_id, path, label, target, source, "demo", method)
+            values = (video_id, path, label, target, source, DEMO, method)
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
 

@@ -7,7 +7,6 @@ next to nothing.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from workflow_scripts.lib.common.files import sha256
 from workflow_scripts.lib.data.manifest import Video
 
 __all__ = ["mark_copies", "two_labels"]
@@ -64,7 +64,6 @@ def _size(path: str) -> int:
 
 def _hash(path: str) -> str | None:
     try:
-        with Path(path).open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256(Path(path))
     except OSError:
         return None

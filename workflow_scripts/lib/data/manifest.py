@@ -12,6 +12,7 @@ import yaml
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.labels import DEMO
 
 __all__ = [
     "Video",
@@ -41,6 +42,11 @@ class Video:
     method: str = ""
     compression: str = ""
     split: str = ""
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether it is one of those that the workflow makes up itself."""
+        return self.dataset == DEMO
 
 
 def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:

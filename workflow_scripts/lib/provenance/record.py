@@ -27,12 +27,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.lib.common.code_files import ROOT
 from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.files import sha256
 from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.faces.finished import MADE_FROM
 
 __all__ = [
+    "LOCK",
     "RECORD",
     "Difference",
     "Problem",
@@ -49,7 +52,7 @@ __all__ = [
 
 RECORD = "run.json"
 FORMAT = 1
-ROOT = Path(__file__).parents[3]
+LOCK = ROOT / "envs/base.txt"
 MEASURED_KEYS = ("cost", "made")  # of a model's card
 CARD = "its keys `cost` and `made` hold CPU time, memory and the day of the training"
 NOT_REPRODUCIBLE = {  # by a pattern of names
@@ -90,7 +93,6 @@ def make_record(
     networks: Sequence[Path],
     steps: Mapping[str, Sequence[Path]],
     logs: Sequence[Path],
-    lock: Path,
 ) -> dict[str, Any]:
     """The content of `run.json`.
 
@@ -106,16 +108,16 @@ def make_record(
             if digest := reproducible_digest(results, name):
                 outputs[step][name] = digest
             if why := _why_measured(name):
-                files[name] = {"step": step, "sha256": _sha256(path), "why": why}
+                files[name] = {"step": step, "sha256": sha256(path), "why": why}
     record: dict[str, Any] = {
         "format": FORMAT,
         "reproducible": {
             "config": config,
             "manifest": manifest_digest(videos),
-            "detector": {path.name: _sha256(path) for path in networks},
+            "detector": {path.name: sha256(path) for path in networks},
             "outputs": outputs,
         },
-        "environment": _environment(lock),
+        "environment": _environment(),
         "measured": {"cost": _cost_by_rule(logs, results / "logs"), "files": files},
     }
     return sealed(record)
@@ -166,7 +168,7 @@ def check_files(results: Path, record: dict[str, Any]) -> tuple[list[Problem], i
     problems = []
     for name, (step, digest) in wanted.items():
         try:
-            found = _sha256(results / name)
+            found = sha256(results / name)
         except FileNotFoundError:
             problems.append(Problem(name, step, "it is missing"))
         except OSError as error:
@@ -233,7 +235,7 @@ def reproducible_digest(results: Path, name: str) -> str | None:
         page = path.read_text(encoding="utf-8")
         content = re.sub(r'<td class="number cost">.*?</td>', "", page).encode()
     else:
-        return _sha256(path)
+        return sha256(path)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -272,8 +274,8 @@ def _cost_by_rule(logs: Iterable[Path], folder: Path) -> dict[str, dict[str, flo
     }
 
 
-def _environment(lock: Path) -> dict[str, Any]:
-    locked = re.findall(r"^([a-z0-9._-]+)==", lock.read_text(encoding="utf-8"), re.MULTILINE)
+def _environment() -> dict[str, Any]:
+    locked = re.findall(r"^([a-z0-9._-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     installed = {}
     for name in locked:
         try:
@@ -285,7 +287,7 @@ def _environment(lock: Path) -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.platform(),
         "git": git_revision(ROOT),
-        "lock": {str(lock): _sha256(lock)},
+        "lock": {str(LOCK.relative_to(ROOT)): sha256(LOCK)},
         "packages": installed,
     }
 
@@ -316,11 +318,6 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(part, f"{key}.{name}".lstrip("."))
     else:
         yield key, value
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _digest(record: dict[str, Any]) -> str:

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.lib.common.labels import DEMO
 from workflow_scripts.lib.training.calibration import apply_calibration
 
-__all__ = ["CAUTION", "DEMO", "Verdict", "about_model", "decide", "least_faces"]
+__all__ = ["CAUTION", "Verdict", "about_model", "decide", "least_faces"]
 __all__ += ["most_suspicious", "operating_words", "person_verdict", "without_small"]
 
 MIN_FACES = 3  # of one person; a score of fewer sways too much
 LEAST_SIZE = 1 / 3  # of the largest person's face; training takes the largest face of each frame
-DEMO = "demo"  # the data set of the workflow's own made-up videos
 CAUTION = (
     "This is a statistical hint and no proof. It says how much the video resembles the fakes that "
     "the model was trained on; other methods of forging, strong compression and editing mislead it."

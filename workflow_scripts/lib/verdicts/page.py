@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.files import as_jpeg, write_jpeg
 from workflow_scripts.lib.common.pages import render
 from workflow_scripts.lib.faces.crops import FaceCrop
 from workflow_scripts.lib.faces.frames import Frame
@@ -61,15 +60,7 @@ def write_thumbnail(path: Path, judgement: Judgement) -> None:
     else:
         pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 200, np.uint8)
     small = cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    with atomic_write(path) as aside:
-        aside.write_bytes(_as_jpeg(Image.fromarray(small)))
-
-
-def _as_jpeg(picture: Image.Image) -> bytes:
-    """A picture as the bytes of a JPEG file."""
-    out = io.BytesIO()
-    picture.save(out, format="JPEG", quality=85)
-    return out.getvalue()
+    write_jpeg(path, Image.fromarray(small))
 
 
 def _frame(frame: Frame, judgement: Judgement) -> dict[str, Any]:
@@ -196,5 +187,5 @@ def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
 
 def _uri(pixels: np.ndarray) -> str:
     """A picture (height, width, 3) uint8 RGB as an address that holds it."""
-    encoded = base64.b64encode(_as_jpeg(Image.fromarray(pixels))).decode()
+    encoded = base64.b64encode(as_jpeg(Image.fromarray(pixels))).decode()
     return f"data:image/jpeg;base64,{encoded}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.lib.common.files import stamp
+from workflow_scripts.lib.common.files import sha256, stamp
 from workflow_scripts.lib.faces.crops import (
     MAX_ROLL,
     NO_FACE,
@@ -95,7 +94,7 @@ def judge_video(
         check_enough(frames, settings["sampling"])
         wanted = wanted_frames(frames, every, settings["sampling"])
         logging.info("Reading %d frames of %s", wanted.frames, shown(str(video)))
-        known, sha256 = stamp(video), _sha256(video)
+        known, sha256 = stamp(video), _checksum(video)
         sampled = _sample(video, Path(scratch), wanted)
         if stamp(video) != known:  # the checksum would stand for another file
             detail = f"{shown(video.name)!r} was changed while it was looked at: judge it again."
@@ -322,12 +321,9 @@ def _warnings(
     return said
 
 
-def _sha256(video: Path) -> str | None:
+def _checksum(video: Path) -> str | None:
     """Ties the verdict to one file; None where it can't be read."""
     try:
-        if not video.is_file():
-            return None
-        with video.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(video) if video.is_file() else None
     except OSError:
         return None
