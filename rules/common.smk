@@ -32,6 +32,8 @@ SAMPLING = {key: config["sampling"][key] for key in ("frames", "every")}  # with
 CROP_SIZE = crop_size(config)
 # What `rule all` asks for, besides the record: each stage adds its own, a line below its rules
 RESULTS, FIGURES = [], []
+# What all runs in a working directory use, and the rule that makes it
+SHARED_BY_RUNS = {"resources/detector": "export_detector", "resources/demo": "make_demo_video"}
 
 
 def growing(amount):
@@ -78,11 +80,23 @@ def templates(name):
     return [ROOT / f"report/templates/{part}.html.j2" for part in (name, "page")]
 
 
+def hold_locks():
+    """Lock what this run writes for itself alone, and what it only reads against writers."""
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    hold_lock(Path(RUN, ".lock"), wait=False)
+    for folder in (*config["parts"], *config["evaluate_on"]):
+        hold_lock(Path(folder, ".lock"), wait=False, shared=True)
+    for folder, maker in SHARED_BY_RUNS.items():
+        hold_lock(Path(folder, ".lock"), wait=True, shared=maker not in planned)
+    if config["face_cache"]:
+        hold_lock(Path(config["face_cache"], ".lock"), wait=True, shared=True)
+
+
 def start_run():
-    """Keep a second snakemake out of this folder, and refuse what can be seen to go wrong."""
+    """Keep a second snakemake out of this run, and refuse what can be seen to go wrong."""
     targets = workflow.dag_settings.targets or ()
     try:
-        hold_lock(Path("results/.lock"), wait=False)
+        hold_locks()
         if "verdicts" in targets:
             check_given_bundle()
         if any(is_download(target) for target in targets):

@@ -105,6 +105,27 @@ def test_a_disk_that_is_full_in_every_stage(finished, disk, videos):
 
 
 @pytest.mark.slow
+def test_two_runs_of_one_folder_work_side_by_side(tiny, tmp_path, videos):
+    project = tiny_project(tmp_path / "project", few_of(videos))
+    started = [
+        subprocess.Popen(
+            [*project.command("--until", "crop_faces"), "--config", f"run={run}"],
+            cwd=project.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for run in ("small", "other")
+    ]
+    for process in started:
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    right = fingerprint(tiny.results / "faces")
+    for run in ("small", "other"):
+        assert fingerprint(project.root / f"results/{run}/faces") == right
+
+
+@pytest.mark.slow
 def test_of_two_at_the_same_moment_one_works(tiny, tmp_path, videos):
     project = tiny_project(tmp_path / "project", few_of(videos))
     both = [

@@ -42,6 +42,50 @@ def test_the_cost_of_every_job_is_recorded(finished, videos):
     assert all(told["cpu_s"] > 0 and told["peak_memory_mb"] > 10 for told in cost.values())
 
 
+ADDED_RULE = """
+
+rule count_rows:
+    input:
+        leaderboard="<results>/leaderboard.tsv",
+    output:
+        rows="<results>/rows.txt",
+    log:
+        "<logs>/count_rows.log",
+    script:
+        "../workflow_scripts/report/count_rows.py"
+
+
+RESULTS += rules.count_rows.output
+"""
+ADDED_SCRIPT = """
+from pathlib import Path
+
+from workflow_scripts.lib.common.binder import run
+
+
+def main(leaderboard: Path, rows: Path) -> None:
+    rows.write_text(str(len(leaderboard.read_text().splitlines()) - 1))
+
+
+run(main, snakemake)
+"""
+
+
+def test_a_rule_that_is_added_is_recorded_verified_and_counted(tiny_copy):
+    with (tiny_copy.root / "rules/report.smk").open("a") as rules:
+        rules.write(ADDED_RULE)
+    (tiny_copy.root / "workflow_scripts/report/count_rows.py").write_text(ADDED_SCRIPT)
+    assert set(tiny_copy.planned()) == {"count_rows", "plot_run_times", "record_run", "all"}
+    tiny_copy.snakemake()
+    record = read_record(tiny_copy.results / "run.json")
+    assert record["reproducible"]["outputs"]["count_rows"].keys() == {"rows.txt"}
+    assert record["measured"]["cost"]["count_rows"]["jobs"] == 1
+    (tiny_copy.results / "rows.txt").write_text("999")
+    status, said = verify(tiny_copy)
+    assert status == 1
+    assert "rows.txt (count_rows): it was changed" in said
+
+
 def test_a_whole_run_is_found_whole(copy):
     before = fingerprint(copy.results)
     status, said = verify(copy)

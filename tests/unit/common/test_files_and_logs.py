@@ -154,9 +154,32 @@ def test_a_lock_ends_with_its_process(tmp_path):
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(UserError, match="Another snakemake works here"):
         hold_lock(lock, wait=False)
+    with pytest.raises(UserError, match="Another snakemake works here"):
+        hold_lock(lock, wait=False, shared=True)
     holder.kill()
     holder.communicate()
     hold_lock(lock, wait=False)
+
+
+def test_readers_share_a_lock_and_keep_writers_out(tmp_path):
+    lock = tmp_path / ".lock"
+    hold_lock(lock, wait=False, shared=True)
+    hold_lock(lock, wait=False, shared=True)
+    with pytest.raises(UserError, match="Another snakemake works here"):
+        hold_lock(lock, wait=False)
+
+
+def test_a_folder_that_is_not_there_or_not_ones_own_may_be_read(tmp_path, monkeypatch):
+    hold_lock(tmp_path / "nowhere/.lock", wait=False, shared=True)
+    assert not list(tmp_path.iterdir())
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "open", refuse)
+    hold_lock(tmp_path / ".lock", wait=False, shared=True)
+    with pytest.raises(UserError, match="belongs to somebody else"):
+        hold_lock(tmp_path / ".lock", wait=False)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])

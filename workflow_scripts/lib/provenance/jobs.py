@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 __all__ = ["JobsOfRule", "jobs_behind"]
@@ -53,10 +54,16 @@ def jobs_behind(
             waiting += rule.expand_input(wildcards)[0]
     by_rule: dict[str, JobsOfRule] = {}
     for job in sorted(found):
-        of_rule = by_rule.setdefault(rules[job[0]].name, JobsOfRule())
+        of_rule = by_rule.setdefault(_name(rules[job[0]]), JobsOfRule())
         of_rule.outputs += found[job][0]
         of_rule.logs += found[job][1]
     return by_rule
+
+
+def _name(rule: Any) -> str:
+    """A rule's own name: its script's, since a workflow that has this one as a module may rename
+    the rules."""
+    return Path(rule.script).stem if rule.script else str(rule.name)
 
 
 def _maker(rules: Iterable[Any], file: str) -> Any:

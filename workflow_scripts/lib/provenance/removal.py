@@ -65,8 +65,8 @@ def derived_files(results: Path, kept: Iterable[str]) -> list[Path]:
     for path in sorted(results.rglob("*")):
         parts = path.relative_to(results).parts
         own = parts[0] == "faces" or (parts[:2] in {("logs", rule) for rule in LOGS_PER_VIDEO})
-        of_store = parts[0] in ("store.zarr", "store.json")
-        if not path.is_dir() and not of_store and not (own and path.stem in stay):
+        stays = parts[0] in ("store.zarr", "store.json", ".lock")
+        if not path.is_dir() and not stays and not (own and path.stem in stay):
             found.append(path)
     return found
 
