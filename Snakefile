@@ -60,6 +60,7 @@ onsuccess:
 
 
 rule all:
+    """Everything: tables, models, figures, and the record of the run."""
     default_target: True
     input:
         RESULTS,
@@ -68,5 +69,6 @@ rule all:
 
 
 rule bundles:
+    """A bundle of each model, to judge videos with."""
     input:
         per_experiment(rules.bundle_model.output),

@@ -34,6 +34,7 @@ def check_downloads(targets):
 
 
 rule make_demo_video:
+    """Make one clip of the demo."""
     output:
         clip="resources/demo/{video}.mp4",
     log:
@@ -52,6 +53,7 @@ rule make_demo_video:
 
 
 rule download:
+    """Check that all that was downloaded is still there."""
     input:
         receipts=receipts_of_downloads,
     log:
@@ -71,6 +73,7 @@ rule download:
 # A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
 # an edited script must not cost a download.
 rule download_video:
+    """Fetch one video of the manifest from the data set's server."""
     output:
         receipt=f"{config['download']['folder']}/receipts/{{video}}.json",
     log:

@@ -47,6 +47,7 @@ def per_subset(pattern):
 
 
 rule evaluate_model:
+    """Measure one model on the test part of its protocol."""
     input:
         features_of_experiment,
         store="<results>/store.json",
@@ -77,6 +78,7 @@ rule evaluate_model:
 
 
 rule leaderboard:
+    """Put every experiment under every protocol side by side."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json")
         + per_other_run("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
@@ -99,6 +101,7 @@ rule leaderboard:
 
 
 rule compare_experiments:
+    """Hold the experiments of each protocol against the one that its validation liked best."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
         predictions=per_experiment("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
@@ -127,6 +130,7 @@ rule compare_experiments:
 
 
 rule select_elsewhere:
+    """Choose the videos of another run that show nobody whom the models of a protocol have seen."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
@@ -152,6 +156,7 @@ rule select_elsewhere:
 
 
 rule extract_elsewhere:
+    """Get one feature set of another run's store, without writing into that run's folder."""
     input:
         store=in_other_run("store.json"),
     output:
@@ -172,6 +177,7 @@ rule extract_elsewhere:
 
 
 rule evaluate_elsewhere:
+    """Measure one model on another run's videos of other people."""
     input:
         features_elsewhere,
         store=in_other_run("store.json"),
@@ -206,6 +212,7 @@ rule evaluate_elsewhere:
 
 
 rule fit_subset:
+    """Train an experiment on some of the training part's people, and score the test part."""
     input:
         features_of_experiment,
         store="<results>/store.json",
@@ -232,6 +239,7 @@ rule fit_subset:
 
 
 rule learning_curve:
+    """Gather what each experiment is worth when it has learnt from fewer people."""
     input:
         evaluations=per_curve("<results>/evaluation/identity/{experiment}.json"),
         predictions=per_curve("<results>/evaluation/identity/{experiment}.videos.tsv"),

@@ -56,6 +56,7 @@ def check_sampled_videos():
 # A video of the user's is no input: its time of change may lie in the future, or be older than that
 # of the file that it replaces. That it was changed shows in the parameter `stamp`.
 rule sample_frames:
+    """Take the wanted frames out of one video, or its faces out of the cache."""
     input:
         demo_video,
     output:
@@ -83,6 +84,7 @@ rule sample_frames:
 
 
 rule export_detector:
+    """Write MTCNN's networks as ONNX files, once for all videos."""
     output:
         networks=expand("resources/detector/{net}.onnx", net=("pnet", "rnet", "onet")),
     log:
@@ -101,6 +103,7 @@ rule export_detector:
 
 
 rule crop_faces:
+    """Find, choose and cut the face in each sampled frame of one video."""
     input:
         frames="<results>/frames/{video}.npz",
         networks=detector_networks,

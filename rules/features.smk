@@ -11,6 +11,7 @@ def feature_parts(wildcards):
 
 
 rule extract_features:
+    """Compute one feature set for some of the store's videos."""
     input:
         store="<results>/store.json",
     output:
@@ -32,6 +33,7 @@ rule extract_features:
 
 
 rule join_features:
+    """Put the parts of a feature set together."""
     input:
         store="<results>/store.json",
         parts=feature_parts,

@@ -33,6 +33,7 @@ def config_of_results():
 
 
 rule record_run:
+    """Write down what the run was made from and what it made."""
     input:
         unpack(outputs_of_run),
         networks=[] if config["parts"] else detector_networks,
@@ -59,6 +60,7 @@ rule record_run:
 
 # It asks for no file of the run: that would make anew what it is to find missing.
 rule verify:
+    """Check that everything the run made is still what it was, or the same as on another machine."""
     log:
         "<logs>/verify.log",
     retries: 0

@@ -13,6 +13,7 @@ def videos_on_sheet(wildcards):
 
 
 rule contact_sheet:
+    """Lay the strips of several videos of one label below each other."""
     input:
         strips=videos_on_sheet,
     output:
@@ -42,6 +43,7 @@ if not config["parts"]:  # the pictures of the videos are with the parts
 
 
 rule plot_quality:
+    """Show how many videos there are of each class, what was captured, and the table of all videos."""
     input:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
@@ -85,6 +87,7 @@ FIGURES += rules.plot_quality.output
 
 
 rule render_leaderboard:
+    """Show the leaderboard as a page."""
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
@@ -116,6 +119,7 @@ FIGURES += rules.render_leaderboard.output
 
 
 rule render_comparisons:
+    """Show the paired comparisons as a page."""
     input:
         comparisons="<results>/comparisons.tsv",
     output:
@@ -147,6 +151,7 @@ if len(EXPERIMENTS) > 1:
 
 
 rule plot_leak_gap:
+    """Show how much better each experiment looks where its split leaks."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
     output:
@@ -176,6 +181,7 @@ if len(PROTOCOLS) > 1:
 
 
 rule plot_learning_curve:
+    """Show what the experiments are worth when they have learnt from fewer people."""
     input:
         curve="<results>/learning_curve.tsv",
     output:
@@ -210,6 +216,7 @@ if LEARNING_CURVES:
 
 
 rule render_published:
+    """Show published figures beside the run's own, and the honest ones beside both."""
     input:
         leaderboard="<results>/leaderboard.tsv",
         curve=rules.plot_learning_curve.output if LEARNING_CURVES else [],
@@ -243,6 +250,7 @@ if config["report"]["published"]:
 
 
 rule plot_curves:
+    """Show the ROC and precision-recall curves of all experiments under one protocol."""
     input:
         evaluations=expand(
             "<results>/evaluation/{{protocol}}/{experiment}.json",
@@ -285,6 +293,7 @@ FIGURES += expand(rules.plot_curves.output, protocol=PROTOCOLS)
 
 
 rule plot_reliability:
+    """Show whether the calibrated probabilities of all experiments under one protocol come true."""
     input:
         evaluations=expand(
             "<results>/evaluation/{{protocol}}/{experiment}.json",
@@ -320,6 +329,7 @@ FIGURES += expand(rules.plot_reliability.output, protocol=PROTOCOLS)
 
 
 rule plot_kinds:
+    """Show how well each kind of fake is found under one protocol."""
     input:
         evaluations=expand(
             "<results>/evaluation/{{protocol}}/{experiment}.json",
@@ -351,6 +361,7 @@ FIGURES += expand(rules.plot_kinds.output, protocol=PROTOCOLS)
 
 
 rule plot_confusion:
+    """Show what one experiment got right and wrong."""
     input:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
     output:
@@ -383,6 +394,7 @@ FIGURES += per_experiment(rules.plot_confusion.output)
 
 
 rule plot_importance:
+    """Show what counts for a model: where in the face it looks, or at which features."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
@@ -422,6 +434,7 @@ FIGURES += expand(
 
 
 rule plot_mistakes:
+    """Show the frames about which the experiments under one protocol were surest and wrong."""
     input:
         store="<results>/store.json",
         evaluations=expand(
@@ -458,6 +471,7 @@ FIGURES += expand(rules.plot_mistakes.output, protocol=PROTOCOLS)
 
 
 rule plot_cost:
+    """Show what each experiment is worth against what it cost."""
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
@@ -486,6 +500,7 @@ FIGURES += rules.plot_cost.output
 
 
 rule plot_run_times:
+    """Show what each rule cost."""
     input:
         unpack(lambda wildcards: logs_behind(RESULTS)),
     output:

@@ -2,6 +2,7 @@
 if config["parts"]:
 
     rule join_stores:
+        """Join the stores of finished runs over different videos into one, for training."""
         input:
             expand("{part}/quality.tsv", part=config["parts"]),
             stores=expand("{part}/store.json", part=config["parts"]),
@@ -28,6 +29,7 @@ if config["parts"]:
 else:
 
     rule quality_table:
+        """Gather what became of every video into one table, and the capture rates per label."""
         input:
             statuses=per_video("<results>/faces/{video}.json"),
         output:
@@ -51,6 +53,7 @@ else:
             "../workflow_scripts/store/quality_table.py"
 
     rule build_store:
+        """Put the crops of all videos into the run's Zarr store."""
         input:
             quality="<results>/quality.tsv",
             crops=per_video("<results>/faces/{video}.npz"),

@@ -49,6 +49,7 @@ def check_experiments():
 
 
 rule split_videos:
+    """Divide the store's rows into training and test under one protocol."""
     input:
         store="<results>/store.json",
     output:
@@ -73,6 +74,7 @@ rule split_videos:
 
 
 rule fit_fold:
+    """Try settings of an experiment on data of the training part that they have not seen."""
     input:
         features_of_experiment,
         store="<results>/store.json",
@@ -99,6 +101,7 @@ rule fit_fold:
 
 
 rule choose_model:
+    """Choose an experiment's settings, threshold and calibration by what the validation says."""
     input:
         split="<results>/splits/{protocol}.tsv",
         scores=per_fit("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
@@ -125,6 +128,7 @@ rule choose_model:
 
 
 rule train_model:
+    """Train one experiment's model, with the settings that were chosen for it."""
     input:
         features_of_experiment,
         store="<results>/store.json",
@@ -154,6 +158,7 @@ rule train_model:
 
 
 rule train_forest_shard:
+    """Grow some of the trees of a pixel forest."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
@@ -180,6 +185,7 @@ rule train_forest_shard:
 
 
 rule merge_forest:
+    """Make one pixel forest of the trees that several jobs have grown."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",

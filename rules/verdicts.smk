@@ -92,6 +92,7 @@ def check_given_bundle():
 
 
 rule bundle_model:
+    """Put a model and all that judging needs into one file."""
     input:
         features_of_experiment,
         quality="<results>/quality.tsv",
@@ -130,6 +131,7 @@ if "verdicts" in sys.argv:
 # change are anybody's too, so neither a video nor a bundle that is given is an input. That a file
 # was changed shows in the parameters `stamp` and `stamp_of_bundle`.
 rule judge_video:
+    """Judge one of many videos."""
     input:
         own_bundle,
     output:
@@ -162,6 +164,7 @@ rule judge_video:
 
 
 rule verdicts:
+    """Sort the verdicts on many videos by suspicion, as a table and as a page."""
     input:
         own_bundle,
         per_judged_video("<results>/verdicts/{video}.jpg"),

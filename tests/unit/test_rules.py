@@ -64,6 +64,14 @@ def test_a_rule_is_read_from_its_own_stage(rules):
             assert Path(rule.script).parts[-2] == Path(rule.snakefile).stem, rule.name
 
 
+def test_what_a_rule_says_of_itself_is_what_its_script_says(rules):
+    for name, rule in rules.items():
+        assert rule.docstring, name
+        if rule.script:
+            module = inspect.getmodule(main_of(rule))
+            assert " ".join(module.__doc__.split()).startswith(rule.docstring.strip('".')), name
+
+
 def job(**more):
     empty = {key: {} for key in ("input", "output", "params", "wildcards")}
     return SimpleNamespace(**{**empty, "threads": 3, "config": {"face_cache": None}, **more})
