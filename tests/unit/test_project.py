@@ -21,10 +21,10 @@ from workflow_scripts.lib.common.code_files import library_modules
 from workflow_scripts.maintenance.make_docs import PAGES
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = sorted(
+SCRIPTS = sorted(  # all that can be started, but not the command line
     path
     for path in (ROOT / "workflow_scripts").glob("*/*.py")
-    if path.parent.name != "lib" and path.stem != "__init__"
+    if path.parent.name not in ("cli", "lib") and path.stem != "__init__"
 )
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
 IMPORT_OF = {
