@@ -6,7 +6,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from workflow_scripts.lib.config import check_videos, complete_config, crop_size, given_server
+try:
+    from workflow_scripts.lib.config import check_videos, complete_config, crop_size, given_server
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"The project's packages are not here ({error}). Type `source .venv/bin/activate`; "
+        "`make demo` makes that environment."
+    ) from error
 from workflow_scripts.lib.common.code_files import code_digest, content_digest
 from workflow_scripts.lib.training.grid import (
     OUT_OF_BAG,
