@@ -19,7 +19,7 @@ def main(receipts: list[Path], folder: Path) -> None:
     if not receipts:
         raise UserError(
             f"No video of the manifest lies in download.folder ({folder}). Make the manifest with "
-            "`python -m workflow_scripts.cli.fetch_filelist CONFIG`."
+            "`deepfake filelist CONFIG`."
         )
     lost = find_lost(receipts)
     for receipt in lost:
