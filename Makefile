@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python --require-hashes --requirement
+UV_INSTALL := $(VENV)/bin/uv pip install --python $(VENV)/bin/python
+INSTALL := $(UV_INSTALL) --require-hashes --requirement
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-annotate
 
@@ -31,7 +32,7 @@ override export JUDGE := $(value JUDGE)
 judge: $(VENV)/base ## say whether a video is a deepfake: make judge VIDEO=clip.mp4 [JUDGE=bundle.zip]
 	@test -n "$$VIDEO" || { echo "Which video? make judge VIDEO=clip.mp4"; exit 1; }
 	@test "$$JUDGE" != $(OF_DEMO) || test -e $(OF_DEMO) || snakemake $(OF_DEMO)
-	python -m workflow_scripts.cli.judge --model "$$JUDGE" --output verdict -- "$$VIDEO"
+	deepfake judge --model "$$JUDGE" --output verdict -- "$$VIDEO"
 
 TESTS :=
 test: $(VENV)/develop ## the quick tests and checks: before each commit
@@ -78,6 +79,7 @@ $(VENV)/base: envs/setup.txt envs/base.txt
 	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/setup.txt
 	$(INSTALL) envs/base.txt $(COMPILED)
+	$(UV_INSTALL) --no-deps --no-build-isolation --editable . $(COMPILED)
 	@touch $@
 
 $(VENV)/reference: ADDS := TensorFlow, the detector's reference (600 MB)

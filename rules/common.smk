@@ -3,11 +3,17 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+try:
+    from workflow_scripts.lib.config import check_videos, complete_config, crop_size
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"The project's packages are not here ({error}). Type `source .venv/bin/activate`; "
+        "`make demo` makes that environment."
+    ) from error
 from workflow_scripts.lib.common.code_files import ROOT, code_digest, content_digest, with_code
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import clear_leftovers
 from workflow_scripts.lib.common.locks import hold_lock
-from workflow_scripts.lib.config import check_videos, complete_config, crop_size
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.training.grid import count_columns, stored_features
 from workflow_scripts.lib.training.registry import memory_need
@@ -88,8 +94,6 @@ def hold_locks():
         hold_lock(Path(folder, ".lock"), wait=False, shared=True)
     for folder, maker in SHARED_BY_RUNS.items():
         hold_lock(Path(folder, ".lock"), wait=True, shared=maker not in planned)
-    if config["face_cache"]:
-        hold_lock(Path(config["face_cache"], ".lock"), wait=True, shared=True)
 
 
 def start_run():

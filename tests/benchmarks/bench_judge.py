@@ -52,7 +52,7 @@ def compare(video: Path, bundles: dict[str, Path], folder: Path, runs: int) -> N
     print(f"{'':<44} {'CPU s':>6} {'MB':>6} {'ratio':>6} {'bundle, MB':>11}")
     print(f"{'frames and faces alone':<44} {bare.cpu_s:6.2f} {bare.memory_mb:6.0f} {1:6.2f}")
     for name, bundle in bundles.items():
-        command = ["workflow_scripts.cli.judge", str(video), "--model", str(bundle)]
+        command = ["workflow_scripts.cli.main", "judge", str(video), "--model", str(bundle)]
         whole = cost([*command, "--output", str(folder / "verdict")], runs)
         size = bundle.stat().st_size / 1e6
         ratio = whole.cpu_s / bare.cpu_s

@@ -92,9 +92,14 @@ def test_demo_then_judge_and_pictures(clone):
 
 def test_judge_with_a_bundle_makes_no_run(clone, videos, tmp_path):
     bundle = write_small_bundle(tmp_path)
+    before = set(clone.iterdir())
     said = make(clone, "judge", f"VIDEO={videos[0].path}", f"JUDGE={bundle}")
     assert re.search("^(FAKE|REAL|UNDETERMINED)", said, re.MULTILINE)
-    assert not (clone / "results").exists()
+    assert {path.name for path in set(clone.iterdir()) - before} == {".venv", "verdict"}
+    deepfake, manifest = clone / ".venv/bin/deepfake", clone / "config/demo.tsv"
+    command = [deepfake, "split-manifest", manifest, "--parts", "2"]
+    subprocess.run(command, cwd=tmp_path, check=True)  # from any folder
+    assert (clone / "config/demo-2.tsv").is_file()
 
 
 def test_docs_are_as_they_were(clone):

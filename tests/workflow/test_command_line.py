@@ -117,6 +117,17 @@ def test_mistakes_are_explained_without_a_traceback(fresh, config, message):
     assert "Traceback" not in output
 
 
+def test_a_snakemake_that_lacks_the_projects_packages_says_which_one_to_take(fresh):
+    module = fresh / "workflow_scripts/lib/config.py"
+    text = module.read_text().replace("import yaml\n", "import yaml\nimport of_the_project\n")
+    module.write_text(text)
+    ended = snakemake("-n", cwd=fresh)
+    assert ended.returncode == 1
+    said = ended.stdout + ended.stderr
+    assert "not here (No module named 'of_the_project'). Type `source .venv/bin/activate`" in said
+    assert "Traceback" not in said
+
+
 def test_a_profile_of_ones_own_is_not_overruled(fresh):
     (fresh / "mine").mkdir()
     (fresh / "mine/config.yaml").write_text("cores: 1\n")

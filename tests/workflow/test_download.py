@@ -1,12 +1,12 @@
-"""`fetch_filelist` and `snakemake download`, as typed, against a server on this machine."""
+"""`deepfake filelist` and `snakemake download`, as typed, against a server on this machine."""
 
 import json
 import subprocess
-import sys
 from functools import partial
 
 import pytest
 
+from tests.command_line import DEEPFAKE
 from tests.projects import copy_project
 from tests.servers import drop, give, mp4, say, serving
 from workflow_scripts.lib.data.manifest import read_manifest
@@ -30,7 +30,7 @@ def project(tmp_path):
 
 def fetch_list(project, server):
     project.configure(run="small", manifest="ff.tsv", download={"server": server.url})
-    command = [sys.executable, "-m", "workflow_scripts.cli.fetch_filelist", "small.yaml"]
+    command = [*DEEPFAKE, "filelist", "small.yaml"]
     subprocess.run(command, cwd=project.root, check=True)
 
 
@@ -113,7 +113,7 @@ def test_without_a_manifest_the_command_that_makes_it_is_named(project):
     project.configure(run="small", manifest="ff.tsv", download={"server": "http://localhost"})
     ended = project.snakemake("download", check=False)
     assert ended.returncode == 1
-    assert "workflow_scripts.cli.fetch_filelist CONFIG" in ended.stdout + ended.stderr
+    assert "`deepfake filelist CONFIG`" in ended.stdout + ended.stderr
 
 
 def test_a_receipt_is_a_download_too(project):

@@ -1,7 +1,6 @@
 """Somebody is forgotten: no crop is left in run, store or cache; the next run never had them."""
 
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
+from tests.command_line import DEEPFAKE
 from tests.projects import SMALL_TREES, fingerprint, small_project
 from workflow_scripts.lib.data.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.faces.cache import add_entry, entry_key, entry_path
@@ -23,7 +23,7 @@ SETTINGS = {"splits": {"protocols": ["frame"], "test_share": 0.34},
 def forget(project, *arguments):
     """Run the command in a project; its status, and what it printed."""
     ended = subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.cli.forget", "small.yaml", *arguments],
+        [*DEEPFAKE, "forget", "small.yaml", *arguments],
         cwd=project.root,
         capture_output=True,
         text=True,

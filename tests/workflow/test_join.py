@@ -5,8 +5,9 @@ import shutil
 import pandas as pd
 import pytest
 
+from tests.command_line import deepfake
 from tests.projects import few_of, fingerprint, logged_jobs, tiny_project
-from workflow_scripts.cli import split_manifest
+from workflow_scripts.cli.split_manifest import deal
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.provenance.record import read_record
@@ -25,7 +26,7 @@ def parts(tmp_path_factory, tiny, few):
     """Two finished runs over different videos."""
     folder = tmp_path_factory.mktemp("parts")
     made = []
-    for number, rows in enumerate(split_manifest.deal(few, 2)):
+    for number, rows in enumerate(deal(few, 2)):
         part = tiny_project(folder / f"project{number}", rows)
         shutil.copytree(tiny.root / "resources", part.root / "resources")
         part.snakemake(STORE)
@@ -79,7 +80,7 @@ def test_each_video_is_in_one_part(parts, few, tmp_path, change, message):
 
 @pytest.mark.slow
 def test_parts_of_different_settings_are_not_mixed(parts, few, tmp_path):
-    other = tiny_project(tmp_path / "other", split_manifest.deal(few, 2)[1])
+    other = tiny_project(tmp_path / "other", deal(few, 2)[1])
     shutil.copytree(parts[0].root / "resources", other.root / "resources")
     other.configure(faces={"size": 64, "margin": 1.0})
     other.snakemake(STORE)
@@ -100,9 +101,9 @@ def test_a_part_of_an_older_version_is_told(parts, few, tmp_path):
 def test_a_manifest_is_dealt_into_parts(videos, tmp_path):
     whole = tmp_path / "all.tsv"
     write_manifest(whole, videos)
-    assert split_manifest.main([str(whole), "--parts", "4"]) == 0
+    assert deepfake("split-manifest", whole, "--parts", 4) == 0
     dealt = [read_manifest(tmp_path / f"all-{number}.tsv") for number in range(1, 5)]
     assert all({video.label for video in part.values()} == {"real", "fake"} for part in dealt)
     assert {name: video for part in dealt for name, video in part.items()} == read_manifest(whole)
     assert sum(map(len, dealt)) == len(videos)
-    assert split_manifest.main([str(whole), "--parts", "7"]) == 1
+    assert deepfake("split-manifest", whole, "--parts", 7) == 1

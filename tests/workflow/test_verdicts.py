@@ -5,12 +5,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 
 import pytest
 
 from tests.clips import background, write_clip
+from tests.command_line import DEEPFAKE
 from tests.projects import copy_tree
 from workflow_scripts.lib.data.manifest import write_manifest
 
@@ -190,7 +190,7 @@ def test_one_video_is_judged_with_a_bundle_of_snakemake(judged):
     project, folder = judged
     bundle = "results/small/models/identity/spectrum/bundle.zip"
     project.snakemake(bundle)
-    command = [sys.executable, "-m", "workflow_scripts.cli.judge", str(folder / NAMES[0])]
+    command = [*DEEPFAKE, "judge", str(folder / NAMES[0])]
     command += ["--model", bundle, "--output", "one"]
     ended = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

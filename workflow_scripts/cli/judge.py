@@ -1,86 +1,144 @@
-"""Say whether a video is a deepfake, with a model bundle and nothing else.
+"""`deepfake judge`: a verdict on one video."""
 
-Writes `verdict.json` and `verdict.html` to a folder. The exit status is 0 for any verdict, 1 where
-there is none.
-"""
-
-import argparse
 import logging
 import re
 import signal
 import sys
 from pathlib import Path
+from typing import Annotated, Any
 
+import typer
+
+from workflow_scripts.cli._shared import examples, failures
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.common.files import write_json
-from workflow_scripts.lib.verdicts.bundle import check_place
-from workflow_scripts.lib.verdicts.frame_plan import MOST, SPREAD
-from workflow_scripts.lib.verdicts.page import write_page
-from workflow_scripts.lib.verdicts.pipeline import FAILURES, judge_video
 
+__all__ = ["answer", "app", "write_verdict"]
 
-def main(arguments: list[str] | None = None) -> int:
-    """Judge a video as the command line says; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    try:
-        _check_given(options.video, options.model)
-        pair = [options.output / name for name in ("verdict.json", "verdict.html")]
-        _clear(options.output, pair)
-        judgement = judge_video(options.video, options.model, options.frames, options.every, 1)
-        verdict = judgement.verdict
-        if verdict["sampling"]["status"] in FAILURES:
-            raise UserError(verdict["reason"])
-        write_json(pair[0], verdict)
-        write_page(pair[1], judgement)
-    except (UserError, OSError) as error:
-        print(f"judge: {error}", file=sys.stderr)
-        return 1
-    likely = verdict["probability"]
-    told = "" if likely is None else f", probability of fake {likely:.0%}"
-    print(f"{verdict['verdict'].upper()}{told}")
-    print(verdict["reason"], verdict["how_often_wrong"])
-    print(verdict["scope"])
-    for warning in verdict["warnings"]:
-        print(f"Warning: {warning}")
-    if verdict["model"]["demo"]:
-        print("The model was trained on the demo: its verdicts mean nothing outside the demo.")
-    print(verdict["caution"])
-    print(f"The evidence: {options.output / 'verdict.html'}")
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="judge", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("video", type=Path, help="the video")
-    parser.add_argument("--model", type=Path, required=True, help="a model's bundle.zip")
-    parser.add_argument("--output", type=Path, default=Path("verdict"), help="folder to write to")
-    parser.add_argument(
-        "--frames", type=_positive, help="how many frames are looked at (as in training)"
-    )
-    parser.add_argument(
-        "--every",
-        type=_every,
-        help=f"distance of two of them, in frames; {SPREAD!r}: over the whole video",
-    )
-    return parser
-
-
-def _every(text: str) -> int | str:
-    try:
-        return text if text == SPREAD else _positive(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, and not {SPREAD!r}") from error
+app = typer.Typer()
 
 
 def _positive(text: str) -> int:
+    from workflow_scripts.lib.verdicts.frame_plan import MOST
+
     if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MOST}")
+        raise typer.BadParameter(f"{text!r} is no whole number from 1 to {MOST}")
     return int(text)
+
+
+def _every(text: str) -> int | str:
+    from workflow_scripts.lib.verdicts.frame_plan import SPREAD
+
+    try:
+        return text if text == SPREAD else _positive(text)
+    except typer.BadParameter as error:
+        raise typer.BadParameter(f"{error}, and not {SPREAD!r}") from error
+
+
+@app.command(
+    short_help="Say whether a video is a deepfake.",
+    epilog=examples(
+        "deepfake judge clip.mp4 --model bundle.zip",
+        "deepfake judge clip.mp4 --model bundle.zip --every spread --output clip",
+        then="Then open verdict/verdict.html. A bundle comes from `snakemake bundles`; all videos "
+        "of a folder are judged by `snakemake verdicts` (docs/verdicts.md).",
+    ),
+)
+def judge(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video.")],
+    model: Annotated[Path, typer.Option(metavar="BUNDLE", help="A model's bundle.zip.")],
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write to.")] = Path(
+        "verdict"
+    ),
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            parser=_positive, metavar="N", help="How many frames are looked at (as in training)."
+        ),
+    ] = None,
+    every: Annotated[
+        Any,
+        typer.Option(
+            parser=_every,
+            metavar="N|spread",
+            help="Distance of two of them, in frames; 'spread': over the whole video.",
+        ),
+    ] = None,
+) -> None:
+    """Say whether a video is a deepfake, with a model bundle and nothing else.
+
+    Writes verdict.json and verdict.html to a folder. The exit status is 0 for any verdict, 1 where
+    there is none.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, and has no traceback to tell
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so does whoever reads, and reads no further
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    with failures("judge"):
+        verdict = write_verdict(video, model, output, frames, every)
+    print(answer(verdict))
+    print(f"The evidence: {output / 'verdict.html'}")
+
+
+def write_verdict(
+    video: Path, model: Path, folder: Path, frames: int | None, every: int | str | None
+) -> dict[str, Any]:
+    """Judge a video and write `verdict.json` and `verdict.html` to a folder.
+
+    Parameters
+    ----------
+    video, model : Path
+        The video and the model's bundle.
+    folder : Path
+        Made where it is not there; an earlier verdict in it makes room.
+    frames, every : int or str, optional
+        Which frames are looked at, see `judge_video`.
+
+    Returns
+    -------
+    dict
+        What `verdict.json` holds.
+
+    Raises
+    ------
+    UserError
+        There is no verdict, and why.
+    """
+    from workflow_scripts.lib.common.files import write_json
+    from workflow_scripts.lib.verdicts.page import write_page
+    from workflow_scripts.lib.verdicts.pipeline import FAILURES, judge_video
+
+    _check_given(video, model)
+    pair = [folder / name for name in ("verdict.json", "verdict.html")]
+    _clear(folder, pair)
+    judgement = judge_video(video, model, frames, every, 1)
+    verdict = judgement.verdict
+    if verdict["sampling"]["status"] in FAILURES:
+        raise UserError(verdict["reason"])
+    write_json(pair[0], verdict)
+    write_page(pair[1], judgement)
+    return verdict
+
+
+def answer(verdict: dict[str, Any]) -> str:
+    """A verdict in words, for a terminal."""
+    likely = verdict["probability"]
+    told = "" if likely is None else f", probability of fake {likely:.0%}"
+    lines = [
+        f"{verdict['verdict'].upper()}{told}",
+        f"{verdict['reason']} {verdict['how_often_wrong']}",
+        verdict["scope"],
+        *(f"Warning: {warning}" for warning in verdict["warnings"]),
+    ]
+    if verdict["model"]["demo"]:
+        lines.append(
+            "The model was trained on the demo: its verdicts mean nothing outside the demo."
+        )
+    return "\n".join([*lines, verdict["caution"]])
 
 
 def _check_given(video: Path, model: Path) -> None:
     """Refuse what was mistyped before an earlier verdict makes room for this one."""
+    from workflow_scripts.lib.verdicts.bundle import check_place
+
     if video.is_dir():
         raise UserError(
             f"{video} is a folder. All its videos are judged by `snakemake verdicts --config "
@@ -101,9 +159,3 @@ def _clear(folder: Path, files: list[Path]) -> None:
         raise UserError(
             f"Nothing can be written to {folder} ({error.strerror}): give another --output."
         ) from error
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, and has no traceback to tell
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so does whoever reads, and reads no further
-    sys.exit(main())

@@ -19,7 +19,7 @@ def main(receipts: list[Path], download_folder: Path) -> None:
     if not receipts:
         raise UserError(
             f"No video of the manifest lies in download.folder ({download_folder}). Make the "
-            "manifest with `python -m workflow_scripts.cli.fetch_filelist CONFIG`."
+            "manifest with `deepfake filelist CONFIG`."
         )
     lost = find_lost(receipts)
     for receipt in lost:

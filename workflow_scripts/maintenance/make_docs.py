@@ -50,8 +50,7 @@ def manifest_page() -> str:
         MADE.format(source=manifest.SCHEMA.relative_to(ROOT)),
         "# Manifest\n\n",
         f"{schema['description'].strip()} The config names it under `manifest`;\n"
-        "`python -m workflow_scripts.cli.make_manifest --help` tells how to make one from "
-        "folders.\n\n",
+        "`deepfake manifest --help` tells how to make one from folders.\n\n",
         "| column | needed | values | description |\n|---|---|---|---|\n",
     ]
     for column, part in schema["properties"].items():
@@ -60,10 +59,9 @@ def manifest_page() -> str:
         lines.append(f"| `{column}` | {needed} | {values} | {part['description']} |\n")
     lines.append(
         "\n## Layouts\n\n"
-        "`python -m workflow_scripts.cli.make_manifest LAYOUT FOLDER --output TSV` makes a "
-        "manifest of a data set\non disk; `LAYOUT --help` lists further options. Where a layout "
-        "can't know who "
-        "is in the videos, the\nleaderboard says `unknown` where it would say whether a split "
+        "`deepfake manifest LAYOUT FOLDER --output TSV` makes a manifest of a data set on disk; "
+        "`LAYOUT\n--help` lists further options. Where a layout can't know who is in the videos, "
+        "the\nleaderboard says `unknown` where it would say whether a split "
         "leaks. Files with the same bytes are\nfound, and marked in the column `content`. To join "
         "data sets, put their manifests below one another\n(one header, empty cells where one has "
         "fewer columns) and pass the result through `table`, which\nfinds copies across them.\n\n"

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.command_line import DEEPFAKE
 from tests.servers import (
     FAULTS,
     HALF,
@@ -259,7 +259,7 @@ def config_for(folder, server, **wanted):
 
 def filelist(config, *options):
     return subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.cli.fetch_filelist", str(config), *options],
+        [*DEEPFAKE, "filelist", str(config), *options],
         capture_output=True,
         text=True,
         check=False,

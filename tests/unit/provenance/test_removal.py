@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.cli import forget
+from tests.command_line import deepfake
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.provenance.removal import chosen_videos, derived_files, holders
@@ -92,6 +92,6 @@ def test_a_run_that_was_tested_on_a_video_holds_it_too(tmp_path):
 
 
 def test_a_config_that_is_not_there_is_told(capsys):
-    assert forget.main(["config/nosuch.yaml", "--person", "1"]) == 1
+    assert deepfake("forget", "config/nosuch.yaml", "--person", "1") == 1
     said = capsys.readouterr().err
     assert said == "forget: There is no file config/nosuch.yaml. Name the run's YAML file.\n"

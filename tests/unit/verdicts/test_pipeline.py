@@ -25,7 +25,7 @@ from tests.clips import (
     write_clip,
     write_face_clip,
 )
-from workflow_scripts.cli import judge
+from tests.command_line import DEEPFAKE, deepfake
 from workflow_scripts.lib.faces.crops import crop_mark
 from workflow_scripts.lib.faces.video import sample_to_file
 from workflow_scripts.lib.features import FEATURE_SETS
@@ -79,7 +79,7 @@ def pixel_bundle(tmp_path_factory):
 
 def judged(video, bundle, folder, *options):
     """The verdict of the command, checked against the published schema."""
-    assert judge.main([str(video), "--model", str(bundle), "--output", str(folder), *options]) == 0
+    assert deepfake("judge", video, "--model", bundle, "--output", folder, *options) == 0
     verdict = json.loads((folder / "verdict.json").read_text())
     Draft202012Validator.check_schema(SCHEMA)
     Draft202012Validator(SCHEMA).validate(verdict)
@@ -94,9 +94,10 @@ def test_a_plain_model_judges_without_heavy_imports(model, tmp_path):
     bundle = write_small_bundle(tmp_path, model, every_set)
     script = (
         "import sys\n"
-        "from workflow_scripts.cli.judge import main\n"
-        "status = main(sys.argv[1:])\n"
-        "heavy = {'numba', 'pandas', 'scipy', 'skimage', 'sklearn', 'skops', 'zarr', 'networkx'}\n"
+        "from tests.command_line import deepfake\n"
+        "status = deepfake('judge', *sys.argv[1:])\n"
+        "heavy = {'numba', 'pandas', 'scipy', 'skimage', 'sklearn', 'skops', 'zarr', 'networkx',\n"
+        "         'pydantic', 'rich'}\n"
         "print(status, sorted(heavy & set(sys.modules)))"
     )
     command = [sys.executable, "-c", script, video, "--model", bundle, "--output", tmp_path / "v"]
@@ -246,11 +247,8 @@ def test_frames_spread_over_the_whole_video_when_asked(bundle, tmp_path, capsys)
 )
 def test_what_cannot_be_asked_for_is_refused(bundle, tmp_path, options, capsys):
     write_face_clip(tmp_path / "clip.mp4", 20)
-    command = [str(tmp_path / "clip.mp4"), "--model", str(bundle), "--output", str(tmp_path / "v")]
-    try:
-        status = judge.main([*command, *options])
-    except SystemExit as error:
-        status = error.code
+    command = [tmp_path / "clip.mp4", "--model", bundle, "--output", tmp_path / "v"]
+    status = deepfake("judge", *command, *options)
     said = capsys.readouterr().err
     assert status
     assert "no whole number from 1 to 1000000" in said or "Ask for 3 frames or more" in said
@@ -350,8 +348,8 @@ def test_nobody_in_it_is_undetermined(bundle, tmp_path):
 
 def test_what_is_no_video_is_a_failure_without_a_verdict(bundle, tmp_path, capsys):
     (tmp_path / "text.mp4").write_text("text")
-    options = ["--model", str(bundle), "--output", str(tmp_path / "out")]
-    assert judge.main([str(tmp_path / "text.mp4"), *options]) == 1
+    options = ["--model", bundle, "--output", tmp_path / "out"]
+    assert deepfake("judge", tmp_path / "text.mp4", *options) == 1
     said = capsys.readouterr().err.splitlines()[-1]
     assert "text.mp4" in said
     assert str(tmp_path) not in said
@@ -369,7 +367,7 @@ def test_what_was_mistyped_costs_no_earlier_verdict(bundle, tmp_path, capsys):
         (tmp_path, bundle, "is a folder. All its videos are judged by `snakemake verdicts"),
         (clip, bundle.parent / "model.zip", "Name a bundle.zip"),
     ):
-        assert judge.main([str(video), "--model", str(model), "--output", str(folder)]) == 1
+        assert deepfake("judge", video, "--model", model, "--output", folder) == 1
         assert told in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -378,16 +376,16 @@ def test_a_failure_leaves_no_verdict_on_another_video(bundle, tmp_path):
     write_face_clip(tmp_path / "clip.mp4", 12)
     judged(tmp_path / "clip.mp4", bundle, tmp_path / "out")
     (tmp_path / "text.mp4").write_text("text")
-    options = ["--model", str(bundle), "--output", str(tmp_path / "out")]
-    assert judge.main([str(tmp_path / "text.mp4"), *options]) == 1
+    options = ["--model", bundle, "--output", tmp_path / "out"]
+    assert deepfake("judge", tmp_path / "text.mp4", *options) == 1
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_where_nothing_can_be_written_is_told_before_the_work(bundle, tmp_path, capsys):
     write_face_clip(tmp_path / "clip.mp4", 12)
     (tmp_path / "file").write_text("")
-    options = ["--model", str(bundle), "--output", str(tmp_path / "file")]
-    assert judge.main([str(tmp_path / "clip.mp4"), *options]) == 1
+    options = ["--model", bundle, "--output", tmp_path / "file"]
+    assert deepfake("judge", tmp_path / "clip.mp4", *options) == 1
     said = capsys.readouterr().err
     assert "give another --output" in said
     assert "Reading" not in said
@@ -395,7 +393,7 @@ def test_where_nothing_can_be_written_is_told_before_the_work(bundle, tmp_path, 
 
 def test_whoever_reads_no_further_and_ctrl_c_get_no_traceback(bundle, tmp_path):
     write_face_clip(tmp_path / "clip.mp4", 12)
-    command = [sys.executable, "-m", "workflow_scripts.cli.judge", str(tmp_path / "clip.mp4")]
+    command = [*DEEPFAKE, "judge", str(tmp_path / "clip.mp4")]
     command += ["--model", str(bundle), "--output", str(tmp_path / "out")]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,9 @@ from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video
 
 __all__ = [
-    "COMPRESSIONS",
     "LAYOUTS",
-    "METHODS",
-    "SPLITS_HELP",
+    "Compression",
+    "Method",
     "celebdf",
     "deepfakedetection",
     "dfdc",
@@ -42,8 +42,6 @@ __all__ = [
     "with_official_splits",
 ]
 
-METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
-COMPRESSIONS = ("raw", "c23", "c40")
 ORIGINAL = "original"
 SUFFIXES = {  # of the containers that the decoder reads
     *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mk3d"),
@@ -51,8 +49,25 @@ SUFFIXES = {  # of the containers that the decoder reads
     *(".ts", ".vob", ".webm", ".wmv"),
 }
 MAX_ID = 64
-SPLITS_HELP = "where train.json, val.json and test.json of the data set lie, for the column `split`"
 SPLIT_FILES = {"train.json": "train", "val.json": "validation", "test.json": "test"}
+
+
+class Method(StrEnum):
+    """What made a fake of FaceForensics++, as its folders are called."""
+
+    DEEPFAKES = "Deepfakes"
+    FACE2FACE = "Face2Face"
+    FACESWAP = "FaceSwap"
+    NEURALTEXTURES = "NeuralTextures"
+    FACESHIFTER = "FaceShifter"
+
+
+class Compression(StrEnum):
+    """How videos of FaceForensics++ and of DeepFakeDetection are compressed; raw ones hardly."""
+
+    RAW = "raw"
+    C23 = "c23"
+    C40 = "c40"
 
 
 def faceforensics(folder: Path, methods: Sequence[str], compressions: Sequence[str]) -> list[Video]:

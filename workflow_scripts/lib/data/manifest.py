@@ -77,10 +77,9 @@ def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except FileNotFoundError as error:
         raise UserError(
-            f"The manifest {path} does not exist. Make it with `python -m "
-            "workflow_scripts.cli.make_manifest --help`, or, of videos that are to be downloaded, "
-            "with `python -m workflow_scripts.cli.fetch_filelist CONFIG`; or correct `manifest` in "
-            "the config."
+            f"The manifest {path} does not exist. Make it with `deepfake manifest "
+            "--help`, or, of videos that are to be downloaded, with `deepfake filelist CONFIG`; or "
+            "correct `manifest` in the config."
         ) from error
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError(

@@ -42,7 +42,7 @@ def find_videos(source: Path) -> dict[str, Video]:
     if source.is_file() and source.suffix.lower() in SUFFIXES:
         raise UserError(
             f"videos_to_judge: {source} is a video itself, and a folder of videos or a table of "
-            "them is expected. One video is judged by `python -m workflow_scripts.cli.judge`."
+            "them is expected. One video is judged by `deepfake judge`."
         )
     if not source.is_dir():
         return read_manifest(source, labelled=False)

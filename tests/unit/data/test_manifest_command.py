@@ -5,14 +5,14 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflow_scripts.cli.make_manifest import _spread
+from tests.command_line import DEEPFAKE
+from workflow_scripts.cli.manifest import _spread, several_words
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.datasets import (
     MAX_ID,
@@ -31,7 +31,7 @@ LABELS = ("real", "fake")
 
 def command(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.cli.make_manifest", *map(str, arguments)],
+        [*DEEPFAKE, "manifest", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,
@@ -71,7 +71,10 @@ def test_no_number_of_videos_is_told(tmp_path, faceforensics, number):
     output = tmp_path / "videos.tsv"
     ended = command("faceforensics", faceforensics, "--output", output, "--videos", number)
     assert ended.returncode == 2
-    assert f"argument --videos: '{number}' is no number of videos. Give a whole" in ended.stderr
+    assert (
+        f"Invalid value for '--videos': '{number}' is no number of videos. Give a whole"
+        in ended.stderr
+    )
     assert not output.exists()
 
 
@@ -152,6 +155,14 @@ def test_what_only_looks_like_a_video_is_left_out(tmp_path, faceforensics):
     videos, _ = manifest_of(tmp_path, "faceforensics", faceforensics)
     found = {video.target for video in videos.values() if video.label == "real"}
     assert found == {"000", "003", "007", "009"}
+
+
+def test_options_take_several_words():
+    typed = "-o x --methods A B --labels a=1 --methods C -- --methods D E"
+    made = several_words(typed.split(), {"--methods", "--labels"})
+    assert " ".join(made) == (
+        "-o x --methods A --methods B --labels a=1 --methods C -- --methods D E"
+    )
 
 
 def test_the_same_method_twice_is_taken_once(tmp_path, faceforensics):
