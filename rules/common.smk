@@ -100,7 +100,6 @@ def start_run():
     """Keep a second snakemake out of this run, and refuse what can be seen to go wrong."""
     targets = workflow.dag_settings.targets or ()
     try:
-        hold_locks()
         if "verdicts" in targets:
             check_given_bundle()
         if any(is_download(target) for target in targets):
@@ -108,6 +107,7 @@ def start_run():
         else:
             check_sampled_videos()
             check_experiments()
+        hold_locks()  # last: what is refused leaves no folder behind
     except UserError as error:
         raise WorkflowError(str(error))
 

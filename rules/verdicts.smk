@@ -1,30 +1,19 @@
 # Judging videos of one's own. No default target asks for what these make.
 import os
-import sys
 import tempfile
-from functools import cache
 
 from workflow_scripts.lib.verdicts.frame_plan import check_enough, wanted_frames
 from workflow_scripts.lib.verdicts.inputs import find_videos, stamp_of_verdict
 
-
-@cache
-def judged_videos():
-    """The videos of `videos_to_judge`, by the ids that their files get."""
-    try:
-        if config["videos_to_judge"] is None:
-            raise UserError(
-                "videos_to_judge is not set. Name a folder or a table of videos: "
-                "`snakemake verdicts --config videos_to_judge=FOLDER`."
-            )
-        return find_videos(Path(config["videos_to_judge"]))
-    except UserError as error:
-        raise WorkflowError(str(error))
+try:
+    TO_JUDGE = find_videos(Path(config["videos_to_judge"])) if config["videos_to_judge"] else {}
+except UserError as error:
+    raise WorkflowError(str(error))
 
 
 def per_judged_video(pattern):
-    """An input function that gives `pattern` for each video that is judged."""
-    return lambda wildcards: [pattern.format(video=video) for video in judged_videos()]
+    """`pattern` for each video that is judged."""
+    return [pattern.format(video=video) for video in TO_JUDGE]
 
 
 def judged_table():
@@ -50,8 +39,8 @@ def given_bundle():
 
 
 def own_bundle(wildcards):
-    """The bundle that judges, if this run makes it."""
-    return [] if given_bundle() else judging_bundle()
+    """The bundle that judges, if this run makes it and there is something to judge."""
+    return judging_bundle() if TO_JUDGE and not given_bundle() else []
 
 
 def stamp_of_given_bundle():
@@ -62,16 +51,6 @@ def stamp_of_given_bundle():
 def judged_frames():
     """Which frames of a judged video are looked at, if the model was trained with this config's."""
     return wanted_frames(config["judge_frames"], config["judge_every"], config["sampling"])
-
-
-def find_given_bundle():
-    """Stop where the bundle that judges is not there and this run does not make it."""
-    path = given_bundle()
-    if path and not path.is_file():
-        raise WorkflowError(
-            f"judge_with: there is no model bundle {path}. Correct the path, or make the bundle in "
-            "the run that it is of; without judge_with this run's first experiment judges."
-        )
 
 
 def check_given_bundle():
@@ -89,6 +68,13 @@ def check_given_bundle():
         with tempfile.TemporaryDirectory() as scratch:
             trained = read_bundle(path, Path(scratch)).card["crops"]["sampling"]
     check_enough(config["judge_frames"], trained)
+
+
+if TO_JUDGE and given_bundle() and not given_bundle().is_file():
+    raise WorkflowError(
+        f"judge_with: there is no model bundle {given_bundle()}. Correct the path, or make the "
+        "bundle in the run that it is of; without judge_with this run's first experiment judges."
+    )
 
 
 rule bundle_model:
@@ -120,13 +106,6 @@ rule bundle_model:
         "../workflow_scripts/verdicts/bundle_model.py"
 
 
-# What is wrong with the videos, or that the bundle is missing, is told before anything else, and
-# without a traceback; Snakemake itself knows its targets only later.
-if "verdicts" in sys.argv:
-    judged_videos()
-    find_given_bundle()
-
-
 # Names of files are anybody's and may hold what means something to Snakemake, and their times of
 # change are anybody's too, so neither a video nor a bundle that is given is an input. That a file
 # was changed shows in the parameters `stamp` and `stamp_of_bundle`.
@@ -150,9 +129,9 @@ rule judge_video:
         content_digest(templates("verdict")),
         bundle=judging_bundle(),
         stamp_of_bundle=stamp_of_given_bundle(),
-        path=lambda wildcards: judged_videos()[wildcards.video].path,
+        path=lambda wildcards: TO_JUDGE[wildcards.video].path,
         stamp=lambda wildcards: stamp_of_verdict(
-            judged_videos()[wildcards.video].path,
+            TO_JUDGE[wildcards.video].path,
             Path(RUN, f"verdicts/{wildcards.video}.json"),
         ),
         frames=config["judge_frames"],

@@ -133,7 +133,6 @@ def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ([], "videos_to_judge is not set"),
         (["--config", "videos_to_judge=nowhere"], "videos_to_judge: nowhere does not exist"),
         (["--config", "videos_to_judge=docs"], "no videos in docs"),
     ],
@@ -143,6 +142,14 @@ def test_what_is_wrong_with_the_videos_is_told(judged, config, message):
     ended = project.snakemake("-n", "verdicts", *config, check=False)
     assert ended.returncode == 1
     assert message in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+
+
+def test_without_videos_it_is_told_how_to_name_them(judged):
+    project, _ = judged
+    ended = project.snakemake("verdicts", check=False)
+    assert ended.returncode == 1
+    assert "videos_to_judge is not set" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
 
 

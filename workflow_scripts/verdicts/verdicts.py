@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.pages import render
 from workflow_scripts.lib.data.manifest import pair_with_files
@@ -24,7 +25,7 @@ from workflow_scripts.lib.verdicts.summary import (
 
 
 def main(
-    source: Path,
+    source: Path | None,
     verdicts: list[Path],
     bundle: Path,
     bootstrap: int,
@@ -33,7 +34,18 @@ def main(
     table: Path,
     page: Path,
 ) -> None:
-    """Write table and page; `verdicts` are those (`.json`) on the videos of `source`."""
+    """Write table and page; `verdicts` are those (`.json`) on the videos of `source`.
+
+    Raises
+    ------
+    UserError
+        There is no `source`.
+    """
+    if source is None:
+        raise UserError(
+            "videos_to_judge is not set. Name a folder or a table of videos: "
+            "`snakemake verdicts --config videos_to_judge=FOLDER`."
+        )
     videos = list(find_videos(source).values())
     found = [
         json.loads(path.read_text(encoding="utf-8"))
