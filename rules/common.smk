@@ -44,8 +44,6 @@ except UserError as error:
 PROTOCOLS = config["splits"]["protocols"]
 HONEST = [name for name in PROTOCOLS if name in APART]
 EXPERIMENTS = config["experiments"]
-PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
-OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
 LEARNING_CURVES = config["learning_curve"]["experiments"]
 OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
@@ -132,11 +130,6 @@ def of_all_fits(pattern):
     return lambda wildcards: fit_files(pattern, wildcards.protocol, wildcards.experiment)
 
 
-def of_all_shards(pattern):
-    """`pattern` for each shard of a pixel forest."""
-    return expand(pattern, shard=range(config["training"]["forest_shards"]))
-
-
 def features_of_experiment(wildcards):
     """The store's feature sets that an experiment takes."""
     names = stored_features(EXPERIMENTS[wildcards.experiment])
@@ -186,11 +179,6 @@ def feature_parts(wildcards):
     """The parts in which a feature set is computed."""
     parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
     return expand("<results>/features/{{features}}/{part}.npy", part=parts)
-
-
-def one_of(names):
-    """A wildcard's pattern that matches these names and no others."""
-    return "|".join(names) or "(?!)"
 
 
 def drawings():
@@ -274,8 +262,7 @@ def promised(wildcards):
             )
         ],
         "choose_model": of_all_experiments([f"{models}/choice.json", f"{models}/validation.tsv"]),
-        "train_model": expand(trained, protocol=PROTOCOLS, experiment=OTHER_MODELS),
-        "merge_forest": expand(trained, protocol=PROTOCOLS, experiment=PIXEL_FORESTS),
+        "train_model": of_all_experiments(trained),
         "evaluate_model": of_all_experiments(
             [f"<results>/evaluation/{{protocol}}/{{experiment}}{suffix}" for suffix in tested]
         ),
@@ -510,17 +497,7 @@ COUNTED_LOGS = {
             "<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log", protocol, experiment
         )
     ],
-    "train_model": expand(
-        "<logs>/train_model/{protocol}/{experiment}.log",
-        protocol=PROTOCOLS,
-        experiment=OTHER_MODELS,
-    ),
-    "train_forest_shard": expand(
-        "<logs>/train_forest_shard/{protocol}/{experiment}/{shard}.log",
-        protocol=PROTOCOLS,
-        experiment=PIXEL_FORESTS,
-        shard=range(config["training"]["forest_shards"]),
-    ),
+    "train_model": of_all_experiments("<logs>/train_model/{protocol}/{experiment}.log"),
     "evaluate_model": of_all_experiments("<logs>/evaluate_model/{protocol}/{experiment}.log"),
     "evaluate_elsewhere": of_all_elsewhere(
         "<logs>/evaluate_elsewhere/{other}/{protocol}/{experiment}.log"
@@ -532,11 +509,6 @@ COUNTED_LOGS = {rule: logs for rule, logs in COUNTED_LOGS.items() if logs}
 MINOR_LOGS = {
     "join_features": expand("<logs>/join_features/{name}.log", name=STORED_SETS),
     "choose_model": of_all_experiments("<logs>/choose_model/{protocol}/{experiment}.log"),
-    "merge_forest": expand(
-        "<logs>/merge_forest/{protocol}/{experiment}.log",
-        protocol=PROTOCOLS,
-        experiment=PIXEL_FORESTS,
-    ),
     "select_elsewhere": expand(
         "<logs>/select_elsewhere/{other}/{protocol}.log", other=OTHER_RUNS, protocol=HONEST
     ),

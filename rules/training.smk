@@ -88,8 +88,6 @@ rule train_model:
         card="<results>/models/{protocol}/{experiment}/model.json",
     log:
         "<logs>/train_model/{protocol}/{experiment}.log",
-    wildcard_constraints:
-        experiment=one_of(OTHER_MODELS),
     conda:
         "../envs/learning.yaml"
     threads: 8
@@ -104,58 +102,3 @@ rule train_model:
         "Training {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/training/train_model.py"
-
-
-rule train_forest_shard:
-    input:
-        store="<results>/store.json",
-        split="<results>/splits/{protocol}.tsv",
-        choice="<results>/models/{protocol}/{experiment}/choice.json",
-    output:
-        temp("<results>/models/{protocol}/{experiment}/shards/{shard}.zip"),
-    log:
-        "<logs>/train_forest_shard/{protocol}/{experiment}/{shard}.log",
-    conda:
-        "../envs/learning.yaml"
-    threads: 8
-    resources:
-        mem_mb=training_memory,
-        runtime=growing(120),
-    params:
-        code_digest("training/train_forest_shard"),
-        experiment=what_is_trained,
-        shards=config["training"]["forest_shards"],
-        seed=config["seed"],
-    message:
-        "Growing trees of {wildcards.experiment}, protocol {wildcards.protocol}, shard {wildcards.shard}"
-    script:
-        "../workflow_scripts/training/train_forest_shard.py"
-
-
-rule merge_forest:
-    input:
-        store="<results>/store.json",
-        split="<results>/splits/{protocol}.tsv",
-        choice="<results>/models/{protocol}/{experiment}/choice.json",
-        shards=of_all_shards("<results>/models/{{protocol}}/{{experiment}}/shards/{shard}.zip"),
-        logs=of_all_shards("<logs>/train_forest_shard/{{protocol}}/{{experiment}}/{shard}.log"),
-    output:
-        model="<results>/models/{protocol}/{experiment}/model.zip",
-        card="<results>/models/{protocol}/{experiment}/model.json",
-    log:
-        "<logs>/merge_forest/{protocol}/{experiment}.log",
-    wildcard_constraints:
-        experiment=one_of(PIXEL_FORESTS),
-    conda:
-        "../envs/learning.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-    params:
-        code_digest("training/merge_forest"),
-        experiment=what_is_trained,
-        seed=config["seed"],
-    message:
-        "Making one forest of {wildcards.experiment}, protocol {wildcards.protocol}"
-    script:
-        "../workflow_scripts/training/merge_forest.py"

@@ -24,7 +24,6 @@ from workflow_scripts.lib.training.pixel_forest.classifier import (
     PixelForestClassifier,
     load_columns,
     load_forest,
-    merge_forests,
     save_forest,
 )
 
@@ -293,29 +292,6 @@ def test_same_forest_whatever_the_threads_and_passes(monkeypatch, extra):
     other = PixelForestClassifier(**{**model.get_params(), "n_jobs": 2}).fit(X, y, groups=groups)
     assert same(one, other)
     assert np.array_equal(one.predict_proba(X), other.predict_proba(X))
-
-
-def test_parts_make_the_forest_of_one_job(tmp_path):
-    X, y, groups = faces()
-    whole = PixelForestClassifier(20, random_state=3, oob_score=True).fit(X, y, groups=groups)
-    save_forest(tmp_path / "whole", whole)
-    parts = []
-    for number, trees in enumerate((range(13, 20), range(0, 1), range(1, 13))):
-        part = PixelForestClassifier(20, random_state=3, oob_score=True, n_jobs=2)
-        save_forest(tmp_path / f"{number}", part.fit(X, y, groups=groups, trees=trees))
-        parts.append(load_forest(tmp_path / f"{number}"))
-    merged = merge_forests(parts)
-    save_forest(tmp_path / "merged", merged)
-    assert (tmp_path / "merged").read_bytes() == (tmp_path / "whole").read_bytes()
-    assert merged.oob_score_ == whole.oob_score_
-    with pytest.raises(UserError, match="Grow what is missing"):
-        merge_forests(parts[:2])
-    with pytest.raises(UserError, match="Grow what is missing"):
-        merge_forests([*parts, parts[0]])
-    stranger = PixelForestClassifier(20, random_state=4, oob_score=True)
-    stranger.fit(X, y, groups=groups, trees=range(13, 20))
-    with pytest.raises(UserError, match="different forests"):
-        merge_forests([stranger, *parts[1:]])
 
 
 def test_groups_stay_whole():

@@ -36,12 +36,11 @@ def train(
     experiment: dict[str, Any],
     seed: int,
     threads: int,
-    **settings: Any,
 ) -> Any:
     """Fit an experiment's model on the rows of a split table.
 
-    `settings` go to the model's `fit`, for example `trees`. Where memory is short, a pixel forest's
-    matrix goes to a file in the system's folder for temporary files: the same forest, more slowly.
+    Where memory is short, a pixel forest's matrix goes to a file in the system's folder for
+    temporary files: the same forest, more slowly.
 
     Raises
     ------
@@ -60,7 +59,7 @@ def train(
     model = make_model(kind, experiment["params"], seed, threads)
     with _loaded(store, rows, columns, name, experiment) as matrix:
         try:
-            fit_model(kind, model, matrix, labels, units, **settings)
+            fit_model(kind, model, matrix, labels, units)
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from error
     return model

@@ -8,12 +8,9 @@ allows. `lib/training/pixel_forest/growth.py` says how the trees grow.
 The matrix is never copied when it comes column by column: `X` of shape (rows, features) in Fortran
 order, which is what `load_columns(...).T` is, in memory or in a memory-mapped file.
 
-Tree t depends only on the data, the parameters, the seed and t. So
-
-- the first 100 trees of a forest of 2000 are the forest of 100 trees: `staged_predict_proba` gives
-  the answers of several sizes for the price of the largest;
-- separate jobs can grow ranges of trees (`fit(..., trees=range(0, 250))`), and `merge_forests`
-  makes of them, byte for byte, what one job would have made.
+Tree t depends only on the data, the parameters, the seed and t. So the first 100 trees of a forest
+of 2000 are the forest of 100 trees: `staged_predict_proba` gives the answers of several sizes for
+the price of the largest.
 
 A forest is kept as a zip file of arrays, without pickle, with a checksum over all of it.
 """
@@ -48,7 +45,6 @@ from workflow_scripts.lib.training.pixel_forest.growth import (
     Rules,
     Trees,
     grow_trees,
-    join_trees,
     transpose_into,
     walk,
 )
@@ -58,7 +54,6 @@ __all__ = [
     "load_columns",
     "load_forest",
     "map_columns",
-    "merge_forests",
     "save_forest",
 ]
 
@@ -116,8 +111,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         If the columns of `X` had names.
     trees_ : Trees
         All nodes.
-    tree_numbers_ : range
-        The trees that were grown: all, or those that `fit` was asked for.
     feature_importances_ : (features,) float64
         Mean decrease of impurity.
     oob_decision_function_ : (rows, classes) float64
@@ -161,7 +154,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         y: Any,
         sample_weight: Any = None,
         groups: Any = None,
-        trees: range | None = None,
     ) -> Self:
         """Grow the forest.
 
@@ -176,8 +168,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         groups : (rows,), optional
             Rows of one group are drawn into a bag together, so that a row's out-of-bag trees
             have seen nothing of its group.
-        trees : range, optional
-            Grow only these of the forest's trees; see `merge_forests`.
         """
         check_parameters(self)
         X, y = validate_data(self, X, y, dtype=BYTES)  # noqa: N806
@@ -195,11 +185,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             compute_class_weight(self.class_weight, classes=self.classes_, y=y),
             np.arange(len(y)) if groups is None else _number(groups, len(y)),
         )
-        self.tree_numbers_ = range(self.n_estimators) if trees is None else trees
-        if self.tree_numbers_.step != 1 or not (
-            0 <= self.tree_numbers_.start < self.tree_numbers_.stop <= self.n_estimators
-        ):
-            raise ValueError(f"{trees} are not trees of a forest of {self.n_estimators}.")
         rules = Rules(
             seed=_seed(self.random_state),
             bootstrap=self.bootstrap,
@@ -211,7 +196,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             random_cuts=self.extra_trees,
         )
         threads = effective_n_jobs(self.n_jobs)
-        self.trees_ = grow_trees(data, rules, self.tree_numbers_, threads, self.oob_score)
+        self.trees_ = grow_trees(data, rules, self.n_estimators, threads, self.oob_score)
         if self.oob_score:
             self._codes = data.codes
         return self
@@ -224,7 +209,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the mean of the trees' leaves for each row, (rows, classes) float64."""
         check_is_fitted(self)
-        return self.staged_predict_proba(X, [len(self.tree_numbers_)])[0]
+        return self.staged_predict_proba(X, [self._n_trees()])[0]
 
     def staged_predict_proba(self, X: Any, sizes: Sequence[int]) -> np.ndarray:  # noqa: N803
         """Return what the forests of the first `sizes` trees say, (sizes, rows, classes).
@@ -273,7 +258,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
     @property
     def oob_decision_function_(self) -> np.ndarray:
         """Out-of-bag estimates of the whole forest, (rows, classes); NaN where there is none."""
-        return self.staged_oob_proba([len(self.tree_numbers_)])[0]
+        return self.staged_oob_proba([self._n_trees()])[0]
 
     @property
     def oob_score_(self) -> float:
@@ -309,53 +294,16 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             )
         return X.astype(np.uint8)
 
+    def _n_trees(self) -> int:
+        """How many were grown: `n_estimators` may be set anew since."""
+        return len(self.trees_.offsets) - 1
+
     def _check_sizes(self, sizes: Sequence[int]) -> np.ndarray:
         counts = np.asarray(sizes, np.int64)
-        grown = len(self.tree_numbers_)
+        grown = self._n_trees()
         if not len(counts) or (np.diff(counts, prepend=0) <= 0).any() or counts[-1] > grown:
             raise ValueError(f"The sizes must ascend from 1 to {grown}, the number of trees.")
         return counts
-
-
-def merge_forests(forests: Sequence[PixelForestClassifier]) -> PixelForestClassifier:
-    """Make one forest of parts that `fit` has grown with `trees`, on the same data.
-
-    Raises
-    ------
-    UserError
-        The parts are of different forests, or trees are missing or there twice.
-    """
-    parts = sorted(forests, key=lambda forest: forest.tree_numbers_.start)
-    first = parts[0]
-    if any(_identity(part) != _identity(first) for part in parts):
-        raise UserError(
-            "The parts are of different forests: their parameters, classes or columns differ. "
-            "Grow all of them again."
-        )
-    numbers_ = [number for part in parts for number in part.tree_numbers_]
-    if numbers_ != list(range(first.n_estimators)):
-        raise UserError(
-            f"The parts hold {len(numbers_)} trees that are not those from 0 to "
-            f"{first.n_estimators - 1}, once each. Grow what is missing."
-        )
-    whole = _bare_copy(first)
-    whole.trees_ = join_trees([part.trees_ for part in parts])
-    whole.tree_numbers_ = range(first.n_estimators)
-    return whole
-
-
-def _bare_copy(forest: PixelForestClassifier) -> PixelForestClassifier:
-    copy = PixelForestClassifier(**forest.get_params())
-    copy.__dict__.update({k: v for k, v in vars(forest).items() if k not in copy.get_params()})
-    return copy
-
-
-def _identity(forest: PixelForestClassifier) -> str:
-    """What all parts of one forest share, as text."""
-    classes = forest.classes_
-    params = {k: v for k, v in forest.get_params().items() if k != "n_jobs"}
-    shared = (params, forest.n_features_in_, classes.tolist(), forest.trees_.oob_leaves.shape[1])
-    return repr(shared)
 
 
 def save_forest(path: Path, forest: PixelForestClassifier) -> None:
@@ -380,7 +328,7 @@ def save_forest(path: Path, forest: PixelForestClassifier) -> None:
         "format": FORMAT,
         "params": params,
         "n_features": forest.n_features_in_,
-        "trees": [forest.tree_numbers_.start, forest.tree_numbers_.stop],
+        "trees": [0, forest._n_trees()],
     }
     arrays = {"classes": classes, **{name: getattr(forest.trees_, name) for name in KINDS}}
     if forest.oob_score:
@@ -442,14 +390,13 @@ def _assemble(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> PixelFore
     check_parameters(forest)
     forest.classes_ = arrays["classes"]
     forest.n_features_in_ = about["n_features"]
-    forest.tree_numbers_ = range(*about["trees"])
     if "feature_names" in arrays:
         forest.feature_names_in_ = arrays["feature_names"].astype(object)
     if forest.oob_score:
         forest._codes = arrays["codes"]
     forest.trees_ = Trees(**{name: arrays[name] for name in KINDS})
     _check_trees(forest.trees_, forest.n_features_in_, len(forest.classes_))
-    if len(forest.tree_numbers_) != len(forest.trees_.offsets) - 1:
+    if about["trees"] != [0, forest._n_trees()]:
         raise ValueError("it holds another number of trees than it says")
     return forest
 
