@@ -22,7 +22,7 @@ def main(store: Path, split: Path, model_path: Path, card_path: Path, output: Pa
     features of other sets."""
     card = json.loads(card_path.read_text(encoding="utf-8"))
     table = read_table(split)
-    importance = load_model(model_path, card["model"]).feature_importances_
+    importance = load_model(model_path, card["model"]).importances
     leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
     names = card["experiment"], card["protocol"], leak.word
     features = card["features"]

@@ -41,7 +41,7 @@ class Model:
     seeded, threaded : bool
         Whether it is given `random_state` and `n_jobs`.
     form : str
-        The plain form that judging asks, see `lib/plain`; "" where there is none.
+        What its arrays are called in `array_models.FORMS`; "" for a model that skops keeps.
     scaled : bool
         Whether columns are brought to mean 0 and variance 1 first.
     only_bytes : bool
