@@ -36,6 +36,8 @@ rule leaderboard:
         evaluations=of_all_experiments("<results>/evaluation/{protocol}/{experiment}.json")
         + of_all_elsewhere("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
         cards=of_all_experiments("<results>/models/{protocol}/{experiment}/model.json"),
+        trained=COUNTED_LOGS["train_model"],
+        tuned=COUNTED_LOGS["fit_fold"],
     output:
         "<results>/leaderboard.tsv",
     log:

@@ -55,7 +55,6 @@ rule choose_model:
     input:
         split="<results>/splits/{protocol}.tsv",
         scores=of_all_fits("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
-        logs=of_all_fits("<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log"),
     output:
         choice="<results>/models/{protocol}/{experiment}/choice.json",
         predictions="<results>/models/{protocol}/{experiment}/validation.tsv",

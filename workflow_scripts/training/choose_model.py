@@ -10,7 +10,6 @@ from sklearn.metrics import roc_auc_score
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import write_json
-from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.common.tables import label_numbers, read_table
 from workflow_scripts.lib.evaluation.metrics import video_scores
 from workflow_scripts.lib.training.calibration import calibrate
@@ -22,7 +21,6 @@ PREDICTED = ["video", "group", "label", "method", "compression", "dataset", "sco
 def main(
     split: Path,
     scores: list[list[Path]],
-    logs: list[Path],
     name: str,
     fits: list[list[dict[str, Any]]],
     validation: str,
@@ -74,7 +72,6 @@ def main(
                 ],
             },
             **calibrate(videos["score"].to_numpy(), fake, groups, wrong_share),
-            "cost": {"cpu_s": round(sum(read_cost(log)["cpu_s"] for log in logs), 2)},
         },
     )
     videos[PREDICTED].to_csv(predictions, sep="\t", index=False)
@@ -116,7 +113,6 @@ if __name__ == "__main__":
         main(
             split=Path(snakemake.input.split),
             scores=[paths[i : i + folds] for i in range(0, len(paths), folds)],
-            logs=[Path(path) for path in snakemake.input.logs],
             name=snakemake.wildcards.experiment,
             choice=Path(snakemake.output.choice),
             predictions=Path(snakemake.output.predictions),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def main(
         typical_real=_typical(store, unseen_real["row"].to_numpy(), model_path, card),
         trained_on=marks,
         people=names_of(rows[video] for video in videos),
+        made=datetime.now(UTC).date().isoformat(),
     )
     logging.info(
         "Bundled %s, protocol %s: %.1f MB",

@@ -7,7 +7,6 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -135,7 +134,6 @@ def model_card(
     experiment: dict[str, Any],
     choice: dict[str, Any],
     seed: int,
-    cost: dict[str, float],
 ) -> dict[str, Any]:
     """What a model is and what it was trained on, for `model.json`.
 
@@ -171,6 +169,4 @@ def model_card(
             "python": platform.python_version(),
             **{name: version(name) for name in ("numba", "numpy", "scikit-learn", "skops", "zarr")},
         },
-        "made": datetime.now(UTC).date().isoformat(),
-        "cost": {**cost, "tuning_cpu_s": choice["cost"]["cpu_s"]},
     }

@@ -4,7 +4,7 @@
 the face detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
-- `made`, the day on which the model was trained (UTC)
+- `made`, the day on which the bundle was made (UTC)
 - `evaluation`: what the test part says of the model
 - `ranges`: what the training videos were like, to tell what lies outside
   (`lib/verdicts/training_range.py`)
@@ -14,14 +14,14 @@ the face detector's networks, and `bundle.json`:
   videos, to know such a video again
 - `people`: the names of those in the training part (`manifest.names_of`)
 - `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
-  `made`: the same model of another day is the same version
+  `made`: the same content of another day is the same version
 
 There are no pictures in it, but for models that keep training rows (`nearest_neighbours`,
 `rbf_svm`), or the mean of all training faces (on pixels, all that are no forests).
 
 The archive is not compressed, so that its size is what reading it takes; its members' names are
 known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
-content gives equal bytes, but for `made`; what training cost is left out of the card.
+content gives equal bytes, but for `made`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Bundle:
     ----------
     model : ArrayModel or estimator
     card : dict
-        `model.json`, see `training.model_card`, without `made` and `cost`.
+        `model.json`, see `training.model_card`.
     evaluation, ranges, typical_real : dict
         See the module.
     trained_on : frozenset of str
@@ -77,7 +77,7 @@ class Bundle:
     version : str
         Names this content and no other.
     made : str
-        Day on which the model was trained, ISO 8601.
+        Day on which the bundle was made, ISO 8601.
     """
 
     model: Any
@@ -101,11 +101,13 @@ def write_bundle(
     typical_real: dict[str, Any],
     trained_on: Iterable[str],
     people: Iterable[str],
+    made: str,
 ) -> None:
-    """Write a bundle of a model's file, its card, and the networks in a folder."""
+    """Write a bundle of a model's file, its card, and the networks in a folder; `made` is the day,
+    ISO 8601."""
     files = {
         MODEL: model.read_bytes(),
-        CARD: json.dumps(_lasting(card), indent=1, allow_nan=False).encode(),
+        CARD: json.dumps(card, indent=1, allow_nan=False).encode(),
         **{name: (networks / name).read_bytes() for name in NETWORK_FILES},
     }
     about: dict[str, Any] = {
@@ -118,7 +120,7 @@ def write_bundle(
         "people": sorted(people),
         "files": {name: _checksum(content) for name, content in files.items()},
     }
-    about |= {"digest": _digest(about), "made": card["made"]}
+    about |= {"digest": _digest(about), "made": made}
     text = json.dumps(about, indent=1, allow_nan=False).encode()
     with atomic_write(path) as aside, zipfile.ZipFile(aside, "w") as archive:
         for name, content in {ABOUT: text, **files}.items():
@@ -203,13 +205,8 @@ def check_bundle(path: Path, card: Path) -> None:
         *_, files = _checked(path)
     except (_OtherVersionError, *DAMAGED) as error:
         raise UserError(f"it is no whole bundle ({error})") from error
-    if card.is_file() and json.loads(files[CARD]) != _lasting(json.loads(card.read_text())):
+    if card.is_file() and json.loads(files[CARD]) != json.loads(card.read_text()):
         raise UserError(f"it holds another model than {card.name} beside it tells of")
-
-
-def _lasting(card: dict[str, Any]) -> dict[str, Any]:
-    """A card without what another training of the same model would say otherwise."""
-    return {key: value for key, value in card.items() if key not in ("made", "cost")}
 
 
 class _OtherVersionError(Exception):
