@@ -30,7 +30,6 @@ wildcard_constraints:
     settings="[0-9a-f]{10}",
     fold=r"\d+|oob",
     part=r"\d+",
-    shard=r"\d+",
     halvings=r"\d+",
     repeat=r"\d+",
 

@@ -83,6 +83,13 @@ rule leaderboard:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json")
         + per_other_run("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
         cards=per_experiment("<results>/models/{protocol}/{experiment}/model.json"),
+        trained=per_experiment(rules.train_model.log),
+        tuned=[
+            log
+            for protocol in PROTOCOLS
+            for experiment in EXPERIMENTS
+            for log in fit_files(rules.fit_fold.log[0], protocol, experiment)
+        ],
     output:
         leaderboard="<results>/leaderboard.tsv",
     log:

@@ -2,21 +2,7 @@
 from functools import cache
 
 from workflow_scripts.lib.training.grid import OUT_OF_BAG, fits, settings_id
-from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.training.trial import try_experiments
-
-PIXEL_FORESTS = [name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].only_bytes]
-OTHER_MODELS = [name for name in EXPERIMENTS if name not in PIXEL_FORESTS]
-
-
-def of_all_shards(pattern):
-    """`pattern` for each shard of a pixel forest."""
-    return expand(pattern, shard=range(config["training"]["forest_shards"]))
-
-
-def one_of(names):
-    """A wildcard's pattern that matches these names and no others."""
-    return "|".join(names) or "(?!)"
 
 
 @cache
@@ -105,7 +91,6 @@ rule choose_model:
     input:
         split="<results>/splits/{protocol}.tsv",
         scores=per_fit("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
-        logs=per_fit("<logs>/fit_fold/{protocol}/{experiment}/{settings}/{fold}.log"),
     output:
         choice="<results>/models/{protocol}/{experiment}/choice.json",
         predictions="<results>/models/{protocol}/{experiment}/validation.tsv",
@@ -139,8 +124,6 @@ rule train_model:
         card="<results>/models/{protocol}/{experiment}/model.json",
     log:
         "<logs>/train_model/{protocol}/{experiment}.log",
-    wildcard_constraints:
-        experiment=one_of(OTHER_MODELS),
     conda:
         "../envs/learning.yaml"
     threads: 8
@@ -155,60 +138,3 @@ rule train_model:
         "Training {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/training/train_model.py"
-
-
-rule train_forest_shard:
-    """Grow some of the trees of a pixel forest."""
-    input:
-        store="<results>/store.json",
-        split="<results>/splits/{protocol}.tsv",
-        choice="<results>/models/{protocol}/{experiment}/choice.json",
-    output:
-        temp("<results>/models/{protocol}/{experiment}/shards/{shard}.zip"),
-    log:
-        "<logs>/train_forest_shard/{protocol}/{experiment}/{shard}.log",
-    conda:
-        "../envs/learning.yaml"
-    threads: 8
-    resources:
-        mem_mb=training_memory,
-        runtime=growing(120),
-    params:
-        code_digest("training/train_forest_shard"),
-        experiment=named_experiment,
-        shards=config["training"]["forest_shards"],
-        seed=config["seed"],
-    message:
-        "Growing trees of {wildcards.experiment}, protocol {wildcards.protocol}, shard {wildcards.shard}"
-    script:
-        "../workflow_scripts/training/train_forest_shard.py"
-
-
-rule merge_forest:
-    """Make one pixel forest of the trees that several jobs have grown."""
-    input:
-        store="<results>/store.json",
-        split="<results>/splits/{protocol}.tsv",
-        choice="<results>/models/{protocol}/{experiment}/choice.json",
-        shards=of_all_shards("<results>/models/{{protocol}}/{{experiment}}/shards/{shard}.zip"),
-        logs=of_all_shards("<logs>/train_forest_shard/{{protocol}}/{{experiment}}/{shard}.log"),
-    output:
-        model="<results>/models/{protocol}/{experiment}/model.zip",
-        card="<results>/models/{protocol}/{experiment}/model.json",
-    log:
-        "<logs>/merge_forest/{protocol}/{experiment}.log",
-    wildcard_constraints:
-        experiment=one_of(PIXEL_FORESTS),
-    conda:
-        "../envs/learning.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
-    params:
-        code_digest("training/merge_forest"),
-        experiment=named_experiment,
-        seed=config["seed"],
-    message:
-        "Making one forest of {wildcards.experiment}, protocol {wildcards.protocol}"
-    script:
-        "../workflow_scripts/training/merge_forest.py"

@@ -108,7 +108,7 @@ rule bundle_model:
 
 # Names of files are anybody's and may hold what means something to Snakemake, and their times of
 # change are anybody's too, so neither a video nor a bundle that is given is an input. That a file
-# was changed shows in the parameters `stamp` and `stamp_of_bundle`.
+# was changed shows in parameters: `stamp`, and that of the bundle.
 rule judge_video:
     """Judge one of many videos."""
     input:
@@ -127,8 +127,8 @@ rule judge_video:
     params:
         code_digest("verdicts/judge_video"),
         content_digest(templates("verdict")),
+        stamp_of_given_bundle(),
         bundle=judging_bundle(),
-        stamp_of_bundle=stamp_of_given_bundle(),
         path=lambda wildcards: TO_JUDGE[wildcards.video].path,
         stamp=lambda wildcards: stamp_of_verdict(
             TO_JUDGE[wildcards.video].path,
@@ -162,8 +162,8 @@ rule verdicts:
         code_digest("verdicts/verdicts"),
         content_digest(templates("verdicts")),
         content_digest(judged_table()),
+        stamp_of_given_bundle(),
         bundle=judging_bundle(),
-        stamp_of_bundle=stamp_of_given_bundle(),
         source=config["videos_to_judge"],
         bootstrap=config["evaluation"]["bootstrap"],
         interval=config["evaluation"]["interval"],

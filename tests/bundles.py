@@ -74,10 +74,9 @@ def write_small_bundle(
     choice = {
         "params": experiment["params"],
         "validation": {"video_roc_auc": 1.0, "videos": VIDEOS, "groups": VIDEOS // 2},
-        "cost": {"cpu_s": 0.0},
         **calibrate(scores, fake, groups, 0.05),
     }
-    card = model_card(store, training, "identity", experiment, choice, 1, {})
+    card = model_card(store, training, "identity", experiment, choice, 1)
     (folder / "model.json").write_text(json.dumps(card))
     measured = evaluate(fake, scores, scores, groups, 0.5, 50, 0.95, 1)
     evaluation = {"protocol": "identity", "leak": {"word": "no"}, "interval": 0.95}

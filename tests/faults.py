@@ -40,7 +40,7 @@ STAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "faces": (("faces",), ("crop_faces",)),
     "store": (("quality.tsv", "capture_rates.tsv", "store.json", "store.zarr"), ("build_store",)),
     "features": (("features",), ("join_features",)),
-    "training": (("splits", "tuning", "models"), ("train_model", "merge_forest")),
+    "training": (("splits", "tuning", "models"), ("train_model",)),
     "evaluation": (("evaluation", "leaderboard.tsv", "comparisons.tsv"), ("leaderboard",)),
     "report": (("figures", "run.json"), ()),
 }

@@ -155,7 +155,7 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         faces={"size": 64},
         splits={"protocols": ["identity", "frame"], "test_share": 0.34},
         evaluation={"bootstrap": 50},
-        training={"folds": 2, "forest_shards": 2},
+        training={"folds": 2},
         experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES},
         learning_curve={"experiments": ["spectrum"], "halvings": 1, "repeats": 2},
     )

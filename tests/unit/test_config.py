@@ -178,8 +178,8 @@ def test_official_passes_when_it_is_filled():
     [
         ({"features": "spectrum"}, "pixel_forest takes bytes"),
         ({"params": {"bootstrap": False}, "validation": "out_of_bag"}, "needs bootstrap"),
-        ({"params": {"n_estimators": 3}}, r"at least training.forest_shards \(4\), not 3"),
-        ({"grid": {"n_estimators": [100, 2]}}, r"at least training.forest_shards \(4\), not 2"),
+        ({"params": {"n_estimators": 0}}, "n_estimators must be whole numbers from 1, not 0"),
+        ({"grid": {"n_estimators": [100, "2"]}}, "n_estimators must be .* from 1, not '2'"),
         ({"grid": {"depth": [1]}}, "has no parameter 'depth'"),
         ({"grid": {"max_depth": [1]}, "params": {"max_depth": 2}}, "stands in params and in grid"),
         ({"model": "random_forest", "validation": "out_of_bag"}, "for the model pixel_forest only"),
@@ -188,7 +188,7 @@ def test_official_passes_when_it_is_filled():
 def test_what_cannot_be_trained_is_told(experiment, message):
     whole = {"features": "pixels", "model": "pixel_forest", **experiment}
     with pytest.raises(UserError, match=message):
-        complete_config({**MINIMAL, "experiments": {"a": whole}, "training": {"forest_shards": 4}})
+        complete_config({**MINIMAL, "experiments": {"a": whole}})
 
 
 def test_a_joined_run_has_the_crops_of_its_parts(tmp_path):

@@ -27,7 +27,7 @@ def test_an_edited_row_leaves_the_videos_alone(copy, videos):
     planned = copy.planned()
     assert not PER_VIDEO & planned.keys()
     assert planned["build_store"] == 1
-    assert planned["train_model"] == planned["merge_forest"] == 2
+    assert planned["train_model"] == 4
 
 
 def test_a_new_row_runs_that_video_only(copy, videos):
@@ -100,7 +100,7 @@ def test_an_edited_module_runs_what_imports_it(copy):
     planned = copy.planned()
     assert not (PER_VIDEO | {"build_store", "quality_table"}) & planned.keys()
     assert planned["split_videos"] == 2
-    assert planned["train_model"] == planned["merge_forest"] == 2
+    assert planned["train_model"] == 4
     assert planned["evaluate_model"] == 4
 
 
@@ -132,7 +132,7 @@ def test_one_more_experiment_trains_only_that(copy):
     planned = copy.planned()
     assert planned["train_model"] == planned["evaluate_model"] == 2
     assert planned["fit_fold"] == 4  # 2 protocols, 2 folds
-    kept = {"build_store", "split_videos", "extract_features", "train_forest_shard"}
+    kept = {"build_store", "split_videos", "extract_features"}
     assert not (PER_VIDEO | kept) & planned.keys()
 
 

@@ -43,7 +43,7 @@ def test_everything_that_is_promised_is_there(finished):
         "figures/contact_sheet_fake.jpg",
     ):
         assert (finished.results / name).is_file(), name
-    for folder in ("frames", "features/spectrum", "models/identity/forest/shards"):
+    for folder in ("frames", "features/spectrum"):
         assert not list((finished.results / folder).glob("*"))
 
 
@@ -162,12 +162,3 @@ def test_the_validation_never_scores_what_it_has_seen(finished):
 def choice_of(project, experiment):
     path = project.results / f"models/identity/{experiment}/choice.json"
     return json.loads(path.read_text())
-
-
-@pytest.mark.slow
-def test_any_number_of_shards_gives_the_same_forest(copy, finished):
-    copy.configure(training={"folds": 2, "forest_shards": 5})
-    copy.snakemake("results/small/models/identity/forest/model.zip")
-    for name in ("model.zip", "choice.json"):
-        path = f"models/identity/forest/{name}"
-        assert (copy.results / path).read_bytes() == (finished.results / path).read_bytes()

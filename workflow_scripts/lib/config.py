@@ -15,7 +15,7 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
-from workflow_scripts.lib.training.registry import MODELS, N_ESTIMATORS
+from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.training.splits import APART
 
 __all__ = ["check_videos", "complete_config", "crop_size", "given_server"]
@@ -225,7 +225,7 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
             if both := sorted(experiment["params"].keys() & experiment["grid"].keys()):
                 yield f"{where}: {both[0]!r} stands in params and in grid. Take it out of one."
             if model.only_bytes:
-                yield from _pixel_forest_problems(where, experiment, config["training"])
+                yield from _pixel_forest_problems(where, experiment)
             elif experiment["validation"] == "out_of_bag":
                 yield (
                     f"{where}.validation: 'out_of_bag' is for the model pixel_forest only. "
@@ -284,9 +284,7 @@ def _learning_curve_problems(config: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _pixel_forest_problems(
-    where: str, experiment: dict[str, Any], training: dict[str, Any]
-) -> Iterator[str]:
+def _pixel_forest_problems(where: str, experiment: dict[str, Any]) -> Iterator[str]:
     if experiment["features"] != "pixels":
         yield (
             f"{where}.features: pixel_forest takes bytes, and {experiment['features']!r} are no "
@@ -295,10 +293,7 @@ def _pixel_forest_problems(
     settings = {**experiment["params"], **experiment["grid"]}
     if experiment["validation"] == "out_of_bag" and settings.get("bootstrap") is False:
         yield f"{where}.validation: 'out_of_bag' needs bootstrap. Take 'folds', or leave it on."
-    sizes = settings.get("n_estimators", N_ESTIMATORS)
+    sizes = settings.get("n_estimators", [])
     for size in sizes if isinstance(sizes, list) else [sizes]:
-        if not isinstance(size, int) or size < training["forest_shards"]:
-            yield (
-                f"{where}: n_estimators must be whole numbers of at least training.forest_shards "
-                f"({training['forest_shards']}), not {size!r}."
-            )
+        if not isinstance(size, int) or size < 1:
+            yield f"{where}: n_estimators must be whole numbers from 1, not {size!r}."

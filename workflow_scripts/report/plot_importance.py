@@ -23,7 +23,7 @@ def main(store: Path, split: Path, model: Path, card: Path, figure: Path) -> Non
     features of other sets."""
     about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
-    importance = load_model(model, about["model"]).feature_importances_
+    importance = load_model(model, about["model"]).importances
     leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
     names = about["experiment"], about["protocol"], leak.word
     features = about["features"]

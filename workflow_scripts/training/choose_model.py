@@ -11,7 +11,6 @@ from sklearn.metrics import roc_auc_score
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import write_json
-from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.common.tables import label_numbers, read_table
 from workflow_scripts.lib.evaluation.metrics import video_scores
 from workflow_scripts.lib.training.calibration import calibrate
@@ -23,7 +22,6 @@ PREDICTED = ["video", "group", "label", "method", "compression", "dataset", "sco
 def main(
     split: Path,
     scores: list[Path],
-    logs: list[Path],
     experiment: str,
     fits: list[list[dict[str, Any]]],
     validation: str,
@@ -76,7 +74,6 @@ def main(
                 ],
             },
             **calibrate(videos["score"].to_numpy(), fake, groups, wrong_share),
-            "cost": {"cpu_s": round(sum(read_cost(log)["cpu_s"] for log in logs), 2)},
         },
     )
     videos[PREDICTED].to_csv(predictions, sep="\t", index=False)

@@ -11,10 +11,11 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.training.grid import OUT_OF_BAG
+from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.model_files import fake_scores
 from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.training.splits import TRAIN
-from workflow_scripts.lib.training.training import load_experiment, train
+from workflow_scripts.lib.training.training import train
 
 
 def main(

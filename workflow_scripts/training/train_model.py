@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.common.files import write_json
-from workflow_scripts.lib.common.joblog import cost_so_far
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.training.model_files import save_model
 from workflow_scripts.lib.training.splits import TRAIN
@@ -29,8 +28,7 @@ def main(
     chosen = json.loads(choice.read_text(encoding="utf-8"))
     settings = {**experiment, "params": chosen["params"]}
     save_model(model, experiment["model"], train(store, table, settings, seed, threads))
-    content = model_card(store, table, protocol, experiment, chosen, seed, cost_so_far())
-    write_json(card, content)
+    write_json(card, model_card(store, table, protocol, experiment, chosen, seed))
 
 
 if __name__ == "__main__":

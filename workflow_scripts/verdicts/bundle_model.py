@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,10 @@ from workflow_scripts.lib.data.identities import names_of
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.faces.crops import crop_mark
 from workflow_scripts.lib.store.zarr_store import StoredVideos
-from workflow_scripts.lib.training.array_models import FORMS, PlainModel
+from workflow_scripts.lib.training.array_models import ArrayModel
+from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.model_files import load_model
-from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.training.splits import TEST, TRAIN
-from workflow_scripts.lib.training.training import load_experiment
 from workflow_scripts.lib.verdicts.attributions import column_groups, group_moves
 from workflow_scripts.lib.verdicts.bundle import write_bundle
 from workflow_scripts.lib.verdicts.training_range import measure, people_shown, training_ranges
@@ -38,8 +38,6 @@ def main(
 ) -> None:
     """Write the bundle; see `lib/verdicts/bundle.py` for what is in it."""
     about = json.loads(card.read_text(encoding="utf-8"))
-    form = MODELS[about["model"]].form
-    judge = FORMS[form].of(load_model(model, about["model"])) if form else model
     table = read_table(split)
     training = table[table["part"] == TRAIN]
     rows = read_manifest(manifest)
@@ -59,14 +57,15 @@ def main(
     ]
     write_bundle(
         bundle,
-        judge,
+        model,
         about,
         networks[0].parent,
         evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
         ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
-        typical_real=_typical(store, unseen_real["row"].to_numpy(), judge, about),
+        typical_real=_typical(store, unseen_real["row"].to_numpy(), model, about),
         trained_on=marks,
         people=names_of(rows[video] for video in videos),
+        made=datetime.now(UTC).date().isoformat(),
     )
     logging.info(
         "Bundled %s, protocol %s: %.1f MB",
@@ -90,11 +89,12 @@ def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _typical(
-    store: Path, rows: np.ndarray, model: PlainModel | Path, card: dict[str, Any]
+    store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
 ) -> dict[str, Any]:
     """What moves the scores of real videos that were not trained on, which no model knows by heart;
-    nothing where the model has no plain form, or the test part no such videos."""
-    if isinstance(model, Path) or not len(rows):
+    nothing where the model is not kept as arrays, or the test part has no such videos."""
+    model = load_model(model_path, card["model"])
+    if not isinstance(model, ArrayModel) or not len(rows):
         return {"rows": 0, "moves": {}}
     features = card["features"]
     experiment = {"features": features["name"], "side": features["side"]}

@@ -33,12 +33,28 @@ def write(folder, *results):
             "protocol": protocol,
             "model": f"model of {experiment}",
             "features": {"name": "pixels", "side": 64},
-            "cost": {"cpu_s": 1.0, "peak_memory_mb": 100.0, "tuning_cpu_s": 2.0},
         }
         cards[experiment, protocol] = folder / f"{experiment}-{protocol}.json"
         cards[experiment, protocol].write_text(json.dumps(card))
-    leaderboard.main(evaluations, list(cards.values()), folder / "leaderboard.tsv")
-    return folder / "leaderboard.tsv"
+    keys = list(enumerate(cards, start=1))
+    trained = [log(folder / f"train_model/{p}/{e}.log", 10.0 * n) for n, (e, p) in keys]
+    tuned = [
+        log(folder / f"fit_fold/{p}/{e}/settings/{fold}.log", n + fold / 10)
+        for n, (e, p) in reversed(keys)
+        for fold in range(2)
+    ]
+    board = folder / "leaderboard.tsv"
+    leaderboard.main(evaluations, list(cards.values()), trained, tuned, board)
+    return board
+
+
+def log(path, cpu_s):
+    """The log of a job that cost so much."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'2031-01-01 INFO cost: {{"cpu_s": {cpu_s}, "peak_memory_mb": {100 * cpu_s}}}\n'
+    )
+    return path
 
 
 RESULTS = (
@@ -63,6 +79,17 @@ def test_honest_rows_first_and_the_own_test_part_before_other_runs(tmp_path):
     ]
     assert board["model"].tolist() == [f"model of {name}" for name in board["experiment"]]
     assert own_rows(board)["video_roc_auc"].tolist() == [0.7, 0.6, 0.99]
+
+
+def test_costs_are_those_of_the_logs(tmp_path):
+    board = own_rows(read_table(write(tmp_path, *RESULTS)))
+    costs = ["train_cpu_s", "train_peak_memory_mb", "train_tuning_cpu_s"]
+    assert list(board.columns[-3:]) == costs
+    assert board[["experiment", "protocol", *costs]].to_numpy().tolist() == [
+        ["b", "identity", 30.0, 3000.0, 6.1],
+        ["a", "identity", 20.0, 2000.0, 4.1],
+        ["a", "frame", 10.0, 1000.0, 2.1],
+    ]
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])

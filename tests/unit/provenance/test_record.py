@@ -1,12 +1,13 @@
-"""What a record tells of the code that made a run."""
+"""What a record tells of the code that made a run, and what it holds to be the same."""
 
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
 
-from workflow_scripts.lib.provenance.record import git_revision
+from workflow_scripts.lib.provenance.record import git_revision, reproducible_digest
 
 
 @pytest.fixture
@@ -45,3 +46,31 @@ def test_somebody_elses_clone_is_told(clone, caplog):
         os.chown(path, 12345, 12345)
     assert git_revision(clone) is None
     assert "dubious ownership" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "counts"),
+    [
+        ("faces/v.json", "made_from", False),
+        ("faces/v.json", "status", True),
+        ("models/identity/forest/model.json", "seed", True),
+        ("models/identity/forest/choice.json", "params", True),
+        ("models/identity/forest/model.json", "made_from", True),
+    ],
+)
+def test_only_what_a_file_tells_of_its_making_does_not_count(tmp_path, name, key, counts):
+    (tmp_path / name).parent.mkdir(parents=True)
+    digests = set()
+    for value in (1, 2):
+        (tmp_path / name).write_text(json.dumps({"a": 0, key: value}))
+        digests.add(reproducible_digest(tmp_path, name))
+    assert len(digests) == (2 if counts else 1)
+
+
+@pytest.mark.parametrize(("column", "counts"), [("train_cpu_s", False), ("video_eer", True)])
+def test_costs_on_the_leaderboard_do_not_count(tmp_path, column, counts):
+    digests = set()
+    for value in (1, 2):
+        (tmp_path / "leaderboard.tsv").write_text(f"experiment\t{column}\na\t{value}\n")
+        digests.add(reproducible_digest(tmp_path, "leaderboard.tsv"))
+    assert len(digests) == (2 if counts else 1)

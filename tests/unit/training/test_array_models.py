@@ -1,21 +1,23 @@
-"""Plain forms: the scores of the trained model, and moves that add up to them."""
+"""Models as arrays: the scores of the trained model, and moves that add up to them."""
 
 import io
 import re
+import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflow_scripts.lib.training.array_models import FORMS, PlainForest, PlainLinear
+from workflow_scripts.lib.training.array_models import FORMS, ArrayForest, ArrayLinear, forest
 from workflow_scripts.lib.training.model_files import fake_scores
 from workflow_scripts.lib.training.registry import MODELS, make_model
 
 FORESTS = [name for name, model in MODELS.items() if model.form == "forest"]
 LINEAR = [name for name, model in MODELS.items() if model.form == "linear"]
-KINDS = PlainForest.KINDS
+KINDS = ArrayForest.KINDS
 
 
 def fitted(name, seed=0, rows=40, **params):
@@ -30,6 +32,18 @@ def fitted(name, seed=0, rows=40, **params):
     return make_model(name, params, seed, 1).fit(matrix, labels), matrix
 
 
+def written(model):
+    """The bytes of a model's file."""
+    out = io.BytesIO()
+    model.write(out)
+    return out.getvalue()
+
+
+def read(form, content):
+    """The model of a file's bytes."""
+    return form.read(io.BytesIO(content))
+
+
 @pytest.mark.parametrize("name", FORESTS)
 @given(
     seed=st.integers(0, 50),
@@ -41,25 +55,65 @@ def fitted(name, seed=0, rows=40, **params):
 def test_scores_are_the_same_bit_for_bit_and_moves_add_up_to_them(name, seed, depth, weight, rows):
     model, matrix = fitted(name, seed, max_depth=depth, class_weight=weight)
     asked = matrix[::-1][:rows]
-    plain = PlainForest.of(model)
-    scores = plain.scores(asked)
+    kept = ArrayForest.of(model)
+    scores = kept.scores(asked)
     assert (scores == fake_scores(model, asked)).all()
-    bias, moves = plain.contributions(asked)
+    bias, moves = kept.contributions(asked)
     assert moves.shape == asked.shape
     assert bias + moves.sum(axis=1) == pytest.approx(scores, abs=1e-12)
-    assert (plain.contributions(asked[-1:])[1][0] == moves[-1]).all()
+    assert (kept.contributions(asked[-1:])[1][0] == moves[-1]).all()
 
 
 @pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
 def test_trees_that_grew_best_first_too(name):
     model, matrix = fitted(name, max_leaf_nodes=7)
-    assert (PlainForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
+    assert (ArrayForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
+
+
+@pytest.mark.parametrize("name", ["pixel_forest", "random_forest"])
+def test_what_is_scored_at_once_does_not_show(name, monkeypatch):
+    model, matrix = fitted(name)
+    monkeypatch.setattr(forest, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(forest, "PAIRS_AT_ONCE", 20)
+    assert (ArrayForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
+
+
+def test_scoring_bytes_copies_no_matrix():
+    rng = np.random.default_rng(0)
+    matrix = rng.integers(0, 256, (1000, 20_000), np.uint8)
+    few = matrix[:, :12]
+    trees = ArrayForest.of(make_model("pixel_forest", {}, 0, 1).fit(few, few[:, 0] // 128))
+    importances = np.zeros(matrix.shape[1])
+    wide = replace(trees, columns=len(importances), importances=importances)
+    tracemalloc.start()
+    scores = wide.scores(matrix)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < matrix.nbytes / 2
+    assert (scores == trees.scores(few)).all()
+
+
+@pytest.mark.parametrize("name", ["random_forest", "linear_svm"])
+def test_a_matrix_of_other_columns_is_refused(name):
+    model, matrix = fitted(name)
+    kept = FORMS[MODELS[name].form].of(model)
+    for wrong in (matrix[:, 1:], np.hstack([matrix, matrix]), matrix[0]):
+        for ask in (kept.scores, kept.contributions):
+            with pytest.raises(ValueError, match="came to a model of 12 columns"):
+                ask(wrong)
+
+
+@pytest.mark.parametrize("name", FORESTS)
+def test_what_a_forest_says_of_its_columns_is_kept(name):
+    model, _ = fitted(name)
+    kept = read(ArrayForest, written(ArrayForest.of(model)))
+    assert (kept.importances == model.feature_importances_).all()
 
 
 def test_only_the_column_that_decides_moves_the_score():
     matrix = np.random.default_rng(0).normal(size=(50, 4))
     model = make_model("decision_tree", {}, 0, 1).fit(matrix, (matrix[:, 1] > 0).astype(int))
-    _, moves = PlainForest.of(model).contributions(matrix)
+    _, moves = ArrayForest.of(model).contributions(matrix)
     assert (moves[:, [0, 2, 3]] == 0).all()
     assert (np.sign(moves[:, 1]) == np.sign(matrix[:, 1])).all()
 
@@ -80,72 +134,72 @@ def test_linear_scores_are_the_same_and_moves_add_up_to_them(name, seed, strengt
     matrix[:, 8:] = matrix[:, :1] // 2 + matrix[:, 8:] // 128  # much alike: large weights
     params = {"C": strength} if "C" in MODELS[name].parameters else {}
     model = make_model(name, params, seed, 1).fit(matrix, labels)
-    plain = PlainLinear.read(PlainLinear.of(model).to_bytes())
+    kept = read(ArrayLinear, written(ArrayLinear.of(model)))
     asked = matrix[:rows]
-    scores = plain.scores(asked)
+    scores = kept.scores(asked)
     # a sum is told up to a share of its parts' sizes, and of float32 scikit-learn's is of float32
-    sizes = (np.abs(plain._scaled(asked) * plain.weight).sum(axis=1) + 1).max() * len(plain.weight)
+    sizes = (np.abs(kept._scaled(asked) * kept.weight).sum(axis=1) + 1).max() * len(kept.weight)
     here = sizes * np.finfo(np.float64).eps
     there = sizes * np.finfo(np.float32).eps if kind == np.float32 else here
     assert scores == pytest.approx(fake_scores(model, asked), abs=there)
-    bias, moves = plain.contributions(asked)
+    bias, moves = kept.contributions(asked)
     assert moves.shape == asked.shape
     assert bias + moves.sum(axis=1) == pytest.approx(scores, abs=here)
     assert (moves[:, 3] == 0).all()
-    assert plain.contributions(asked[-1:])[1][0] == pytest.approx(moves[-1], abs=here)
+    assert kept.contributions(asked[-1:])[1][0] == pytest.approx(moves[-1], abs=here)
 
 
 def test_a_rise_is_shared_as_along_the_straight_way_from_the_mean():
-    plain = PlainLinear(2, np.array([1.0, 5.0]), np.ones(2), np.array([2.0, -1.0]), np.array([0.5]))
+    kept = ArrayLinear(2, np.array([1.0, 5.0]), np.ones(2), np.array([2.0, -1.0]), np.array([0.5]))
     row = np.array([[2.0, 4.0]])
     steps = (np.arange(100_000) + 0.5) / 100_000
-    score = plain.scores(plain.mean + steps[:, None] * (row - plain.mean))
+    score = kept.scores(kept.mean + steps[:, None] * (row - kept.mean))
     slopes = score * (1 - score)
-    _, moves = plain.contributions(row)
+    _, moves = kept.contributions(row)
     assert moves[0] == pytest.approx([2.0 * slopes.mean(), 1.0 * slopes.mean()], abs=1e-9)
 
 
 @pytest.mark.parametrize("name", [*FORESTS, *LINEAR])
 def test_the_file_gives_the_same_model_and_the_same_bytes(name):
     form = FORMS[MODELS[name].form]
-    plain = form.of(fitted(name)[0])
-    read = form.read(plain.to_bytes())
-    assert read.columns == plain.columns
-    assert all((getattr(read, name) == getattr(plain, name)).all() for name in form.KINDS)
-    assert read.to_bytes() == plain.to_bytes()
+    kept = form.of(fitted(name)[0])
+    again = read(form, written(kept))
+    assert again.columns == kept.columns
+    assert all((getattr(again, name) == getattr(kept, name)).all() for name in form.KINDS)
+    assert written(again) == written(kept)
 
 
 def test_every_model_has_a_form_that_exists_or_none():
     assert {model.form for model in MODELS.values()} == {"", *FORMS}
 
 
-@pytest.mark.parametrize("name", PlainLinear.KINDS)
+@pytest.mark.parametrize("name", ArrayLinear.KINDS)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e300, 1e19])
 def test_numbers_that_give_no_score_are_refused(name, value):
-    plain = PlainLinear.of(fitted("logistic_regression")[0])
-    arrays = {name: getattr(plain, name).copy() for name in PlainLinear.KINDS}
+    kept = ArrayLinear.of(fitted("logistic_regression")[0])
+    arrays = {name: getattr(kept, name).copy() for name in ArrayLinear.KINDS}
     arrays[name][-1] = value
     with pytest.raises(ValueError, match=f"{name} holds what no trained model has"):
-        PlainLinear.read(PlainLinear(plain.columns, **arrays).to_bytes())
+        read(ArrayLinear, written(ArrayLinear(kept.columns, **arrays)))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e-19])
 def test_a_column_without_a_scale_is_refused(value):
-    plain = PlainLinear.of(fitted("lda")[0])
-    arrays = {name: getattr(plain, name).copy() for name in PlainLinear.KINDS}
+    kept = ArrayLinear.of(fitted("lda")[0])
+    arrays = {name: getattr(kept, name).copy() for name in ArrayLinear.KINDS}
     arrays["scale"][2] = value
     with pytest.raises(ValueError, match="has no scale"):
-        PlainLinear.read(PlainLinear(plain.columns, **arrays).to_bytes())
+        read(ArrayLinear, written(ArrayLinear(kept.columns, **arrays)))
 
 
 def test_the_largest_numbers_that_are_taken_give_scores():
     most = np.full(3, 0.99e18)
-    plain = PlainLinear(3, most, 1.01 / most, np.array([1, -1, 1]) * most, most[:1])
-    plain.check()
+    kept = ArrayLinear(3, most, 1.01 / most, np.array([1, -1, 1]) * most, most[:1])
+    kept.check()
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         for kind in (np.uint8, np.float32):
-            assert np.isfinite(plain.scores(np.full((2, 3), 255, kind))).all()
-            assert np.isfinite(plain.contributions(np.full((2, 3), 255, kind))[1]).all()
+            assert np.isfinite(kept.scores(np.full((2, 3), 255, kind))).all()
+            assert np.isfinite(kept.contributions(np.full((2, 3), 255, kind))[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -159,39 +213,40 @@ def test_the_largest_numbers_that_are_taken_give_scores():
         ("feature", 0, -1),
         ("roots", 0, 1),
         ("roots", -1, 10**6),
+        ("importances", 0, np.nan),
         ("share", 0, np.nan),
         ("share", 0, 2.0),
     ],
 )
 def test_trees_that_lead_nowhere_are_refused(name, place, value):
-    plain = PlainForest.of(fitted("random_forest")[0])
-    arrays = {name: getattr(plain, name).copy() for name in KINDS}
+    kept = ArrayForest.of(fitted("random_forest")[0])
+    arrays = {name: getattr(kept, name).copy() for name in KINDS}
     arrays[name][place] = value
-    with pytest.raises(ValueError, match=r"tree|node"):
-        PlainForest.read(PlainForest(plain.columns, **arrays).to_bytes())
+    with pytest.raises(ValueError, match=r"tree|node|column"):
+        read(ArrayForest, written(ArrayForest(kept.columns, **arrays)))
 
 
 @pytest.mark.parametrize("name", ["random_forest", "linear_svm"])
 def test_arrays_of_another_kind_or_number_are_refused(name):
     form = FORMS[MODELS[name].form]
-    plain = form.of(fitted(name)[0])
-    arrays = {name: getattr(plain, name) for name in form.KINDS}
+    kept = form.of(fitted(name)[0])
+    arrays = {name: getattr(kept, name) for name in form.KINDS}
     for name in arrays:
         for wrong in (arrays[name].astype("complex128"), arrays[name][:, None], arrays[name][:0]):
-            changed = form(plain.columns, **{**arrays, name: wrong})
+            changed = form(kept.columns, **{**arrays, name: wrong})
             with pytest.raises(ValueError, match=rf"{name}|of one row|cover"):
-                form.read(changed.to_bytes())
+                read(form, written(changed))
     out = io.BytesIO()
     np.savez(out, columns=np.array(12), **{**arrays, "more": np.array(1)})
     with pytest.raises(ValueError, match="does not hold the arrays"):
-        form.read(out.getvalue())
+        read(form, out.getvalue())
 
 
 def test_an_array_that_claims_to_be_huge_is_refused():
-    content = PlainForest.of(fitted("random_forest")[0]).to_bytes()
+    content = written(ArrayForest.of(fitted("random_forest")[0]))
     shape = re.search(rb"'shape': \(\d+,\), }( +)", content)
     claimed = b"'shape': (999999999999,), }"
     huge = content.replace(shape[0], claimed.ljust(len(shape[0])), 1)
     assert len(huge) == len(content)
     with pytest.raises((ValueError, EOFError, MemoryError, zipfile.BadZipFile)):
-        PlainForest.read(huge)
+        read(ArrayForest, huge)

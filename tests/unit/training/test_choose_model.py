@@ -11,7 +11,7 @@ from workflow_scripts.training import choose_model
 
 @pytest.fixture
 def folder(tmp_path):
-    """A split of four videos of two groups, and the log of a fit."""
+    """A split of four videos of two groups."""
     split = pd.DataFrame(
         {
             "row": range(8),
@@ -26,8 +26,6 @@ def folder(tmp_path):
         }
     )
     split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
-    cost = 'INFO cost: {"cpu_s": 1.0, "peak_memory_mb": 100.0}\n'
-    (tmp_path / "fit.log").write_text(f"2031-01-01 00:00:00,000 {cost}")
     return tmp_path
 
 
@@ -41,7 +39,6 @@ def chosen(folder, *folds):
     choose_model.main(
         split=folder / "split.tsv",
         scores=paths,
-        logs=[folder / "fit.log"],
         experiment="tried",
         fits=[[{"C": 1}, {"C": 2}]],
         validation="folds",

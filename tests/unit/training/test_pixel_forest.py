@@ -1,10 +1,9 @@
-"""The pixel forest: scikit-learn's answers, the same bytes whoever grows it, and safe files."""
+"""The pixel forest: scikit-learn's answers, the same bytes whoever grows it."""
 
 import itertools
 import os
 import subprocess
 import sys
-import zipfile
 
 import numpy as np
 import pytest
@@ -17,15 +16,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.store.zarr_store import VideoCrops, load_matrix, write_store
 from workflow_scripts.lib.training.pixel_forest import growth
 from workflow_scripts.lib.training.pixel_forest.classifier import (
     PixelForestClassifier,
     load_columns,
-    load_forest,
-    merge_forests,
-    save_forest,
 )
 
 
@@ -295,29 +289,6 @@ def test_same_forest_whatever_the_threads_and_passes(monkeypatch, extra):
     assert np.array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
-def test_parts_make_the_forest_of_one_job(tmp_path):
-    X, y, groups = faces()
-    whole = PixelForestClassifier(20, random_state=3, oob_score=True).fit(X, y, groups=groups)
-    save_forest(tmp_path / "whole", whole)
-    parts = []
-    for number, trees in enumerate((range(13, 20), range(0, 1), range(1, 13))):
-        part = PixelForestClassifier(20, random_state=3, oob_score=True, n_jobs=2)
-        save_forest(tmp_path / f"{number}", part.fit(X, y, groups=groups, trees=trees))
-        parts.append(load_forest(tmp_path / f"{number}"))
-    merged = merge_forests(parts)
-    save_forest(tmp_path / "merged", merged)
-    assert (tmp_path / "merged").read_bytes() == (tmp_path / "whole").read_bytes()
-    assert merged.oob_score_ == whole.oob_score_
-    with pytest.raises(UserError, match="Grow what is missing"):
-        merge_forests(parts[:2])
-    with pytest.raises(UserError, match="Grow what is missing"):
-        merge_forests([*parts, parts[0]])
-    stranger = PixelForestClassifier(20, random_state=4, oob_score=True)
-    stranger.fit(X, y, groups=groups, trees=range(13, 20))
-    with pytest.raises(UserError, match="different forests"):
-        merge_forests([stranger, *parts[1:]])
-
-
 def test_groups_stay_whole():
     X, y, groups = faces()
     forest = PixelForestClassifier(15, random_state=0, oob_score=True).fit(X, y, groups=groups)
@@ -424,103 +395,25 @@ def test_wrong_parameters_are_named(wrong):
         PixelForestClassifier(**wrong).fit(X, y)
 
 
-@pytest.mark.parametrize("labels", [[0, 1], ["fake", "real"], [False, True]])
-def test_save_and_load(tmp_path, labels):
-    X, y, _ = faces()
-    y = np.array(labels)[y]
-    weights = {labels[0]: 1.0, labels[1]: 2.0}
-    forest = PixelForestClassifier(7, random_state=0, oob_score=True, class_weight=weights)
-    save_forest(tmp_path / "a", forest.fit(X, y))
-    again = load_forest(tmp_path / "a")
-    assert np.array_equal(again.predict(X), forest.predict(X))
-    assert again.oob_score_ == forest.oob_score_
-    assert again.get_params() == forest.get_params()
-    save_forest(tmp_path / "b", again)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("name", "at", "value", "what"),
-    [
-        ("left", 0, 10**6, "leads nowhere"),
-        ("left", 1, 1, "leads nowhere"),
-        ("left", 0, -5, "leads nowhere"),
-        ("feature", 0, 10**6, "does not exist"),
-        ("feature", 0, -1, "does not exist"),
-        ("weights", 2, np.nan, "no weight"),
-        ("weights", 2, -1, "no weight"),
-        ("weights", 2, 0, "no weight"),
-        ("offsets", -1, 10**6, "do not cover"),
-        ("offsets", 1, 0, "do not cover"),
-        ("oob_leaves", 0, 10**6, "does not exist"),
-    ],
-)
-def test_hostile_trees_are_refused(tmp_path, name, at, value, what):
-    X, y, _ = faces()
-    forest = PixelForestClassifier(3, random_state=0, oob_score=True).fit(X, y)
-    getattr(forest.trees_, name)[at] = value
-    save_forest(tmp_path / "m", forest)
-    with pytest.raises(UserError, match=what):
-        load_forest(tmp_path / "m")
-
-
-def test_damaged_files_are_refused(tmp_path):
-    X, y, _ = faces()
-    path = tmp_path / "m"
-    save_forest(path, PixelForestClassifier(3, random_state=0).fit(X, y))
-    whole = path.read_bytes()
-    for size in (0, 10, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:size])
-        with pytest.raises(UserError, match="cannot be read"):
-            load_forest(path)
-    with pytest.raises(UserError, match="cannot be read"):
-        load_forest(tmp_path / "missing")
-    path.write_bytes(whole)
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["threshold.npy"] = parts["threshold.npy"][:-1] + b"\x01"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    with pytest.raises(UserError, match="checksum"):
-        load_forest(path)
-
-
-def small_store(path, n_videos=9, size=12):
-    rng = np.random.default_rng(0)
-
-    def video(number):
-        k = 3
-        columns = {
-            "frame": np.arange(k),
-            "time": np.zeros(k),
-            "confidence": np.ones(k),
-            "box": np.zeros((k, 4)),
-            "keypoints": np.zeros((k, 5, 2)),
-        }
-        crops = rng.integers(0, 256, (k, size, size, 3), dtype=np.uint8)
-        return VideoCrops(f"v{number}", f"g{number}", number % 2, crops, columns)
-
-    write_store(path, map(video, range(n_videos)), {}, 3 * n_videos, size, 3, 2)
-
-
 @pytest.mark.slow
-def test_columns_of_the_store(tmp_path):
-    small_store(tmp_path / "store")
-    rows = np.array([0, 2, 3, 7, 8, 13, 20, 26])
+def test_columns_of_what_comes_in_rows(tmp_path):
+    X, y, _ = faces()
 
-    def extract(crops):
-        return crops.reshape(len(crops), -1)
+    def read():
+        return ((np.arange(i, len(X), 3), X[i::3]) for i in range(3))
 
-    expected = load_matrix(tmp_path / "store", rows, extract)
-    columns = load_columns(tmp_path / "store", rows, extract)
+    columns = load_columns(read, len(X))
     assert columns.flags.c_contiguous
-    assert np.array_equal(columns.T, expected)
-    mapped = load_columns(tmp_path / "store", rows, extract, tmp_path / "scratch", memory=1000)
+    assert np.array_equal(columns.T, X)
+    mapped = load_columns(read, len(X), tmp_path / "scratch", memory=1000)
     assert np.array_equal(mapped, columns)
-    y = np.arange(8) % 2
     forest = PixelForestClassifier(4, random_state=0)
     assert same(forest.fit(columns.T, y), PixelForestClassifier(4, random_state=0).fit(mapped.T, y))
+
+
+def test_columns_of_decimals_are_refused():
+    with pytest.raises(ValueError, match="takes bytes, and the features are float32"):
+        load_columns(lambda: iter([(np.arange(2), np.zeros((2, 5), np.float32))]), 2)
 
 
 def test_code_that_cannot_be_kept_is_compiled_all_the_same(caplog, monkeypatch):

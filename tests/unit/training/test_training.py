@@ -20,7 +20,8 @@ from workflow_scripts.lib.store.zarr_store import (
 )
 from workflow_scripts.lib.training import training
 from workflow_scripts.lib.training.grid import count_columns, fits, settings_id, stored_features
-from workflow_scripts.lib.training.training import check_memory, load_experiment, train
+from workflow_scripts.lib.training.matrix import load_experiment
+from workflow_scripts.lib.training.training import check_memory, train
 
 
 def experiment(**changes):

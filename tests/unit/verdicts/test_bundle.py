@@ -16,8 +16,7 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.identities import UNKNOWN
 from workflow_scripts.lib.faces.crops import crop_mark
 from workflow_scripts.lib.faces.mtcnn import NETWORKS
-from workflow_scripts.lib.training.array_models import PlainForest, PlainLinear
-from workflow_scripts.lib.training.model_files import load_model
+from workflow_scripts.lib.training.array_models import ArrayLinear
 from workflow_scripts.lib.verdicts import bundle as bundles
 from workflow_scripts.lib.verdicts.bundle import read_bundle, read_people, write_bundle
 from workflow_scripts.verdicts import bundle_model
@@ -31,8 +30,7 @@ def made(tmp_path_factory):
 def test_round_trip(made, tmp_path):
     read = read_bundle(made, tmp_path)
     card = json.loads((made.parent / "model.json").read_text())
-    assert read.made == card.pop("made") == datetime.now(UTC).date().isoformat()
-    del card["cost"]
+    assert read.made == datetime.now(UTC).date().isoformat()
     assert read.card == card
     assert read_people(made) == {UNKNOWN, *(f"group:g{number}" for number in range(4))}
     assert read.model.columns == card["features"]["columns"]
@@ -55,10 +53,10 @@ def test_equal_content_gives_equal_bytes_and_another_day_the_same_version(made, 
     kept = ("evaluation", "ranges", "typical_real", "trained_on", "people")
     parts = (folder, *(about[key] for key in kept))
     again, later = tmp_path / "again.zip", tmp_path / "later.zip"
-    model = PlainForest.of(load_model(folder / "model.zip", card["model"]))
-    write_bundle(again, model, {**card, "cost": {"cpu_s": 99.0}}, *parts)
+    model = folder / "model.zip"
+    write_bundle(again, model, card, *parts, made=about["made"])
     assert again.read_bytes() == made.read_bytes()
-    write_bundle(later, model, {**card, "made": "2031-01-01"}, *parts)
+    write_bundle(later, model, card, *parts, made="2031-01-01")
     assert later.read_bytes() != made.read_bytes()
     assert read_bundle(later, tmp_path).made == "2031-01-01"
     assert read_bundle(later, tmp_path).version == read_bundle(made, tmp_path).version
@@ -66,7 +64,7 @@ def test_equal_content_gives_equal_bytes_and_another_day_the_same_version(made, 
 
 def test_there_are_no_pictures_and_no_names_of_people_in_it(made):
     contents = members(made)
-    assert set(contents) == {"bundle.json", "forest.npz", *bundles.FILES}
+    assert set(contents) == {"bundle.json", *bundles.FILES}
     assert not any(content.startswith((b"\x89PNG", b"\xff\xd8")) for content in contents.values())
 
 
@@ -194,7 +192,7 @@ def test_no_member_can_lead_out_of_the_folder(made, tmp_path):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(made, tmp_path):
-    contents = {**members(made), "forest.npz": bytes(10_000_000)}
+    contents = {**members(made), "model.zip": bytes(10_000_000)}
     path = rewritten(tmp_path / "bomb.zip", contents, zipfile.ZIP_DEFLATED)
     with pytest.raises(UserError, match="compressed"):
         read_bundle(path, tmp_path)
@@ -202,7 +200,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(made, tmp_path):
 
 def test_a_second_model_is_refused(made, tmp_path):
     contents = members(made)
-    contents["linear.npz"] = contents["forest.npz"]
+    contents["other.zip"] = contents["model.zip"]
     path = rewritten(tmp_path / "two.zip", signed(contents))
     with pytest.raises(UserError, match="does not hold the files of a bundle"):
         read_bundle(path, tmp_path)
@@ -210,30 +208,33 @@ def test_a_second_model_is_refused(made, tmp_path):
 
 def test_no_model_is_refused(made, tmp_path):
     contents = members(made)
-    del contents["forest.npz"]
+    del contents["model.zip"]
     path = rewritten(tmp_path / "none.zip", signed(contents))
     with pytest.raises(UserError, match="does not hold the files of a bundle"):
         read_bundle(path, tmp_path)
 
 
-def test_a_model_of_another_form_than_its_card_tells_is_refused(made, tmp_path):
+@pytest.mark.parametrize("model", ["logistic_regression", "nearest_neighbours"])
+def test_a_model_of_another_form_than_its_card_tells_is_refused(made, tmp_path, model):
     contents = members(made)
-    contents["linear.npz"] = contents.pop("forest.npz")
+    contents["model.zip"] = members(write_small_bundle(tmp_path, model))["model.zip"]
     path = rewritten(tmp_path / "other.zip", signed(contents))
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="it does not hold the arrays of its form"):
         read_bundle(path, tmp_path)
 
 
 @pytest.mark.parametrize("broken", ["weight", "columns"])
 def test_a_linear_model_that_gives_no_score_or_has_other_columns_is_refused(tmp_path, broken):
     contents = members(write_small_bundle(tmp_path, "logistic_regression"))
-    linear = PlainLinear.read(contents["linear.npz"])
+    linear = ArrayLinear.read(io.BytesIO(contents["model.zip"]))
     if broken == "weight":
         linear.weight[3] = np.nan
     else:
         fewer = {name: getattr(linear, name)[:5] for name in linear.KINDS}
-        linear = PlainLinear(5, **fewer)
-    contents["linear.npz"] = linear.to_bytes()
+        linear = ArrayLinear(5, **fewer)
+    out = io.BytesIO()
+    linear.write(out)
+    contents["model.zip"] = out.getvalue()
     path = rewritten(tmp_path / "broken.zip", signed(contents))
     with pytest.raises(UserError, match=r"no trained model has|does not fit its card"):
         read_bundle(path, tmp_path)
@@ -241,10 +242,10 @@ def test_a_linear_model_that_gives_no_score_or_has_other_columns_is_refused(tmp_
 
 def test_a_bomb_inside_the_forest_is_refused(made, tmp_path):
     contents = members(made)
-    with np.load(io.BytesIO(contents["forest.npz"])) as arrays:
+    with np.load(io.BytesIO(contents["model.zip"])) as arrays:
         packed = io.BytesIO()
         np.savez_compressed(packed, **arrays)
-    contents["forest.npz"] = packed.getvalue()
+    contents["model.zip"] = packed.getvalue()
     path = rewritten(tmp_path / "bomb.zip", signed(contents))
     with pytest.raises(UserError, match="its arrays are compressed"):
         read_bundle(path, tmp_path)

@@ -87,7 +87,7 @@ def judged(video, bundle, folder, *options):
 
 
 @pytest.mark.parametrize("model", ["extra_trees", "logistic_regression"])
-def test_a_plain_model_judges_without_heavy_imports(model, tmp_path):
+def test_a_model_of_arrays_judges_without_heavy_imports(model, tmp_path):
     every_set = "+".join(name for name in FEATURE_SETS if name != "pixels")
     video = tmp_path / "face.mp4"
     write_face_clip(video)
@@ -203,7 +203,7 @@ def test_contributions_add_up_to_the_score(kind, tmp_path, request, capsys):
     assert "mean nothing outside the demo" in (tmp_path / "verdict.html").read_text()
 
 
-def test_a_model_without_a_plain_form_judges_without_evidence(tmp_path):
+def test_a_model_that_is_not_of_arrays_judges_without_evidence(tmp_path):
     write_face_clip(tmp_path / "clip.mp4", 20)
     bundle = write_small_bundle(tmp_path, "nearest_neighbours")
     (person,) = judged(tmp_path / "clip.mp4", bundle, tmp_path)["people"]

@@ -67,7 +67,7 @@ def test_what_is_neither_folder_nor_table_is_told_with_its_remedy(tmp_path):
     with pytest.raises(UserError, match=r"videos_to_judge: .*nowhere does not exist"):
         find_videos(tmp_path / "nowhere")
     write_face_clip(tmp_path / "face.MP4", 2)
-    with pytest.raises(UserError, match=r"is a video itself.* workflow_scripts\.cli\.judge"):
+    with pytest.raises(UserError, match=r"is a video itself.* by `deepfake judge`"):
         find_videos(tmp_path / "face.MP4")
 
 

@@ -15,9 +15,9 @@ from workflow_scripts.lib.evaluation.metrics import breakdown, evaluate, video_s
 from workflow_scripts.lib.store.zarr_store import made_with
 from workflow_scripts.lib.training.calibration import apply_calibration
 from workflow_scripts.lib.training.grid import count_columns
+from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.model_files import fake_scores, load_model
 from workflow_scripts.lib.training.splits import Leak
-from workflow_scripts.lib.training.training import load_experiment
 
 __all__ = ["measure", "predict", "score_rows", "write_predictions"]
 

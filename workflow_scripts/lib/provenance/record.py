@@ -53,12 +53,8 @@ __all__ = [
 RECORD = "run.json"
 FORMAT = 1
 LOCK = ROOT / "envs/base.txt"
-MEASURED_KEYS = ("cost", "made")  # of a model's card
-CARD = "its keys `cost` and `made` hold CPU time, memory and the day of the training"
 NOT_REPRODUCIBLE = {  # by a pattern of names
     "faces/*.json": f"its key `{MADE_FROM}` holds the time of change of the video's file",
-    "models/*/*/model.json": CARD,
-    "models/*/*/choice.json": CARD,
     "leaderboard.tsv": "its columns `train_...` hold CPU time and memory",
     "figures/leaderboard.html": "it shows CPU time and memory",
     "figures/published.html": "it shows CPU time and memory",
@@ -223,10 +219,8 @@ def reproducible_digest(results: Path, name: str) -> str | None:
         return None
     if name == RECORD:
         content = json.dumps(json.loads(path.read_text(encoding="utf-8"))["reproducible"]).encode()
-    elif path.name in ("model.json", "choice.json"):
-        content = _without(path, MEASURED_KEYS)
     elif Path(name).match("faces/*.json"):
-        content = _without(path, (MADE_FROM,))
+        content = _without(path, MADE_FROM)
     elif name == "leaderboard.tsv":
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
         kept = [i for i, column in enumerate(rows[0]) if not column.startswith("train_")]
@@ -239,10 +233,10 @@ def reproducible_digest(results: Path, name: str) -> str | None:
     return hashlib.sha256(content).hexdigest()
 
 
-def _without(path: Path, keys: Iterable[str]) -> bytes:
-    """What a JSON file says besides some keys."""
+def _without(path: Path, left_out: str) -> bytes:
+    """What a JSON file says besides a key."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    return json.dumps({key: value for key, value in content.items() if key not in keys}).encode()
+    return json.dumps({key: value for key, value in content.items() if key != left_out}).encode()
 
 
 def _all_files(paths: Iterable[Path]) -> Iterator[Path]:

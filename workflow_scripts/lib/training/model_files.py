@@ -1,6 +1,7 @@
 """How trained models are kept and asked.
 
-Models are stored with skops, or as arrays, never with pickle: loading one can't run code.
+Models are stored as arrays (`array_models`), those that have no such form with skops, never with
+pickle: loading one can't run code.
 """
 
 from __future__ import annotations
@@ -11,24 +12,36 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import ZIP_EPOCH, atomic_write
+from workflow_scripts.lib.training.array_models import FORMS, ArrayModel
 from workflow_scripts.lib.training.registry import MODELS, REMEDY, WRONG_SETTINGS, make_model
 
-__all__ = ["fake_scores", "load_model", "save_model"]
+__all__ = ["DAMAGED", "fake_scores", "load_model", "read_model", "save_model"]
 
-_TREE_TYPE = "sklearn.tree._tree.Tree"
+DAMAGED = (  # what reading a file can raise that is no whole model
+    zipfile.BadZipFile,
+    zlib.error,
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # zipfile's for encryption, NotImplementedError, RecursionError
+    TypeError,
+    ValueError,
+)
 
 
 def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np.ndarray:
-    """Score of `fake` for each row of `matrix`, between 0 and 1: (n,) float64.
+    """Score of `fake` for each row of `matrix` (n, columns), between 0 and 1: (n,) float64.
 
-    A model without probabilities gives the logistic function of its decision value. With `sizes`,
-    a pixel forest's scores after so many trees: (sizes, n).
+    `model` is a stored one, or an estimator. One without probabilities gives the logistic function
+    of its decision value. With `sizes`, a pixel forest's scores after so many trees: (sizes, n).
 
     Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
     digits.
@@ -38,6 +51,8 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
     UserError
         A parameter does not allow it: more neighbours than there are rows, for example.
     """
+    if isinstance(model, ArrayModel):
+        return model.scores(matrix)
     if hasattr(model, "n_jobs") and not len(sizes):
         model.n_jobs = 1
     try:
@@ -58,20 +73,38 @@ def _scores_of_fake(model: Any, matrix: np.ndarray, sizes: Sequence[int]) -> np.
 
 
 def save_model(path: Path, name: str, model: Any) -> None:
-    """Write a model of the registry's entry `name`, the same bytes for the same model, whatever
-    trained it."""
-    if MODELS[name].only_bytes:
-        from workflow_scripts.lib.training.pixel_forest.classifier import save_forest
+    """Write a fitted model of the registry's entry `name`, the same bytes for the same model,
+    whatever trained it.
 
-        save_forest(path, model)
-        return
+    Raises
+    ------
+    UserError
+        The fit has come to numbers that give no score.
+    """
+    with atomic_write(path) as aside, aside.open("wb") as file:
+        if form := MODELS[name].form:
+            _arrays_of(name, form, model).write(file)
+        else:
+            file.write(_dumped(model))
+
+
+def _arrays_of(name: str, form: str, model: Any) -> ArrayModel:
+    arrays = FORMS[form].of(model)
+    try:
+        arrays.check()
+    except ValueError as error:
+        raise UserError(f"{name}: the fit has come to no model, {error}. {REMEDY}") from error
+    return arrays
+
+
+def _dumped(model: Any) -> bytes:
+    """An estimator as skops keeps it."""
     import skops.io
 
-    for part in getattr(model, "named_steps", {"": model}).values():
+    for part in _parts(model):
         if hasattr(part, "n_jobs"):
             part.n_jobs = None
-    with atomic_write(path) as aside:
-        aside.write_bytes(_without_addresses(skops.io.dumps(model)))
+    return _without_addresses(skops.io.dumps(model))
 
 
 def load_model(path: Path, name: str) -> Any:
@@ -82,61 +115,42 @@ def load_model(path: Path, name: str) -> Any:
     UserError
         The file is another model, is damaged, or holds types that are not trusted.
     """
-    if MODELS[name].only_bytes:
-        from workflow_scripts.lib.training.pixel_forest.classifier import load_forest
-
-        return load_forest(path)
-    import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
     try:
-        model = skops.io.load(path, trusted=[_TREE_TYPE])
-        if [type(part) for part in _parts(model)] != [
-            type(part) for part in _parts(make_model(name, {}, 0, 1))
-        ]:
-            raise ValueError(f"it is no {name}")
-        if MODELS[name].made_of_trees:
-            for member in getattr(model, "estimators_", [model]):
-                _check_tree(member.tree_, model.n_features_in_, len(model.classes_))
-    except UntrustedTypesFoundException as error:
-        raise UserError(f"The model {path} holds types that are not trusted: {error}.") from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        RuntimeError,  # what zipfile raises for encryption, and NotImplementedError
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-    ) as error:
+        with path.open("rb") as file:
+            return read_model(file, name)
+    except DAMAGED as error:
         raise UserError(
             f"The model {path} cannot be read ({error}). Delete it and run snakemake again."
         ) from error
+
+
+def read_model(file: IO[bytes], name: str) -> Any:
+    """Read a model of the registry's entry `name` from an open file.
+
+    Returns
+    -------
+    ArrayModel or estimator
+        What `fake_scores` takes.
+
+    Raises
+    ------
+    Exception
+        One of `DAMAGED`: the file is another model, is damaged, or holds types that are not
+        trusted.
+    """
+    if form := MODELS[name].form:
+        return FORMS[form].read(file)
+    import skops.io
+
+    model = skops.io.load(file)
+    kinds = [type(part) for part in _parts(make_model(name, {}, 0, 1))]
+    if [type(part) for part in _parts(model)] != kinds:
+        raise ValueError(f"it is no {name}")
     return model
 
 
 def _parts(model: Any) -> list[Any]:
     return [model, *getattr(model, "named_steps", {}).values()]
-
-
-def _check_tree(tree: Any, n_features: int, n_classes: int) -> None:
-    """Refuse a tree whose nodes point outside: scikit-learn follows them without looking."""
-    if tree.node_count != tree.capacity or tree.n_features != n_features:
-        raise ValueError("a tree does not fit its model")
-    if tree.value.shape[1:] != (1, n_classes):
-        raise ValueError("a tree has other classes than its model")
-    node = np.arange(tree.node_count)
-    inner = tree.children_left != -1
-    for children in (tree.children_left, tree.children_right):
-        # children come after their parent, so that every path ends
-        if (children[inner] <= node[inner]).any() or (children >= tree.node_count).any():
-            raise ValueError("a tree has a path that leads nowhere")
-    if (tree.children_right[~inner] != -1).any() or tree.node_count == 0:
-        raise ValueError("a tree has a broken leaf")
-    if (tree.feature[inner] < 0).any() or (tree.feature[inner] >= n_features).any():
-        raise ValueError("a tree asks for a feature that does not exist")
 
 
 def _without_addresses(archive: bytes) -> bytes:

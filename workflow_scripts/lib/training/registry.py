@@ -15,7 +15,6 @@ from workflow_scripts.lib.common.errors import UserError
 
 __all__ = [
     "MODELS",
-    "N_ESTIMATORS",
     "REMEDY",
     "Model",
     "fit_model",
@@ -23,7 +22,6 @@ __all__ = [
     "memory_need",
 ]
 
-N_ESTIMATORS = 100  # a forest's trees where nobody says
 # What estimators raise about parameters, some only where they meet the data
 WRONG_SETTINGS = (ValueError, TypeError, NotImplementedError)
 REMEDY = "Correct the experiment's params or grid."
@@ -43,7 +41,7 @@ class Model:
     seeded, threaded : bool
         Whether it is given `random_state` and `n_jobs`.
     form : str
-        The plain form that judging asks, see `lib/plain`; "" where there is none.
+        What its arrays are called in `array_models.FORMS`; "" for a model that skops keeps.
     scaled : bool
         Whether columns are brought to mean 0 and variance 1 first.
     only_bytes : bool
@@ -178,7 +176,6 @@ def fit_model(
     matrix: np.ndarray,
     labels: np.ndarray,
     units: np.ndarray,
-    **settings: Any,
 ) -> None:
     """Fit a model of the registry's entry `name`.
 
@@ -190,14 +187,13 @@ def fit_model(
     labels : (n,) int
     units : (n,)
         What the protocol keeps together; a pixel forest draws its bags of them.
-    settings
-        Further arguments of a pixel forest's `fit`.
 
     Raises
     ------
     UserError
         A parameter has a value that the estimator does not take, or that these data don't allow.
     """
+    settings = {}
     if MODELS[name].only_bytes and model.bootstrap:
         if len(np.unique(units)) < 2:
             raise UserError(

@@ -7,8 +7,6 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,11 +20,12 @@ from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.common.memory import available_memory
 from workflow_scripts.lib.common.tables import label_numbers
 from workflow_scripts.lib.features import find_feature_set, recipe
-from workflow_scripts.lib.store.zarr_store import load_matrix, made_with, read_features
-from workflow_scripts.lib.training.grid import count_columns, stored_features
+from workflow_scripts.lib.store.zarr_store import iter_crops, made_with
+from workflow_scripts.lib.training.grid import count_columns
+from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.registry import MODELS, fit_model, make_model, memory_need
 
-__all__ = ["check_memory", "load_experiment", "model_card", "train"]
+__all__ = ["check_memory", "model_card", "train"]
 
 
 def train(
@@ -35,12 +34,11 @@ def train(
     experiment: dict[str, Any],
     seed: int,
     threads: int,
-    **settings: Any,
 ) -> Any:
     """Fit an experiment's model on the rows of a split table.
 
-    `settings` go to the model's `fit`, for example `trees`. Where memory is short, a pixel forest's
-    matrix goes to a file in the system's folder for temporary files: the same forest, more slowly.
+    Where memory is short, a pixel forest's matrix goes to a file in the system's folder for
+    temporary files: the same forest, more slowly.
 
     Raises
     ------
@@ -59,7 +57,7 @@ def train(
     model = make_model(kind, experiment["params"], seed, threads)
     with _loaded(store, rows, columns, experiment) as matrix:
         try:
-            fit_model(kind, model, matrix, labels, units, **settings)
+            fit_model(kind, model, matrix, labels, units)
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from error
     return model
@@ -86,9 +84,12 @@ def _load_columns(
     """The matrix column by column, as trees want it, (columns, k) uint8: no second copy."""
     from workflow_scripts.lib.training.pixel_forest.classifier import load_columns
 
+    def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return ((positions, extract(crops)) for positions, crops in iter_crops(store, rows))
+
     need, available = memory_need("pixel_forest", len(rows), columns), available_memory()
     if need < available:
-        yield load_columns(store, rows, extract)
+        yield load_columns(read, len(rows))
         return
     with TemporaryDirectory(prefix="columns-") as folder:
         size, free = len(rows) * columns / 1e6, shutil.disk_usage(folder).free / 1e6
@@ -104,34 +105,7 @@ def _load_columns(
             *(need / 1000, available / 1000, folder),
         )
         memory = int(available * 1e6 / 4)  # for what is written at a time
-        yield load_columns(store, rows, extract, Path(folder, "columns"), memory)
-
-
-def load_experiment(
-    store: Path, rows: np.ndarray, experiment: dict[str, Any], features: Path | None = None
-) -> np.ndarray:
-    """The matrix of chosen rows of the store, (k, features) uint8 or float32.
-
-    `rows` (k,) is ascending; `features` is the folder with the store's feature sets, where it is
-    not beside the store.
-    """
-    side = experiment["side"]
-    folder = features or store.with_name("features")
-    readers = [partial(read_features, folder, name, rows) for name in stored_features(experiment)]
-    if "pixels" in experiment["features"].split("+"):
-        readers.insert(0, partial(load_matrix, store, rows, recipe("pixels", side)))
-    if len(readers) == 1:
-        return readers[0]()
-    columns = count_columns(experiment, made_with(store)["faces"]["size"])
-    matrix = np.empty((len(rows), columns), np.float32)
-    start = 0
-    for read in readers:  # one part at a time beside the whole
-        part = read()
-        matrix[:, start : start + part.shape[1]] = part
-        start += part.shape[1]
-    if start != columns:
-        raise ValueError(f"{start} columns came of {experiment['features']}, which has {columns}")
-    return matrix
+        yield load_columns(read, len(rows), Path(folder, "columns"), memory)
 
 
 def check_memory(name: str, model: str, rows: int, columns: int) -> None:
@@ -158,7 +132,6 @@ def model_card(
     experiment: dict[str, Any],
     choice: dict[str, Any],
     seed: int,
-    cost: dict[str, float],
 ) -> dict[str, Any]:
     """What a model is and what it was trained on, for `model.json`.
 
@@ -194,6 +167,4 @@ def model_card(
             "python": platform.python_version(),
             **{name: version(name) for name in ("numba", "numpy", "scikit-learn", "skops", "zarr")},
         },
-        "made": datetime.now(UTC).date().isoformat(),
-        "cost": {**cost, "tuning_cpu_s": choice["cost"]["cpu_s"]},
     }

@@ -1,6 +1,6 @@
 """What in the crops moved a score, in groups of columns that people can tell apart.
 
-`PlainModel.contributions` says by how much each column moved the score. A single column means
+`ArrayModel.contributions` says by how much each column moved the score. A single column means
 little to people, so columns are shown in groups: squares of the crop for pixels, thirds of the
 frequency range for the other feature sets.
 """

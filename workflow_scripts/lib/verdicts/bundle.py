@@ -1,10 +1,10 @@
 """A model bundle: one file that holds all that judging a video needs.
 
-`bundle.zip` holds the model (as plain arrays where `lib/plain` has a form for it; any other as
-`lib/training/registry.py` keeps it), its card, the face detector's networks, and `bundle.json`:
+`bundle.zip` holds the model (the file that `lib/training/model_files.py` has written), its card,
+the face detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
-- `made`, the day on which the model was trained (UTC)
+- `made`, the day on which the bundle was made (UTC)
 - `evaluation`: what the test part says of the model
 - `ranges`: what the training videos were like, to tell what lies outside
   (`lib/verdicts/training_range.py`)
@@ -14,19 +14,20 @@
   videos, to know such a video again
 - `people`: the names of those in the training part (`manifest.names_of`)
 - `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
-  `made`: the same model of another day is the same version
+  `made`: the same content of another day is the same version
 
 There are no pictures in it, but for models that keep training rows (`nearest_neighbours`,
 `rbf_svm`), or the mean of all training faces (on pixels, all that are no forests).
 
 The archive is not compressed, so that its size is what reading it takes; its members' names are
 known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
-content gives equal bytes, but for `made`; what training cost is left out of the card.
+content gives equal bytes, but for `made`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Iterable
@@ -41,34 +42,21 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import ZIP_EPOCH, atomic_write
 from workflow_scripts.lib.faces.mtcnn import NETWORKS
 from workflow_scripts.lib.features import find_feature_set
-from workflow_scripts.lib.training.array_models import FORMS, PlainModel
-from workflow_scripts.lib.training.model_files import load_model
+from workflow_scripts.lib.training.array_models import ArrayModel
+from workflow_scripts.lib.training.model_files import DAMAGED, read_model
 from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.verdicts.training_range import MEASURES
 
 __all__ = ["Bundle", "check_bundle", "check_place", "read_bundle", "read_people", "write_bundle"]
 
-FORMAT = 6  # of the file
+FORMAT = 7  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, CARD = "bundle.json", "model.json"
 MODEL = "model.zip"
-PLAIN = {f"{form}.npz" for form in FORMS}
-FILES = (CARD, *(f"{network}.onnx" for network in NETWORKS))
+NETWORK_FILES = tuple(f"{network}.onnx" for network in NETWORKS)
+FILES = (MODEL, CARD, *NETWORK_FILES)
 SCHEMA = Path(__file__).parents[3] / "config/schemas/bundle.schema.json"
 MAX_BYTES = 4_000_000_000  # of the model when it is unpacked
-BROKEN = (  # what reading a file can raise that is no whole bundle
-    zipfile.BadZipFile,
-    AttributeError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -77,9 +65,9 @@ class Bundle:
 
     Attributes
     ----------
-    model : PlainModel or estimator
+    model : ArrayModel or estimator
     card : dict
-        `model.json`, see `training.model_card`, without `made` and `cost`.
+        `model.json`, see `training.model_card`.
     evaluation, ranges, typical_real : dict
         See the module.
     trained_on : frozenset of str
@@ -89,7 +77,7 @@ class Bundle:
     version : str
         Names this content and no other.
     made : str
-        Day on which the model was trained, ISO 8601.
+        Day on which the bundle was made, ISO 8601.
     """
 
     model: Any
@@ -105,7 +93,7 @@ class Bundle:
 
 def write_bundle(
     path: Path,
-    model: PlainModel | Path,
+    model: Path,
     card: dict[str, Any],
     networks: Path,
     evaluation: dict[str, Any],
@@ -113,16 +101,15 @@ def write_bundle(
     typical_real: dict[str, Any],
     trained_on: Iterable[str],
     people: Iterable[str],
+    made: str,
 ) -> None:
-    """Write a bundle of a model (its plain form, or the file of one that has none), its card, and
-    the networks in a folder."""
-    if isinstance(model, Path):
-        files = {MODEL: model.read_bytes()}
-    else:
-        model.check()
-        files = {f"{MODELS[card['model']].form}.npz": model.to_bytes()}
-    files[CARD] = json.dumps(_lasting(card), indent=1, allow_nan=False).encode()
-    files |= {name: (networks / name).read_bytes() for name in FILES if name != CARD}
+    """Write a bundle of a model's file, its card, and the networks in a folder; `made` is the day,
+    ISO 8601."""
+    files = {
+        MODEL: model.read_bytes(),
+        CARD: json.dumps(card, indent=1, allow_nan=False).encode(),
+        **{name: (networks / name).read_bytes() for name in NETWORK_FILES},
+    }
     about: dict[str, Any] = {
         "format": FORMAT,
         "recipe": RECIPE,
@@ -133,7 +120,7 @@ def write_bundle(
         "people": sorted(people),
         "files": {name: _checksum(content) for name, content in files.items()},
     }
-    about |= {"digest": _digest(about), "made": card["made"]}
+    about |= {"digest": _digest(about), "made": made}
     text = json.dumps(about, indent=1, allow_nan=False).encode()
     with atomic_write(path) as aside, zipfile.ZipFile(aside, "w") as archive:
         for name, content in {ABOUT: text, **files}.items():
@@ -154,15 +141,15 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
         card = _read_card(files[CARD])
         _check_recipe(about, card)
         _check_content(about, card)
-        for name in files.keys() - {CARD, *PLAIN}:
+        for name in NETWORK_FILES:
             (folder / name).write_bytes(files[name])
-        model = _model(folder, files, card)
+        model = _read_model(files[MODEL], card)
     except _OtherVersionError as error:
         raise UserError(
             f"The model bundle {path} was made for {error}, so its figures would be wrong here. "
             "Make it again with this version (`snakemake`), or judge with the version that made it."
         ) from error
-    except BROKEN as error:
+    except DAMAGED as error:
         raise UserError(
             f"The model bundle {path} cannot be read ({error}). Fetch it again, or make it "
             "again with snakemake."
@@ -216,15 +203,10 @@ def check_bundle(path: Path, card: Path) -> None:
     """
     try:
         *_, files = _checked(path)
-    except (_OtherVersionError, *BROKEN) as error:
+    except (_OtherVersionError, *DAMAGED) as error:
         raise UserError(f"it is no whole bundle ({error})") from error
-    if card.is_file() and json.loads(files[CARD]) != _lasting(json.loads(card.read_text())):
+    if card.is_file() and json.loads(files[CARD]) != json.loads(card.read_text()):
         raise UserError(f"it holds another model than {card.name} beside it tells of")
-
-
-def _lasting(card: dict[str, Any]) -> dict[str, Any]:
-    """A card without what another training of the same model would say otherwise."""
-    return {key: value for key, value in card.items() if key not in ("made", "cost")}
 
 
 class _OtherVersionError(Exception):
@@ -250,9 +232,7 @@ def _checked(path: Path) -> tuple[dict[str, Any], str, str, dict[str, bytes]]:
 def _unpacked(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        names = {member.filename for member in members}
-        models = names & {MODEL, *PLAIN}
-        if len(names) < len(members) or len(models) != 1 or names - models != {ABOUT, *FILES}:
+        if sorted(member.filename for member in members) != sorted((ABOUT, *FILES)):
             raise ValueError("it does not hold the files of a bundle")
         if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
             raise ValueError("it is compressed or encrypted, which no bundle is")
@@ -307,24 +287,22 @@ def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
-def _model(folder: Path, files: dict[str, bytes], card: dict[str, Any]) -> Any:
+def _read_model(content: bytes, card: dict[str, Any]) -> Any:
     """Read the model, if it is the one that its card describes."""
-    columns = card["features"]["columns"]
-    if form := MODELS[card["model"]].form:
-        plain = FORMS[form].read(files[f"{form}.npz"])
-        if plain.columns != columns:
-            raise ValueError("the model does not fit its card")
-        return plain
-    _check_size(folder / MODEL)
-    model = load_model(folder / MODEL, card["model"])
-    if list(model.classes_) != [0, 1] or model.n_features_in_ != columns:
+    _check_size(content)
+    model = read_model(io.BytesIO(content), card["model"])
+    if isinstance(model, ArrayModel):
+        columns, classes = model.columns, [0, 1]
+    else:
+        columns, classes = model.n_features_in_, list(model.classes_)
+    if columns != card["features"]["columns"] or classes != [0, 1]:
         raise ValueError("the model does not fit its card")
     return model
 
 
-def _check_size(model: Path) -> None:
+def _check_size(content: bytes) -> None:
     """Refuse a model that would fill the memory when it is unpacked."""
-    with zipfile.ZipFile(model) as archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
             raise ValueError(f"its model takes more than {MAX_BYTES} bytes")
 

@@ -163,8 +163,8 @@ def is_demo(card: dict[str, Any]) -> bool:
 def about_model(
     card: dict[str, Any], evaluation: dict[str, Any], version: str, date: str
 ) -> dict[str, Any]:
-    """What a verdict says about the model behind it. `date` (ISO) is the day on
-    which it was trained."""
+    """What a verdict says about the model behind it. `date` (ISO) is the day on which its bundle
+    was made."""
     training = card["training"]
     return {
         "version": version,

@@ -24,7 +24,7 @@ from workflow_scripts.lib.faces.mtcnn import FaceDetector, make_detector
 from workflow_scripts.lib.faces.status import VideoStatus
 from workflow_scripts.lib.faces.video import sample_to_file
 from workflow_scripts.lib.features import recipe
-from workflow_scripts.lib.training.array_models import PlainModel
+from workflow_scripts.lib.training.array_models import ArrayModel
 from workflow_scripts.lib.training.model_files import fake_scores
 from workflow_scripts.lib.verdicts.attributions import column_groups, group_moves
 from workflow_scripts.lib.verdicts.bundle import Bundle, read_bundle
@@ -200,7 +200,7 @@ def _judge_person(
     results = [face.result for face in faces]
     crops = np.stack([face.pixels for face in faces])
     matrix = recipe(features["name"], features["side"])(crops)
-    scores = _scores(bundle.model, matrix)
+    scores = fake_scores(bundle.model, matrix)
     measured = measure(
         crops,
         np.array([result.box for result in results]),
@@ -233,15 +233,10 @@ def _turned(faces: list[FaceCrop]) -> float:
     return typical if typical > MAX_ROLL else 0.0
 
 
-def _scores(model: Any, matrix: np.ndarray) -> np.ndarray:
-    """As `fake_scores`, which knows no plain models, so that training does not depend on them."""
-    return model.scores(matrix) if isinstance(model, PlainModel) else fake_scores(model, matrix)
-
-
 def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
     """What moved the score, by group of columns, beside what moves that of real videos. None for a
-    model that has no plain form."""
-    if not isinstance(bundle.model, PlainModel):
+    model that is not kept as arrays."""
+    if not isinstance(bundle.model, ArrayModel):
         return None
     bias, moves = bundle.model.contributions(matrix)
     features = bundle.card["features"]

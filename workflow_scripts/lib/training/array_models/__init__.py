@@ -1,19 +1,18 @@
-"""Trained models as plain arrays, for judging.
+"""Trained models as arrays, which NumPy alone can ask.
 
 A judged video gives a handful of rows. To ask a model about them takes a millisecond; to import
-scikit-learn, skops or Numba takes longer than to find the faces. So a bundle holds a model in a
-form that needs NumPy alone, where there is one: `MODELS` says which.
+scikit-learn, skops or Numba takes longer than to find the faces. So a run and a bundle keep a model
+in such a form, where there is one: `MODELS` says which.
 
-The file is an uncompressed `.npz` of the form's arrays, without pickle; the bundle that holds it is
-versioned and has its checksum.
+The file is an uncompressed `.npz` of the form's arrays, without pickle.
 """
 
 from __future__ import annotations
 
-from workflow_scripts.lib.training.array_models.forest import PlainForest
-from workflow_scripts.lib.training.array_models.linear import PlainLinear
-from workflow_scripts.lib.training.array_models.model import PlainModel
+from workflow_scripts.lib.training.array_models.forest import ArrayForest
+from workflow_scripts.lib.training.array_models.linear import ArrayLinear
+from workflow_scripts.lib.training.array_models.model import ArrayModel
 
-__all__ = ["FORMS", "PlainForest", "PlainLinear", "PlainModel"]
+__all__ = ["FORMS", "ArrayForest", "ArrayLinear", "ArrayModel"]
 
-FORMS: dict[str, type[PlainModel]] = {"forest": PlainForest, "linear": PlainLinear}
+FORMS: dict[str, type[ArrayModel]] = {"forest": ArrayForest, "linear": ArrayLinear}

@@ -9,15 +9,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from workflow_scripts.lib.common.labels import Label
-from workflow_scripts.lib.training.array_models.model import PlainModel
+from workflow_scripts.lib.training.array_models.model import ArrayModel
 
-__all__ = ["PlainForest"]
+__all__ = ["ArrayForest"]
 
 LEAF = 0  # in `left` and `right`: the first tree's root is nobody's child
+# What is scored at once, so that it stays in the cache: so many rows, and of these and trees pairs
+ROWS_AT_ONCE, PAIRS_AT_ONCE = 256, 1 << 16
 
 
 @dataclass(frozen=True)
-class PlainForest(PlainModel):
+class ArrayForest(ArrayModel):
     """Trees one behind the other, every node numbered through all of them. The scores are those of
     the trained model bit for bit: the same comparisons, and the trees' shares added up in the same
     order.
@@ -34,6 +36,8 @@ class PlainForest(PlainModel):
         Numbers of the children; `LEAF` in leaves.
     share : (nodes,) float64
         Of fakes.
+    importances : (columns,) float64
+        How much each column counted in the training, as the estimator tells it.
     """
 
     KINDS: ClassVar[dict[str, str]] = {
@@ -43,6 +47,7 @@ class PlainForest(PlainModel):
         "left": "int32",
         "right": "int32",
         "share": "float64",
+        "importances": "float64",
     }
 
     roots: np.ndarray
@@ -51,23 +56,37 @@ class PlainForest(PlainModel):
     left: np.ndarray
     right: np.ndarray
     share: np.ndarray
+    importances: np.ndarray
 
     @classmethod
     def of(cls, model: Any) -> Self:
-        """The plain form of a fitted pixel forest, a scikit-learn forest, or one of its trees."""
+        """The arrays of a fitted pixel forest, a scikit-learn forest, or one of its trees."""
         fake = list(model.classes_).index(Label.FAKE)
         arrays = (_of_pixels if hasattr(model, "trees_") else _of_scikit_learn)(model, fake)
+        arrays["importances"] = model.feature_importances_
         kinds = {name: arrays[name].astype(kind) for name, kind in cls.KINDS.items()}
         return cls(model.n_features_in_, **kinds)
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
         """The score of fake of each row of `matrix` (n, columns), (n,) float64."""
-        at = np.repeat(self.roots, len(matrix))
-        for walker, _, child in self._steps(matrix):
-            at[walker] = child
-        # tree by tree: how a plain sum adds depends on the shape
-        sums = np.cumsum(self.share[at].reshape(len(self.roots), len(matrix)), axis=0)
-        return sums[-1] / len(self.roots)
+        self.check_matrix(matrix)
+        scores = np.empty(len(matrix))
+        for first in range(0, len(matrix), ROWS_AT_ONCE):
+            block = np.ascontiguousarray(matrix[first : first + ROWS_AT_ONCE])
+            scores[first : first + ROWS_AT_ONCE] = self._scores(block)
+        return scores
+
+    def _scores(self, block: np.ndarray) -> np.ndarray:
+        total = np.zeros(len(block))
+        at_once = max(1, PAIRS_AT_ONCE // len(block))
+        for first in range(0, len(self.roots), at_once):
+            roots = self.roots[first : first + at_once]
+            at = np.repeat(roots, len(block))
+            for walker, _, child in self._steps(block, roots):
+                at[walker] = child
+            for shares in self.share.take(at).reshape(len(roots), len(block)):
+                total += shares  # tree by tree, as forests do: the order shows in the last digits
+        return total / len(self.roots)
 
     def contributions(self, matrix: np.ndarray) -> tuple[float, np.ndarray]:
         """By how much each column moved each row's score.
@@ -80,35 +99,42 @@ class PlainForest(PlainModel):
         (bias, moves)
             The mean share at the roots, and (n, columns) float64: together they make the score.
         """
+        self.check_matrix(matrix)
         moves = np.zeros(matrix.shape)
         row = np.tile(np.arange(len(matrix)), len(self.roots))
-        for walker, parent, child in self._steps(matrix):
+        for walker, parent, child in self._steps(np.ascontiguousarray(matrix), self.roots):
             asked = self.feature[parent]
             np.add.at(moves, (row[walker], asked), self.share[child] - self.share[parent])
         return float(self.share[self.roots].mean()), moves / len(self.roots)
 
-    def _steps(self, matrix: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Let every row go down every tree, all of them one level at a time.
+    def _steps(
+        self, matrix: np.ndarray, roots: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Let every row of a contiguous matrix go down the trees with these roots, all of them one
+        level at a time.
 
         Gives for each level which walkers (tree after tree, in each the rows) went from which node
         to which child.
         """
-        values = np.asarray(matrix, np.float32)  # as scikit-learn compares them
-        walker = np.arange(len(self.roots) * len(matrix))
-        row = np.tile(np.arange(len(matrix)), len(self.roots))
-        node = np.repeat(self.roots, len(matrix))
-        while (inner := self.left[node] != LEAF).any():
-            walker, row, node = walker[inner], row[inner], node[inner]
-            goes_left = values[row, self.feature[node]] <= self.threshold[node]
-            child = np.where(goes_left, self.left[node], self.right[node])
+        values = matrix.reshape(-1)
+        walker = np.arange(len(roots) * len(matrix))
+        start = np.tile(np.arange(len(matrix)) * self.columns, len(roots))  # of the row, in values
+        node = np.repeat(roots, len(matrix))
+        while len(inner := np.flatnonzero(self.left.take(node) != LEAF)):
+            walker, start, node = walker.take(inner), start.take(inner), node.take(inner)
+            asked = values.take(start + self.feature.take(node))
+            # as scikit-learn compares
+            goes_left = asked.astype(np.float32) <= self.threshold.take(node)
+            child = np.where(goes_left, self.left.take(node), self.right.take(node))
             yield walker, node, child
             node = child
 
     def check(self) -> None:
         """Refuse trees that lead outside or nowhere."""
-        n = len(self.feature)
+        n = self.feature.size
+        lengths = {"roots": self.roots.size, "importances": self.columns}
         for name in self.KINDS:
-            self.check_array(name, len(self.roots) if name == "roots" else n)
+            self.check_array(name, lengths.get(name, n))
         roots = self.roots
         if not len(roots) or roots[0] != 0 or roots[-1] >= n or (np.diff(roots) < 1).any():
             raise ValueError("its trees do not cover its nodes")
@@ -124,6 +150,8 @@ class PlainForest(PlainModel):
             raise ValueError("a tree asks for a column that does not exist")
         if not ((self.share >= 0) & (self.share <= 1)).all():
             raise ValueError("a node holds no share")
+        if not np.isfinite(self.importances).all():
+            raise ValueError("a column has no importance")
 
 
 def _of_scikit_learn(model: Any, fake: int) -> dict[str, np.ndarray]:

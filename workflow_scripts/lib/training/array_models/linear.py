@@ -8,16 +8,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from workflow_scripts.lib.training.array_models.model import PlainModel
+from workflow_scripts.lib.training.array_models.model import ArrayModel
 
-__all__ = ["PlainLinear"]
+__all__ = ["ArrayLinear"]
 
 NEAR = 1e-6  # log-odds; so near to the start, the curve is its tangent
 LARGEST = 1e18  # no trained model comes near it, and smaller numbers overflow nowhere
 
 
 @dataclass(frozen=True)
-class PlainLinear(PlainModel):
+class ArrayLinear(ArrayModel):
     """A weighted sum of scaled columns, as log-odds of fake. The scores are those of the trained
     model up to its rounding: of float32, scikit-learn makes sums in float32, here in float64.
 
@@ -41,7 +41,7 @@ class PlainLinear(PlainModel):
 
     @classmethod
     def of(cls, model: Any) -> Self:
-        """The plain form of a fitted pipeline: a scaler, and a linear model of real and fake."""
+        """The arrays of a fitted pipeline: a scaler, and a linear model of real and fake."""
         scaler, linear = model[0], model[-1]
         return cls(
             columns=int(scaler.n_features_in_),
@@ -77,8 +77,10 @@ class PlainLinear(PlainModel):
 
     def _scaled(self, matrix: np.ndarray) -> np.ndarray:
         """As scikit-learn scales: what comes as float32 stays so."""
+        self.check_matrix(matrix)
         kind = np.float32 if matrix.dtype == np.float32 else np.float64
-        return (matrix.astype(kind) - self.mean.astype(kind)) / self.scale.astype(kind)
+        scaled = np.subtract(matrix, self.mean, dtype=kind)
+        return np.divide(scaled, self.scale, out=scaled, dtype=kind)
 
     def check(self) -> None:
         """Refuse numbers of which no score can be made."""

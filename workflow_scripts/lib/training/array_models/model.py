@@ -1,20 +1,19 @@
-"""What the plain forms share: the file, and what can be asked of it."""
+"""What the forms share: the file, and what can be asked of it."""
 
 from __future__ import annotations
 
-import io
 import zipfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self
 
 import numpy as np
 
-__all__ = ["PlainModel"]
+__all__ = ["ArrayModel"]
 
 
 @dataclass(frozen=True)
-class PlainModel(ABC):
+class ArrayModel(ABC):
     """A model of a matrix with so many `columns`. A form's further fields are arrays, whose types
     `KINDS` tells."""
 
@@ -24,7 +23,7 @@ class PlainModel(ABC):
     @classmethod
     @abstractmethod
     def of(cls, model: Any) -> Self:
-        """The plain form of a fitted model."""
+        """The arrays of a fitted model."""
 
     @abstractmethod
     def scores(self, matrix: np.ndarray) -> np.ndarray:
@@ -44,32 +43,36 @@ class PlainModel(ABC):
     def check(self) -> None:
         """Raise ValueError where the arrays are no such model."""
 
-    def to_bytes(self) -> bytes:
-        """The model as a file; equal models give equal bytes."""
-        out = io.BytesIO()
+    def write(self, file: IO[bytes]) -> None:
+        """Write the model to an open file; equal models give equal bytes."""
         arrays: dict[str, Any] = {name: getattr(self, name) for name in self.KINDS}
-        np.savez(out, columns=np.array(self.columns, np.int64), **arrays)
-        return out.getvalue()
+        np.savez(file, columns=np.array(self.columns, np.int64), **arrays)
 
     @classmethod
-    def read(cls, content: bytes) -> Self:
-        """Read what `to_bytes` gave.
+    def read(cls, file: IO[bytes]) -> Self:
+        """Read what `write` has written.
 
         Raises
         ------
-        ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile
-            It is something else, or no sound model.
+        Exception
+            One of `model_files.DAMAGED`: it is something else, or no sound model.
         """
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(file) as archive:
             wanted = [f"{name}.npy" for name in ("columns", *cls.KINDS)]
             if sorted(archive.namelist()) != sorted(wanted):
                 raise ValueError("it does not hold the arrays of its form")
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
                 raise ValueError("its arrays are compressed")
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
             model = cls(int(arrays["columns"]), **{name: arrays[name] for name in cls.KINDS})
         model.check()
         return model
+
+    def check_matrix(self, matrix: np.ndarray) -> None:
+        """Raise ValueError where a matrix has other columns than the model was trained on."""
+        if matrix.ndim != 2 or matrix.shape[1] != self.columns:
+            raise ValueError(f"a matrix {matrix.shape} came to a model of {self.columns} columns")
 
     def check_array(self, name: str, length: int) -> None:
         """Raise ValueError unless an array is (length,) of its kind."""

@@ -8,25 +8,16 @@ allows. `lib/training/pixel_forest/growth.py` says how the trees grow.
 The matrix is never copied when it comes column by column: `X` of shape (rows, features) in Fortran
 order, which is what `load_columns(...).T` is, in memory or in a memory-mapped file.
 
-Tree t depends only on the data, the parameters, the seed and t. So
-
-- the first 100 trees of a forest of 2000 are the forest of 100 trees: `staged_predict_proba` gives
-  the answers of several sizes for the price of the largest;
-- separate jobs can grow ranges of trees (`fit(..., trees=range(0, 250))`), and `merge_forests`
-  makes of them, byte for byte, what one job would have made.
-
-A forest is kept as a zip file of arrays, without pickle, with a checksum over all of it.
+Tree t depends only on the data, the parameters, the seed and t. So the first 100 trees of a forest
+of 2000 are the forest of 100 trees: `staged_predict_proba` gives the answers of several sizes for
+the price of the largest.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import mmap
 import numbers
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,41 +30,19 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.common.files import atomic_write
-from workflow_scripts.lib.store.zarr_store import iter_crops
 from workflow_scripts.lib.training.pixel_forest.growth import (
     MAX_ROWS,
     Data,
     Rules,
-    Trees,
     grow_trees,
-    join_trees,
     transpose_into,
     walk,
 )
 
-__all__ = [
-    "PixelForestClassifier",
-    "load_columns",
-    "load_forest",
-    "map_columns",
-    "merge_forests",
-    "save_forest",
-]
+__all__ = ["PixelForestClassifier", "check_parameters", "load_columns", "map_columns"]
 
-FORMAT = 1
 BYTES = (np.float64, np.uint8)  # what is no uint8 array comes as float64
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 ROWS_AT_ONCE = 64  # 20 MB of the study's crops: they stay in the cache while all trees are asked
-KINDS = {
-    "offsets": "int64",
-    "feature": "int32",
-    "threshold": "uint8",
-    "left": "int32",
-    "weights": "float64",
-    "oob_leaves": "int32",
-}
 
 
 class PixelForestClassifier(ClassifierMixin, BaseEstimator):
@@ -116,8 +85,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         If the columns of `X` had names.
     trees_ : Trees
         All nodes.
-    tree_numbers_ : range
-        The trees that were grown: all, or those that `fit` was asked for.
     feature_importances_ : (features,) float64
         Mean decrease of impurity.
     oob_decision_function_ : (rows, classes) float64
@@ -161,7 +128,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         y: Any,
         sample_weight: Any = None,
         groups: Any = None,
-        trees: range | None = None,
     ) -> Self:
         """Grow the forest.
 
@@ -176,8 +142,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
         groups : (rows,), optional
             Rows of one group are drawn into a bag together, so that a row's out-of-bag trees
             have seen nothing of its group.
-        trees : range, optional
-            Grow only these of the forest's trees; see `merge_forests`.
         """
         check_parameters(self)
         X, y = validate_data(self, X, y, dtype=BYTES)  # noqa: N806
@@ -195,11 +159,6 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             compute_class_weight(self.class_weight, classes=self.classes_, y=y),
             np.arange(len(y)) if groups is None else _number(groups, len(y)),
         )
-        self.tree_numbers_ = range(self.n_estimators) if trees is None else trees
-        if self.tree_numbers_.step != 1 or not (
-            0 <= self.tree_numbers_.start < self.tree_numbers_.stop <= self.n_estimators
-        ):
-            raise ValueError(f"{trees} are not trees of a forest of {self.n_estimators}.")
         rules = Rules(
             seed=_seed(self.random_state),
             bootstrap=self.bootstrap,
@@ -211,7 +170,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             random_cuts=self.extra_trees,
         )
         threads = effective_n_jobs(self.n_jobs)
-        self.trees_ = grow_trees(data, rules, self.tree_numbers_, threads, self.oob_score)
+        self.trees_ = grow_trees(data, rules, self.n_estimators, threads, self.oob_score)
         if self.oob_score:
             self._codes = data.codes
         return self
@@ -224,7 +183,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the mean of the trees' leaves for each row, (rows, classes) float64."""
         check_is_fitted(self)
-        return self.staged_predict_proba(X, [len(self.tree_numbers_)])[0]
+        return self.staged_predict_proba(X, [self._n_trees()])[0]
 
     def staged_predict_proba(self, X: Any, sizes: Sequence[int]) -> np.ndarray:  # noqa: N803
         """Return what the forests of the first `sizes` trees say, (sizes, rows, classes).
@@ -273,7 +232,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
     @property
     def oob_decision_function_(self) -> np.ndarray:
         """Out-of-bag estimates of the whole forest, (rows, classes); NaN where there is none."""
-        return self.staged_oob_proba([len(self.tree_numbers_)])[0]
+        return self.staged_oob_proba([self._n_trees()])[0]
 
     @property
     def oob_score_(self) -> float:
@@ -309,225 +268,49 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             )
         return X.astype(np.uint8)
 
+    def _n_trees(self) -> int:
+        """How many were grown: `n_estimators` may be set anew since."""
+        return len(self.trees_.offsets) - 1
+
     def _check_sizes(self, sizes: Sequence[int]) -> np.ndarray:
         counts = np.asarray(sizes, np.int64)
-        grown = len(self.tree_numbers_)
+        grown = self._n_trees()
         if not len(counts) or (np.diff(counts, prepend=0) <= 0).any() or counts[-1] > grown:
             raise ValueError(f"The sizes must ascend from 1 to {grown}, the number of trees.")
         return counts
 
 
-def merge_forests(forests: Sequence[PixelForestClassifier]) -> PixelForestClassifier:
-    """Make one forest of parts that `fit` has grown with `trees`, on the same data.
-
-    Raises
-    ------
-    UserError
-        The parts are of different forests, or trees are missing or there twice.
-    """
-    parts = sorted(forests, key=lambda forest: forest.tree_numbers_.start)
-    first = parts[0]
-    if any(_identity(part) != _identity(first) for part in parts):
-        raise UserError(
-            "The parts are of different forests: their parameters, classes or columns differ. "
-            "Grow all of them again."
-        )
-    numbers_ = [number for part in parts for number in part.tree_numbers_]
-    if numbers_ != list(range(first.n_estimators)):
-        raise UserError(
-            f"The parts hold {len(numbers_)} trees that are not those from 0 to "
-            f"{first.n_estimators - 1}, once each. Grow what is missing."
-        )
-    whole = _bare_copy(first)
-    whole.trees_ = join_trees([part.trees_ for part in parts])
-    whole.tree_numbers_ = range(first.n_estimators)
-    return whole
-
-
-def _bare_copy(forest: PixelForestClassifier) -> PixelForestClassifier:
-    copy = PixelForestClassifier(**forest.get_params())
-    copy.__dict__.update({k: v for k, v in vars(forest).items() if k not in copy.get_params()})
-    return copy
-
-
-def _identity(forest: PixelForestClassifier) -> str:
-    """What all parts of one forest share, as text."""
-    classes = forest.classes_
-    params = {k: v for k, v in forest.get_params().items() if k != "n_jobs"}
-    shared = (params, forest.n_features_in_, classes.tolist(), forest.trees_.oob_leaves.shape[1])
-    return repr(shared)
-
-
-def save_forest(path: Path, forest: PixelForestClassifier) -> None:
-    """Write `forest`, the same bytes for the same forest, whatever grew it.
-
-    `n_jobs` is not kept, nor a `random_state` that is no number.
-    """
-    check_is_fitted(forest)
-    classes = forest.classes_
-    if classes.dtype.kind not in "biufU":
-        classes = classes.astype(str)
-    params = forest.get_params()
-    params["n_jobs"] = None
-    if not isinstance(params["random_state"], numbers.Integral):
-        params["random_state"] = None
-    if isinstance(params["class_weight"], dict):
-        params["class_weight"] = [
-            [getattr(key, "item", lambda key=key: key)(), float(weight)]
-            for key, weight in params["class_weight"].items()
-        ]
-    about = {
-        "format": FORMAT,
-        "params": params,
-        "n_features": forest.n_features_in_,
-        "trees": [forest.tree_numbers_.start, forest.tree_numbers_.stop],
-    }
-    arrays = {"classes": classes, **{name: getattr(forest.trees_, name) for name in KINDS}}
-    if forest.oob_score:
-        arrays["codes"] = forest._codes
-    if hasattr(forest, "feature_names_in_"):
-        arrays["feature_names"] = forest.feature_names_in_.astype(str)
-    text = json.dumps(about, sort_keys=True, default=lambda number: number.item()).encode()
-    arrays["about"] = np.frombuffer(text, np.uint8)
-    arrays["digest"] = np.frombuffer(_digest(arrays), np.uint8)
-    with (
-        atomic_write(path) as aside,
-        zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-    ):
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", ZIP_EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-
-
-def load_forest(path: Path) -> PixelForestClassifier:
-    """Read a forest that `save_forest` has written.
-
-    Raises
-    ------
-    UserError
-        The file is not there, is something else, or was damaged or altered.
-    """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        if arrays.pop("digest").tobytes() != _digest(arrays):
-            raise ValueError("its checksum does not fit its content")
-        about = json.loads(arrays.pop("about").tobytes())
-        if about["format"] != FORMAT:
-            raise ValueError(f"it has format {about['format']}, and {FORMAT} is known")
-        return _assemble(about, arrays)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        AttributeError,
-        EOFError,
-        RuntimeError,  # what zipfile raises for encryption, and NotImplementedError
-        KeyError,
-        TypeError,
-        ValueError,
-        OSError,
-    ) as error:
-        raise UserError(
-            f"The forest {path} cannot be read ({error}). Delete it and run snakemake again."
-        ) from error
-
-
-def _assemble(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> PixelForestClassifier:
-    params = about["params"]
-    if isinstance(params["class_weight"], list):
-        params["class_weight"] = dict(params["class_weight"])
-    forest = PixelForestClassifier(**params)
-    check_parameters(forest)
-    forest.classes_ = arrays["classes"]
-    forest.n_features_in_ = about["n_features"]
-    forest.tree_numbers_ = range(*about["trees"])
-    if "feature_names" in arrays:
-        forest.feature_names_in_ = arrays["feature_names"].astype(object)
-    if forest.oob_score:
-        forest._codes = arrays["codes"]
-    forest.trees_ = Trees(**{name: arrays[name] for name in KINDS})
-    _check_trees(forest.trees_, forest.n_features_in_, len(forest.classes_))
-    if len(forest.tree_numbers_) != len(forest.trees_.offsets) - 1:
-        raise ValueError("it holds another number of trees than it says")
-    return forest
-
-
-def _check_trees(trees: Trees, n_features: int, n_classes: int) -> None:
-    """Refuse trees that lead outside: the compiled code follows them without looking."""
-    for name, kind in KINDS.items():
-        if getattr(trees, name).dtype != kind:
-            raise ValueError(f"{name} is not {kind}")
-    n = len(trees.feature)
-    sizes = np.diff(trees.offsets)
-    if trees.offsets.ndim != 1 or trees.offsets[0] != 0 or trees.offsets[-1] != n:
-        raise ValueError("its trees do not cover its nodes")
-    if (sizes < 1).any() or trees.threshold.shape != (n,) or trees.left.shape != (n,):
-        raise ValueError("its trees do not cover its nodes")
-    inner = trees.left != 0
-    number = np.arange(n) - np.repeat(trees.offsets[:-1], sizes)
-    size = np.repeat(sizes, sizes)
-    if ((trees.left <= number) | (trees.left + 1 >= size))[inner].any():
-        raise ValueError("a tree has a path that leads nowhere")
-    if ((trees.feature < 0) | (trees.feature >= n_features))[inner].any():
-        raise ValueError("a tree asks for a column that does not exist")
-    if trees.weights.shape != (n, n_classes) or not np.isfinite(trees.weights).all():
-        raise ValueError("a node has no weight")
-    if (trees.weights < 0).any() or (trees.weights.sum(axis=1) <= 0).any():
-        raise ValueError("a node has no weight")
-    leaves = trees.oob_leaves
-    if leaves.ndim != 2 or len(leaves) != len(sizes):
-        raise ValueError("its out-of-bag leaves are not of its trees")
-    if leaves.size and ((leaves < -1) | (leaves >= sizes[:, None])).any():
-        raise ValueError("an out-of-bag leaf does not exist")
-
-
-def _digest(arrays: dict[str, np.ndarray]) -> bytes:
-    digest = hashlib.blake2b(digest_size=32)
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
-    return digest.digest()
-
-
 def load_columns(
-    store: Path,
-    rows: np.ndarray,
-    extract: Callable[[np.ndarray], np.ndarray],
+    read: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]],
+    n_rows: int,
     scratch: Path | None = None,
     memory: int = 1 << 30,
 ) -> np.ndarray:
-    """Read chosen crops as a matrix that lies column by column, (features, rows) uint8.
+    """Make a matrix that lies column by column, (features, rows) uint8, of one that comes in rows.
 
     Parameters
     ----------
-    store : Path
-        The store.
-    rows : (k,) int
-        Rows in ascending order.
-    extract : callable
-        Takes crops (m, size, size, 3), gives (m, features) uint8.
+    read : callable
+        Gives all rows in blocks: their positions (m,), and the rows (m, features) uint8.
+    n_rows : int
     scratch : Path, optional
-        Write the matrix to this file and map it, instead of holding it in memory. The store is
+        Write the matrix to this file and map it, instead of holding it in memory. The rows are
         then read several times, each time for as many columns as fit in `memory` bytes.
     memory : int
         See `scratch`.
     """
-    _, sample = next(_iter_rows(store, rows[:1], extract))
-    n_columns = sample.shape[1]
+    n_columns = _count_columns(*next(read()))
     if scratch is None:
-        matrix = np.empty((n_columns, len(rows)), np.uint8)
-        _fill(matrix, 0, store, rows, extract)
+        matrix = np.empty((n_columns, n_rows), np.uint8)
+        _fill(matrix, 0, read())
         return matrix
-    at_once = max(1, memory // len(rows))
+    at_once = max(1, memory // n_rows)
     with scratch.open("wb") as file:
         for first in range(0, n_columns, at_once):
-            part = np.empty((min(at_once, n_columns - first), len(rows)), np.uint8)
-            _fill(part, first, store, rows, extract)
+            part = np.empty((min(at_once, n_columns - first), n_rows), np.uint8)
+            _fill(part, first, read())
             file.write(part.data)
-    return map_columns(scratch, len(rows))
+    return map_columns(scratch, n_rows)
 
 
 def map_columns(path: Path, n_rows: int) -> np.ndarray:
@@ -538,25 +321,15 @@ def map_columns(path: Path, n_rows: int) -> np.ndarray:
     return np.frombuffer(mapped, np.uint8).reshape(-1, n_rows)
 
 
-def _fill(
-    part: np.ndarray,
-    first: int,
-    store: Path,
-    rows: np.ndarray,
-    extract: Callable[[np.ndarray], np.ndarray],
-) -> None:
-    for positions, block in _iter_rows(store, rows, extract):
+def _count_columns(_: np.ndarray, block: np.ndarray) -> int:
+    if block.dtype != np.uint8:
+        raise ValueError(f"The forest takes bytes, and the features are {block.dtype}.")
+    return block.shape[1]
+
+
+def _fill(part: np.ndarray, first: int, blocks: Iterator[tuple[np.ndarray, np.ndarray]]) -> None:
+    for positions, block in blocks:
         transpose_into(part, positions, block[:, first : first + len(part)])
-
-
-def _iter_rows(
-    store: Path, rows: np.ndarray, extract: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for positions, crops in iter_crops(store, rows):
-        block = extract(crops)
-        if block.dtype != np.uint8:
-            raise ValueError(f"The forest takes bytes, and the features are {block.dtype}.")
-        yield positions, block
 
 
 def _number(groups: Any, n_rows: int) -> np.ndarray:

@@ -37,7 +37,6 @@ __all__ = [
     "Rules",
     "Trees",
     "grow_trees",
-    "join_trees",
     "transpose_into",
     "walk",
 ]
@@ -766,8 +765,8 @@ def _split(nodes, best, bag, codes, weights, sizes, keys, left, oob_leaves, n_cl
     return children, totals
 
 
-def grow_trees(data: Data, rules: Rules, trees: range, threads: int, oob: bool) -> Trees:
-    """Grow the trees numbered `trees` of the forest that `rules.seed` stands for.
+def grow_trees(data: Data, rules: Rules, n_trees: int, threads: int, oob: bool) -> Trees:
+    """Grow the first `n_trees` trees of the forest that `rules.seed` stands for.
 
     With `oob` the rows out of each bag are followed to their leaves; without, `oob_leaves` has no
     rows.
@@ -776,13 +775,15 @@ def grow_trees(data: Data, rules: Rules, trees: range, threads: int, oob: bool) 
     at_once = max(1, STATE_AT_ONCE // (n_rows * (4 + threads)))
     with ThreadPoolExecutor(threads) as pool:
         parts = [
-            _grow_together(data, rules, trees[first : first + at_once], threads, oob, pool)
-            for first in range(0, len(trees), at_once)
+            _grow_together(
+                data, rules, range(first, min(first + at_once, n_trees)), threads, oob, pool
+            )
+            for first in range(0, n_trees, at_once)
         ]
-    return join_trees(parts)
+    return _join_trees(parts)
 
 
-def join_trees(parts: list[Trees]) -> Trees:
+def _join_trees(parts: list[Trees]) -> Trees:
     """Put trees behind one another."""
     sizes = np.concatenate([np.diff(part.offsets) for part in parts])
     arrays = {
