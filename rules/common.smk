@@ -71,7 +71,7 @@ def per_experiment(pattern):
 def named_experiment(wildcards):
     """An experiment with its name, and without its grid, which other settings of it don't change."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    kept = {key: experiment[key] for key in ("features", "side", "model")}
+    kept = {key: experiment[key] for key in ("features", "resize", "model")}
     return {"name": wildcards.experiment, **kept}
 
 
@@ -90,7 +90,7 @@ def hold_locks():
     """Lock what this run writes for itself alone, and what it only reads against writers."""
     planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
     hold_lock(Path(RUN, ".lock"), wait=False)
-    for folder in (*config["parts"], *config["evaluate_on"]):
+    for folder in (*config["join_runs"], *config["test_on_runs"]):
         hold_lock(Path(folder, ".lock"), wait=False, shared=True)
     for folder, maker in SHARED_BY_RUNS.items():
         hold_lock(Path(folder, ".lock"), wait=True, shared=maker not in planned)

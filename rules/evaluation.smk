@@ -1,7 +1,7 @@
 # From models to figures that can be compared.
 
 
-OTHER_RUNS = {Path(folder).name: folder for folder in config["evaluate_on"]}
+OTHER_RUNS = {Path(folder).name: folder for folder in config["test_on_runs"]}
 
 
 def in_other_run(file):
@@ -9,10 +9,10 @@ def in_other_run(file):
     return lambda wildcards: f"{OTHER_RUNS[wildcards.other]}/{file}"
 
 
-def features_elsewhere(wildcards):
+def features_cross_dataset(wildcards):
     """The feature sets that an experiment takes of another run."""
     names = stored_features(EXPERIMENTS[wildcards.experiment])
-    pattern = "<results>/elsewhere/{{other}}/features/{features}.json"
+    pattern = "<results>/cross_dataset/{{other}}/features/{features}.json"
     return expand(pattern, features=names)
 
 
@@ -68,8 +68,8 @@ rule evaluate_model:
     params:
         code_digest("evaluation/evaluate_model"),
         experiment=named_experiment,
-        bootstrap=config["evaluation"]["bootstrap"],
-        interval=config["evaluation"]["interval"],
+        n_resamples=config["evaluation"]["n_resamples"],
+        confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
         "Evaluating {wildcards.experiment}, protocol {wildcards.protocol}"
@@ -81,7 +81,7 @@ rule leaderboard:
     """Put every experiment under every protocol side by side."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json")
-        + per_other_run("<results>/elsewhere/{other}/{protocol}/{experiment}.json"),
+        + per_other_run("<results>/cross_dataset/{other}/{protocol}/{experiment}.json"),
         cards=per_experiment("<results>/models/{protocol}/{experiment}/model.json"),
         trained=per_experiment(rules.train_model.log),
         tuned=[
@@ -124,8 +124,8 @@ rule compare_experiments:
         runtime=growing(30),
     params:
         code_digest("evaluation/compare_experiments"),
-        bootstrap=config["evaluation"]["bootstrap"],
-        interval=config["evaluation"]["interval"],
+        n_resamples=config["evaluation"]["n_resamples"],
+        confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
         "Comparing the experiments in pairs"
@@ -136,7 +136,7 @@ rule compare_experiments:
 # On other runs' videos. Nothing is written into those runs' folders.
 
 
-rule select_elsewhere:
+rule select_cross_dataset:
     """Choose the videos of another run that show nobody whom the models of a protocol have seen."""
     input:
         store="<results>/store.json",
@@ -144,81 +144,81 @@ rule select_elsewhere:
         other_store=in_other_run("store.json"),
         other_manifest=in_other_run("manifest.tsv"),
     output:
-        table="<results>/elsewhere/{other}/{protocol}.tsv",
-        selection="<results>/elsewhere/{other}/{protocol}.json",
+        table="<results>/cross_dataset/{other}/{protocol}.tsv",
+        selection="<results>/cross_dataset/{other}/{protocol}.json",
     log:
-        "<logs>/select_elsewhere/{other}/{protocol}.log",
+        "<logs>/select_cross_dataset/{other}/{protocol}.log",
     conda:
         "../envs/learning.yaml"
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
-        code_digest("evaluation/select_elsewhere"),
+        code_digest("evaluation/select_cross_dataset"),
         content_digest([config["manifest"]]),
     message:
         "Looking for videos of {wildcards.other} that show other people, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/evaluation/select_elsewhere.py"
+        "../workflow_scripts/evaluation/select_cross_dataset.py"
 
 
-rule extract_elsewhere:
+rule extract_cross_dataset:
     """Get one feature set of another run's store, without writing into that run's folder."""
     input:
         store=in_other_run("store.json"),
     output:
-        marker="<results>/elsewhere/{other}/features/{features}.json",
+        marker="<results>/cross_dataset/{other}/features/{features}.json",
     log:
-        "<logs>/extract_elsewhere/{other}/{features}.log",
+        "<logs>/extract_cross_dataset/{other}/{features}.log",
     conda:
         "../envs/learning.yaml"
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
     params:
-        code_digest("evaluation/extract_elsewhere"),
+        code_digest("evaluation/extract_cross_dataset"),
     message:
         "Computing {wildcards.features} of {wildcards.other}"
     script:
-        "../workflow_scripts/evaluation/extract_elsewhere.py"
+        "../workflow_scripts/evaluation/extract_cross_dataset.py"
 
 
-rule evaluate_elsewhere:
+rule evaluate_cross_dataset:
     """Measure one model on another run's videos of other people."""
     input:
-        features_elsewhere,
+        features_cross_dataset,
         store=in_other_run("store.json"),
-        table="<results>/elsewhere/{other}/{protocol}.tsv",
-        selection="<results>/elsewhere/{other}/{protocol}.json",
+        table="<results>/cross_dataset/{other}/{protocol}.tsv",
+        selection="<results>/cross_dataset/{other}/{protocol}.json",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
     output:
-        evaluation="<results>/elsewhere/{other}/{protocol}/{experiment}.json",
-        frames="<results>/elsewhere/{other}/{protocol}/{experiment}.frames.tsv",
-        videos="<results>/elsewhere/{other}/{protocol}/{experiment}.videos.tsv",
+        evaluation="<results>/cross_dataset/{other}/{protocol}/{experiment}.json",
+        frames="<results>/cross_dataset/{other}/{protocol}/{experiment}.frames.tsv",
+        videos="<results>/cross_dataset/{other}/{protocol}/{experiment}.videos.tsv",
     log:
-        "<logs>/evaluate_elsewhere/{other}/{protocol}/{experiment}.log",
+        "<logs>/evaluate_cross_dataset/{other}/{protocol}/{experiment}.log",
     conda:
         "../envs/learning.yaml"
     resources:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        code_digest("evaluation/evaluate_elsewhere"),
+        code_digest("evaluation/evaluate_cross_dataset"),
         experiment=named_experiment,
-        bootstrap=config["evaluation"]["bootstrap"],
-        interval=config["evaluation"]["interval"],
+        n_resamples=config["evaluation"]["n_resamples"],
+        confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
         "Evaluating {wildcards.experiment}, protocol {wildcards.protocol}, on {wildcards.other}"
     script:
-        "../workflow_scripts/evaluation/evaluate_elsewhere.py"
+        "../workflow_scripts/evaluation/evaluate_cross_dataset.py"
 
 
 # With fewer people to learn from.
 
 
-rule fit_subset:
+rule fit_learning_curve:
     """Train an experiment on some of the training part's people, and score the test part."""
     input:
         features_of_experiment,
@@ -228,7 +228,7 @@ rule fit_subset:
     output:
         scores="<results>/learning_curve/{experiment}/{halvings}/{repeat}.tsv",
     log:
-        "<logs>/fit_subset/{experiment}/{halvings}/{repeat}.log",
+        "<logs>/fit_learning_curve/{experiment}/{halvings}/{repeat}.log",
     conda:
         "../envs/learning.yaml"
     threads: 8
@@ -236,13 +236,13 @@ rule fit_subset:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("evaluation/fit_subset"),
+        code_digest("evaluation/fit_learning_curve"),
         experiment=named_experiment,
         seed=config["seed"],
     message:
         "Training {wildcards.experiment} on fewer people ({wildcards.halvings} halvings, repeat {wildcards.repeat})"
     script:
-        "../workflow_scripts/evaluation/fit_subset.py"
+        "../workflow_scripts/evaluation/fit_learning_curve.py"
 
 
 rule learning_curve:
@@ -264,8 +264,8 @@ rule learning_curve:
     params:
         code_digest("evaluation/learning_curve"),
         repeats=config["learning_curve"]["repeats"],
-        bootstrap=config["evaluation"]["bootstrap"],
-        interval=config["evaluation"]["interval"],
+        n_resamples=config["evaluation"]["n_resamples"],
+        confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
         "Gathering what fewer people are worth"

@@ -36,7 +36,7 @@ rule record_run:
     """Write down what the run was made from and what it made."""
     input:
         unpack(outputs_of_run),
-        networks=[] if config["parts"] else detector_networks,
+        networks=[] if config["join_runs"] else detector_networks,
         logs=logs_of_run,
     output:
         record="<results>/run.json",

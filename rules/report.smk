@@ -38,7 +38,7 @@ rule contact_sheet:
         "../workflow_scripts/report/contact_sheet.py"
 
 
-if not config["parts"]:  # the pictures of the videos are with the parts
+if not config["join_runs"]:  # the pictures of the videos are with the parts
     FIGURES += expand(rules.contact_sheet.output, label=("real", "fake"))
 
 
@@ -107,7 +107,7 @@ rule render_leaderboard:
     params:
         code_digest("report/render_leaderboard"),
         content_digest(templates("leaderboard")),
-        interval=config["evaluation"]["interval"],
+        confidence_level=config["evaluation"]["confidence_level"],
         demo=any(video.is_demo for video in VIDEOS.values()),
     message:
         "Writing the leaderboard's page"
@@ -139,7 +139,7 @@ rule render_comparisons:
     params:
         code_digest("report/render_comparisons"),
         content_digest(templates("comparisons")),
-        interval=config["evaluation"]["interval"],
+        confidence_level=config["evaluation"]["confidence_level"],
     message:
         "Writing the page of paired comparisons"
     script:
@@ -204,7 +204,7 @@ rule plot_learning_curve:
         runtime=growing(10),
     params:
         code_digest("report/plot_learning_curve"),
-        interval=config["evaluation"]["interval"],
+        confidence_level=config["evaluation"]["confidence_level"],
     message:
         "Drawing the learning curve"
     script:
@@ -215,38 +215,38 @@ if LEARNING_CURVES:
     FIGURES += rules.plot_learning_curve.output
 
 
-rule render_published:
+rule render_literature:
     """Show published figures beside the run's own, and the honest ones beside both."""
     input:
         leaderboard="<results>/leaderboard.tsv",
         curve=rules.plot_learning_curve.output if LEARNING_CURVES else [],
     output:
         page=report(
-            "<results>/figures/published.html",
-            caption="../report/published.rst",
+            "<results>/figures/literature.html",
+            caption="../report/literature.rst",
             category="2. Results",
             labels={"picture": "published figures", "protocol": "all", "experiment": "all"},
         ),
     log:
-        "<logs>/render_published.log",
+        "<logs>/render_literature.log",
     conda:
         "../envs/report.yaml"
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/render_published"),
-        content_digest(templates("published")),
+        code_digest("report/render_literature"),
+        content_digest(templates("literature")),
         content_digest(filter(None, [config["report"]["published"]])),
-        test_share=config["splits"]["test_share"],
+        test_fraction=config["splits"]["test_fraction"],
     message:
         "Writing the page of published figures"
     script:
-        "../workflow_scripts/report/render_published.py"
+        "../workflow_scripts/report/render_literature.py"
 
 
 if config["report"]["published"]:
-    FIGURES += rules.render_published.output
+    FIGURES += rules.render_literature.output
 
 
 rule plot_curves:
@@ -280,8 +280,8 @@ rule plot_curves:
         runtime=growing(10),
     params:
         code_digest("report/plot_curves"),
-        bootstrap=config["evaluation"]["bootstrap"],
-        interval=config["evaluation"]["interval"],
+        n_resamples=config["evaluation"]["n_resamples"],
+        confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
         "Drawing ROC and precision-recall curves, protocol {wildcards.protocol}"
@@ -328,7 +328,7 @@ rule plot_reliability:
 FIGURES += expand(rules.plot_reliability.output, protocol=PROTOCOLS)
 
 
-rule plot_kinds:
+rule plot_subgroups:
     """Show how well each kind of fake is found under one protocol."""
     input:
         evaluations=expand(
@@ -337,27 +337,27 @@ rule plot_kinds:
         ),
     output:
         figure=report(
-            "<results>/figures/{protocol}/kinds.png",
-            caption="../report/kinds.rst",
+            "<results>/figures/{protocol}/subgroups.png",
+            caption="../report/subgroups.rst",
             category="2. Results",
             labels={"picture": "kinds of fakes", "protocol": "{protocol}", "experiment": "all"},
         ),
     log:
-        "<logs>/plot_kinds/{protocol}.log",
+        "<logs>/plot_subgroups/{protocol}.log",
     conda:
         "../envs/report.yaml"
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/plot_kinds"),
+        code_digest("report/plot_subgroups"),
     message:
         "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/report/plot_kinds.py"
+        "../workflow_scripts/report/plot_subgroups.py"
 
 
-FIGURES += expand(rules.plot_kinds.output, protocol=PROTOCOLS)
+FIGURES += expand(rules.plot_subgroups.output, protocol=PROTOCOLS)
 
 
 rule plot_confusion:
@@ -433,7 +433,7 @@ FIGURES += expand(
 )
 
 
-rule plot_mistakes:
+rule plot_confident_errors:
     """Show the frames about which the experiments under one protocol were surest and wrong."""
     input:
         store="<results>/store.json",
@@ -447,27 +447,27 @@ rule plot_mistakes:
         ),
     output:
         figure=report(
-            "<results>/figures/{protocol}/mistakes.png",
-            caption="../report/mistakes.rst",
+            "<results>/figures/{protocol}/confident_errors.png",
+            caption="../report/confident_errors.rst",
             category="3. Evidence",
             labels={"picture": "surest mistakes", "protocol": "{protocol}", "experiment": "all"},
         ),
     log:
-        "<logs>/plot_mistakes/{protocol}.log",
+        "<logs>/plot_confident_errors/{protocol}.log",
     conda:
         "../envs/report.yaml"
     resources:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
-        code_digest("report/plot_mistakes"),
+        code_digest("report/plot_confident_errors"),
     message:
         "Drawing the surest mistakes, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/report/plot_mistakes.py"
+        "../workflow_scripts/report/plot_confident_errors.py"
 
 
-FIGURES += expand(rules.plot_mistakes.output, protocol=PROTOCOLS)
+FIGURES += expand(rules.plot_confident_errors.output, protocol=PROTOCOLS)
 
 
 rule plot_cost:

@@ -1,11 +1,11 @@
-# One table of quality and one store: of the run's crops or, of a run with `parts`, of other runs'.
-if config["parts"]:
+# One table of quality and one store: of the run's crops or, of a run with `join_runs`, of other runs'.
+if config["join_runs"]:
 
     rule join_stores:
         """Join the stores of finished runs over different videos into one, for training."""
         input:
-            expand("{part}/quality.tsv", part=config["parts"]),
-            stores=expand("{part}/store.json", part=config["parts"]),
+            expand("{part}/quality.tsv", part=config["join_runs"]),
+            stores=expand("{part}/store.json", part=config["join_runs"]),
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
@@ -79,4 +79,4 @@ else:
             "../workflow_scripts/store/build_store.py"
 
 
-RESULTS += rules.join_stores.output if config["parts"] else rules.quality_table.output
+RESULTS += rules.join_stores.output if config["join_runs"] else rules.quality_table.output

@@ -50,7 +50,7 @@ rule split_videos:
     params:
         code_digest("training/split_videos"),
         content_digest([config["manifest"]]),
-        test_share=config["splits"]["test_share"],
+        test_fraction=config["splits"]["test_fraction"],
         folds=config["training"]["folds"],
         seed=config["seed"],
     message:
@@ -86,7 +86,7 @@ rule fit_fold:
         "../workflow_scripts/training/fit_fold.py"
 
 
-rule choose_model:
+rule select_hyperparameters:
     """Choose an experiment's settings, threshold and calibration by what the validation says."""
     input:
         split="<results>/splits/{protocol}.tsv",
@@ -95,21 +95,21 @@ rule choose_model:
         choice="<results>/models/{protocol}/{experiment}/choice.json",
         predictions="<results>/models/{protocol}/{experiment}/validation.tsv",
     log:
-        "<logs>/choose_model/{protocol}/{experiment}.log",
+        "<logs>/select_hyperparameters/{protocol}/{experiment}.log",
     conda:
         "../envs/learning.yaml"
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("training/choose_model"),
+        code_digest("training/select_hyperparameters"),
         fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
-        wrong_share=config["training"]["wrong_share"],
+        max_error_rate=config["training"]["max_error_rate"],
     message:
         "Choosing settings and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
-        "../workflow_scripts/training/choose_model.py"
+        "../workflow_scripts/training/select_hyperparameters.py"
 
 
 rule train_model:

@@ -165,8 +165,8 @@ rule verdicts:
         stamp_of_given_bundle(),
         bundle=judging_bundle(),
         source=config["videos_to_judge"],
-        bootstrap=config["evaluation"]["bootstrap"],
-        interval=config["evaluation"]["interval"],
+        n_resamples=config["evaluation"]["n_resamples"],
+        confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
         "Sorting the verdicts"

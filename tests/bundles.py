@@ -47,7 +47,7 @@ def write_small_bundle(
     crops = {
         "sampling": {"frames": frames, "every": every},
         "detector": {"backend": "onnxruntime", "min_face_size": 20},
-        "faces": {"confidence": 0.9, "margin": 1.3, "size": size},
+        "faces": {"confidence": 0.9, "scale": 1.3, "size": size},
     }
     store = folder / "store.zarr"
     made = (_video(number, frames, size) for number in range(VIDEOS))
@@ -59,7 +59,7 @@ def write_small_bundle(
     experiment: dict[str, Any] = {
         "name": "small",
         "features": features,
-        "side": side,
+        "resize": side,
         "model": model,
         "params": params,
     }
@@ -67,7 +67,7 @@ def write_small_bundle(
     for name in stored_features(experiment):
         matrix = load_matrix(store, rows, recipe(name, side))
         write_features(folder / "features", name, [matrix], len(rows), "1")
-    training = table[table["part"] == "train"]
+    training = table[table["split"] == "train"]
     save_model(folder / "model.zip", model, train(store, training, experiment, 1, 1))
     fake = np.arange(VIDEOS) % 2
     scores, groups = np.where(fake, 0.8, 0.3), np.arange(VIDEOS) // 2
@@ -163,7 +163,7 @@ def _split(frames: int) -> pd.DataFrame:
             "method": "drawn",
             "compression": "",
             "dataset": "demo",
-            "part": np.where(video < VIDEOS - 4, "train", "test"),
+            "split": np.where(video < VIDEOS - 4, "train", "test"),
             "unit": [f"g{n // 2}" for n in video],
         }
     )

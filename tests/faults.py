@@ -303,7 +303,7 @@ def project_of(folder: Path, videos: list[Video]) -> Project:
     if folder.exists():
         shutil.rmtree(folder)
     project = small_project(folder, videos)
-    project.configure(splits={"protocols": ["identity"], "test_share": 0.34})
+    project.configure(splits={"protocols": ["identity"], "test_fraction": 0.34})
     return project
 
 

@@ -72,8 +72,8 @@ CONFIGS: dict[str, tuple[str, str]] = {
         "sampling.frames: 1.5",
     ),
     "a negative number": ("{run: r, manifest: m, sampling: {every: -1}}", "sampling.every: -1"),
-    "infinity": ("{run: r, manifest: m, faces: {margin: .inf}}", "faces.margin: inf"),
-    "not a number": ("{run: r, manifest: m, faces: {margin: .nan}}", "faces.margin: nan"),
+    "infinity": ("{run: r, manifest: m, faces: {scale: .inf}}", "faces.scale: inf"),
+    "not a number": ("{run: r, manifest: m, faces: {scale: .nan}}", "faces.scale: nan"),
     "a number too large": ("{run: r, manifest: m, seed: 1e400}", "seed: "),
     "a misspelt key": ("{run: r, manifest: m, face: {}}", "unknown key 'face'"),
     "an experiment without a model": (

@@ -27,7 +27,7 @@ PARTS = [
 PEOPLE = 6
 SMALL_FOREST = {
     "features": "pixels",
-    "side": 16,
+    "resize": 16,
     "model": "pixel_forest",
     "grid": {"n_estimators": [5, 10]},
     "validation": "out_of_bag",
@@ -153,8 +153,8 @@ def small_project(target: Path, videos: list[Video]) -> Project:
         run="small",
         manifest="small.tsv",
         faces={"size": 64},
-        splits={"protocols": ["identity", "frame"], "test_share": 0.34},
-        evaluation={"bootstrap": 50},
+        splits={"protocols": ["identity", "frame"], "test_fraction": 0.34},
+        evaluation={"n_resamples": 50},
         training={"folds": 2},
         experiments={"forest": SMALL_FOREST, "spectrum": SMALL_TREES},
         learning_curve={"experiments": ["spectrum"], "halvings": 1, "repeats": 2},
@@ -167,7 +167,7 @@ def tiny_project(target: Path, videos: list[Video]) -> Project:
     experiment, and `few_of` the small run's videos will do."""
     project = small_project(target, videos)
     project.configure(
-        splits={"protocols": ["identity"], "test_share": 0.34},
+        splits={"protocols": ["identity"], "test_fraction": 0.34},
         training={"folds": 2},
         experiments={"spectrum": SMALL_TREES},
         learning_curve={},

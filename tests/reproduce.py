@@ -42,7 +42,7 @@ MEASURED = {
     "leaderboard.tsv": ("train_cpu_s", "train_peak_memory_mb", "train_tuning_cpu_s"),
     "manifest.tsv": ("path",),
     "figures/leaderboard.html": None,
-    "figures/published.html": None,
+    "figures/literature.html": None,
     "figures/cost.png": None,
     "figures/run_times.png": None,
     "run.json": ("environment", "measured", "digest"),
@@ -67,7 +67,7 @@ def make_joined(folder: Path) -> Path:
         part.snakemake("results/small/store.json")
         parts.append(part.results)
     project = tiny_project(folder / "project", videos)
-    project.configure(parts=list(map(str, parts)))
+    project.configure(join_runs=list(map(str, parts)))
     project.snakemake()
     return project.results
 

@@ -251,7 +251,7 @@ def videos(folder: Path, clips: dict[str, OddClip]) -> Rows:
             video=kind,
             networks=[folder / "pnet.onnx"],
             detector={"backend": "onnxruntime", "min_face_size": 20},
-            faces={"confidence": 0.9, "margin": 1.3, "size": 64},
+            faces={"confidence": 0.9, "scale": 1.3, "size": 64},
             threads=1,
             face_cache=None,
             crops=folder / "crops.npz",

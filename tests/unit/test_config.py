@@ -44,10 +44,10 @@ def test_left_out_keys_take_the_documented_default():
 
 
 def test_a_part_of_a_section_keeps_the_other_defaults():
-    config = complete_config({**MINIMAL, "faces": {"margin": 1.0}})
+    config = complete_config({**MINIMAL, "faces": {"scale": 1.0}})
     assert config["faces"] == {
         "confidence": 0.9,
-        "margin": 1.0,
+        "scale": 1.0,
         "size": 320,
     }
 
@@ -60,7 +60,7 @@ def test_completing_twice_changes_nothing():
     assert once["experiments"]["a"] == {
         "features": "pixels",
         "model": "dummy",
-        "side": None,
+        "resize": None,
         "grid": {},
         "validation": "folds",
         "params": {},
@@ -81,7 +81,7 @@ def experiment(**changes):
     ("change", "parts"),
     [
         ({"seeed": 1}, ["unknown key 'seeed'", "seed"]),
-        ({"faces": {"margn": 1}}, ["faces", "'margn'", "margin"]),
+        ({"faces": {"margn": 1}}, ["faces", "'margn'", "scale"]),
         ({"faces": {"confidence": 2}}, ["faces.confidence", "2", "Needed"]),
         ({"faces": {"confidence": "high"}}, ["faces.confidence", "'high'"]),
         ({"run": "../up"}, ["run", "'../up'", "Letters, digits"]),
@@ -89,7 +89,7 @@ def experiment(**changes):
         ({"videos_to_judge": 1e5}, ["videos_to_judge: 100000.0", '`videos_to_judge: "']),
         ({"download": {"server": True}}, ["download.server: True", '`server: "']),
         ({"splits": {"protocols": ["person"]}}, ["splits.protocols.0", "'person'", "identity"]),
-        ({"splits": {"test_share": 1}}, ["splits.test_share", "1"]),
+        ({"splits": {"test_fraction": 1}}, ["splits.test_fraction", "1"]),
         ({"sampling": None}, ["sampling", "None"]),
         ({"experiments": {}}, ["experiments"]),
         ({"experiments": {"a/b": {"features": "pixels", "model": "dummy"}}}, ["a/b"]),
@@ -104,15 +104,15 @@ def experiment(**changes):
             {"detector": {"backend": "tensorflow", "min_face_size": 40}},
             ["detector.min_face_size", "40", "onnxruntime"],
         ),
-        (experiment(side=640), ["experiments.e.side", "640", "faces.size"]),
-        ({"evaluate_on": ["results/r"]}, ["evaluate_on", "'results/r'", "Rename"]),
-        ({"evaluate_on": ["results/R"]}, ["evaluate_on", "'results/R'", "Rename"]),
+        (experiment(resize=640), ["experiments.e.resize", "640", "faces.size"]),
+        ({"test_on_runs": ["results/r"]}, ["test_on_runs", "'results/r'", "Rename"]),
+        ({"test_on_runs": ["results/R"]}, ["test_on_runs", "'results/R'", "Rename"]),
         ({"report": {"published": "nowhere.tsv"}}, ["report.published", "no file 'nowhere.tsv'"]),
-        ({"evaluate_on": ["a/x", "b/x/"]}, ["evaluate_on", "'b/x/'", "another one of the list"]),
-        ({"evaluate_on": ["results/.."]}, ["evaluate_on", "'results/..'", "no folder of a run"]),
+        ({"test_on_runs": ["a/x", "b/x/"]}, ["test_on_runs", "'b/x/'", "another one of the list"]),
+        ({"test_on_runs": ["results/.."]}, ["test_on_runs", "'results/..'", "no folder of a run"]),
         (
-            {"evaluate_on": ["a/x"], "splits": {"protocols": ["frame"]}},
-            ["evaluate_on", "identity or official", "splits.protocols"],
+            {"test_on_runs": ["a/x"], "splits": {"protocols": ["frame"]}},
+            ["test_on_runs", "identity or official", "splits.protocols"],
         ),
         (
             {"learning_curve": {"experiments": ["none"]}},
@@ -192,7 +192,7 @@ def test_what_cannot_be_trained_is_told(experiment, message):
 
 
 def test_a_joined_run_has_the_crops_of_its_parts(tmp_path):
-    joined = {**MINIMAL, **experiment(side=128), "parts": [str(tmp_path / "p")]}
+    joined = {**MINIMAL, **experiment(resize=128), "join_runs": [str(tmp_path / "p")]}
     assert crop_size(complete_config(joined)) == 320  # as long as nobody knows better
     (tmp_path / "p").mkdir()
     marker = tmp_path / "p/store.json"
@@ -200,5 +200,5 @@ def test_a_joined_run_has_the_crops_of_its_parts(tmp_path):
         marker.write_text(content)
         assert crop_size(complete_config(joined)) == size
     marker.write_text('{"made_with": {"faces": {"size": 64}}}')
-    with pytest.raises(UserError, match=r"side: 128 is larger than the crops of the parts \(64\)"):
+    with pytest.raises(UserError, match=r"resize: 128 is larger than the crops of the parts \(64\)"):
         complete_config(joined)

@@ -13,7 +13,7 @@ from workflow_scripts.lib.common.binder import UNTRACKED, bind
 from workflow_scripts.lib.provenance.jobs import jobs_behind
 
 ROOT = Path(__file__).parents[2]
-JOINED = {"run": "joined", "parts": ["results/demo"], "manifest": "config/demo.tsv"}
+JOINED = {"run": "joined", "join_runs": ["results/demo"], "manifest": "config/demo.tsv"}
 
 
 def load_rules(folder, **changes):

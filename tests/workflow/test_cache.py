@@ -57,7 +57,7 @@ def test_a_video_under_another_name_is_worked_on_once(filled, finished, videos, 
 def test_nothing_out_of_date_is_taken(filled, finished, videos, tmp_path, edit):
     made = project(tmp_path / "project", finished, videos[:2], filled)
     if edit == "setting":
-        made.configure(faces={"size": 64, "margin": 1.1})
+        made.configure(faces={"size": 64, "scale": 1.1})
     elif edit == "module":
         module = made.root / "workflow_scripts/lib/faces/crops.py"
         module.write_text(module.read_text() + "\n# edited\n")

@@ -68,7 +68,7 @@ def test_every_shipped_config_plans(fresh, name):
     manifest = fresh / config["manifest"]
     if not manifest.exists():  # the user's own videos: two that are not there will do
         manifest.write_text("video_id\tpath\tlabel\nr\tr.mp4\treal\nf\tf.mp4\tfake\n")
-    for part in config.get("parts", []):  # finished runs, which a plan only looks at
+    for part in config.get("join_runs", []):  # finished runs, which a plan only looks at
         for file in ("quality.tsv", "store.json"):
             (fresh / part / file).parent.mkdir(parents=True, exist_ok=True)
             (fresh / part / file).touch()

@@ -16,7 +16,7 @@ from workflow_scripts.lib.store.zarr_store import StoredVideos
 
 GONE = ["fake0", "fake1", "real0"]  # who shows p0: as target, as source, and as themselves
 # few people are left, so frames are divided
-SETTINGS = {"splits": {"protocols": ["frame"], "test_share": 0.34},
+SETTINGS = {"splits": {"protocols": ["frame"], "test_fraction": 0.34},
             "experiments": {"spectrum": SMALL_TREES}, "learning_curve": {}}  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def fill_cache(cache, finished, videos):
     for video in videos:
         crops = (finished.results / f"faces/{video.video_id}.npz").read_bytes()
         for margin in (1, 2):
-            key = entry_key(Path(video.path), {"faces": {"margin": margin}}, "")
+            key = entry_key(Path(video.path), {"faces": {"scale": margin}}, "")
             add_entry(entry_path(cache, key), {"crops": crops, "status": b"{}"})
         entry_path(cache, key).with_name(f".{key}.zip.5f5e5bb3.partial").write_bytes(crops)
 

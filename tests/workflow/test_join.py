@@ -37,7 +37,7 @@ def parts(tmp_path_factory, tiny, few):
 def joined(target, videos, parts):
     """A run that joins the parts."""
     project = tiny_project(target, videos)
-    project.configure(parts=[str(part.results) for part in parts])
+    project.configure(join_runs=[str(part.results) for part in parts])
     return project
 
 
@@ -72,7 +72,7 @@ def test_each_video_is_in_one_part(parts, few, tmp_path, change, message):
         shutil.copytree(parts[0].results, tmp_path / "copy")
         chosen[-1] = str(tmp_path / "copy")
     project = tiny_project(tmp_path / "project", rows)
-    project.configure(parts=chosen)
+    project.configure(join_runs=chosen)
     ended = project.snakemake(STORE, check=False)
     assert (ended.returncode != 0) == bool(message)
     assert message in ended.stdout + ended.stderr
@@ -82,7 +82,7 @@ def test_each_video_is_in_one_part(parts, few, tmp_path, change, message):
 def test_parts_of_different_settings_are_not_mixed(parts, few, tmp_path):
     other = tiny_project(tmp_path / "other", deal(few, 2)[1])
     shutil.copytree(parts[0].root / "resources", other.root / "resources")
-    other.configure(faces={"size": 64, "margin": 1.0})
+    other.configure(faces={"size": 64, "scale": 1.0})
     other.snakemake(STORE)
     project = joined(tmp_path / "project", few, [parts[0], other])
     ended = project.snakemake(STORE, check=False)

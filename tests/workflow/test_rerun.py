@@ -122,7 +122,7 @@ def test_another_margin_cuts_again_and_another_seed_only_splits(copy, videos):
     planned = copy.planned()
     assert not PER_VIDEO & planned.keys()
     assert planned["split_videos"] == 2
-    copy.configure(faces={"size": 64, "margin": 1.0})
+    copy.configure(faces={"size": 64, "scale": 1.0})
     assert copy.planned()["crop_faces"] == len(videos)
 
 
@@ -150,7 +150,7 @@ def test_a_longer_grid_tries_only_what_is_new(tiny_copy):
 
 @pytest.mark.slow
 def test_a_store_that_was_rebuilt_alone_is_seen_as_changed(tiny_copy):
-    tiny_copy.configure(faces={"size": 64, "margin": 1.0})
+    tiny_copy.configure(faces={"size": 64, "scale": 1.0})
     tiny_copy.snakemake("results/small/store.json")
     planned = tiny_copy.planned()
     assert planned["split_videos"] == planned["train_model"] == planned["evaluate_model"] == 1

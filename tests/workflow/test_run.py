@@ -71,7 +71,7 @@ def test_no_person_crosses_the_identity_split_and_the_frame_split_is_called_leak
     for protocol, leaks in (("identity", False), ("frame", True)):
         sides = {}
         for row in read_table(finished.results / f"splits/{protocol}.tsv"):
-            sides.setdefault(row["group"], set()).add(row["part"])
+            sides.setdefault(row["group"], set()).add(row["split"])
         assert any(len(parts) == 2 for parts in sides.values()) == leaks
         result = json.loads((finished.results / f"evaluation/{protocol}/forest.json").read_text())
         assert (result["leak"]["word"] == "video") == leaks
@@ -140,11 +140,11 @@ def test_another_number_of_cores_gives_the_same_bytes(finished, tmp_path, videos
 
 def test_the_validation_never_scores_what_it_has_seen(finished):
     split = read_table(finished.results / "splits/identity.tsv")
-    train = {row["video"] for row in split if row["part"] == "train"}
+    train = {row["video"] for row in split if row["split"] == "train"}
     folds = {}
     for row in split:
-        assert (row["part"] == "train") == (int(row["fold"]) >= 0)
-        if row["part"] == "train":
+        assert (row["split"] == "train") == (int(row["fold"]) >= 0)
+        if row["split"] == "train":
             folds.setdefault(row["group"], set()).add(row["fold"])
     assert all(len(found) == 1 for found in folds.values())
     for experiment in ("forest", "spectrum"):

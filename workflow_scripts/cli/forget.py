@@ -173,7 +173,7 @@ def what_stays(removal: Removal) -> Iterator[str]:
 
     chosen, rows = removal.chosen, removal.rows
     runs = {path for path in Path("results").glob("*") if path.is_dir() and path != removal.results}
-    others = holders({*runs, *map(Path, removal.config["parts"])}, chosen)
+    others = holders({*runs, *map(Path, removal.config["join_runs"])}, chosen)
     paths = [rows[name].path for name in chosen if name in rows]
     # a download that has not ended shows the same face
     videos = [path for video in paths for path in (video, f"{video}.part") if Path(path).exists()]

@@ -11,16 +11,16 @@ from workflow_scripts.lib.common.tables import label_numbers, read_table
 from workflow_scripts.lib.evaluation.metrics import compare
 from workflow_scripts.lib.training.splits import leak_name
 
-COLUMNS = ["protocol", "leak", "experiment", "against", "test_videos", "test_groups"]
-PARTS = ("difference", "low", "high", "p")
+COLUMNS = ["protocol", "leak", "experiment", "reference", "test_videos", "test_groups"]
+PARTS = ("difference", "low", "high", "p_value")
 
 
 def main(
     evaluations: list[Path],
     predictions: list[Path],
     cards: list[Path],
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
     comparisons: Path,
 ) -> None:
@@ -41,7 +41,7 @@ def main(
         reference = max(experiments, key=lambda tried: tried[1]["validation"]["video_roc_auc"])
         for other in experiments:
             if other is not reference:
-                rows.append(_row(other, reference, bootstrap, interval, seed))
+                rows.append(_row(other, reference, n_resamples, confidence_level, seed))
     metrics = [f"{metric}_{part}" for metric in ("accuracy", "roc_auc") for part in PARTS]
     table = pd.DataFrame(rows, columns=[*COLUMNS, *metrics])
     table.to_csv(comparisons, sep="\t", index=False)
@@ -51,8 +51,8 @@ def main(
 def _row(
     one: tuple[Any, Any, pd.DataFrame],
     reference: tuple[Any, Any, pd.DataFrame],
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
 ) -> dict[str, Any]:
     results, _, (table, other) = zip(one, reference, strict=True)
@@ -63,15 +63,15 @@ def _row(
         (table["score"].to_numpy(), other["score"].to_numpy()),
         table["group"].to_numpy(),
         (results[0]["threshold"], results[1]["threshold"]),
-        bootstrap,
-        interval,
+        n_resamples,
+        confidence_level,
         seed,
     )
     return {
         "protocol": results[0]["protocol"],
         "leak": leak_name(results[0]["leak"]["word"]),
         "experiment": results[0]["experiment"],
-        "against": results[1]["experiment"],
+        "reference": results[1]["experiment"],
         "test_videos": found["n"],
         "test_groups": found["groups"],
         **{

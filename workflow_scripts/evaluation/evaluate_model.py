@@ -17,8 +17,8 @@ def main(
     model: Path,
     card: Path,
     experiment: dict[str, Any],
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
     evaluation: Path,
     frames: Path,
@@ -27,10 +27,10 @@ def main(
     """Write the metrics (`evaluation`), and the predictions per frame and per video."""
     about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
-    leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
-    table = table[table["part"] == TEST]
+    leak = find_leak(*(table[column].to_numpy() for column in ("split", "video", "group")))
+    table = table[table["split"] == TEST]
     predictions = predict(model, about, store, table, experiment)
-    result = measure(*predictions, about, OWN, leak, bootstrap, interval, seed)
+    result = measure(*predictions, about, OWN, leak, n_resamples, confidence_level, seed)
     write_json(evaluation, result)
     write_predictions(*predictions, frames, videos)
     logging.info(

@@ -86,7 +86,7 @@ def _row(
         "experiment": evaluation["experiment"],
         "model": card["model"],
         "features": card["features"]["name"],
-        "side": card["features"]["side"],
+        "resize": card["features"]["resize"],
         "test_videos": evaluation["video"]["n"],
         "test_groups": evaluation["video"]["groups"],
     }

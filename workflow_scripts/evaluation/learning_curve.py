@@ -18,16 +18,16 @@ def main(
     cards: list[Path],
     fits: list[Path],
     repeats: int,
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
     curve: Path,
 ) -> None:
     """Write a table with a line per experiment and number of groups that were trained on.
 
     `evaluations` and `cards` (JSON) and `predictions` (per video) are of the final models, which
-    were trained on all groups; `fits` are, for each, the tables of `fit_subset`, those of all
-    `repeats` of a number of groups together.
+    were trained on all groups; `fits` are, for each, the tables of `fit_learning_curve`, those of
+    all `repeats` of a number of groups together.
     """
     rows: list[dict[str, Any]] = []
     each = len(fits) // len(cards)
@@ -44,7 +44,7 @@ def main(
         by_size = {_size(read[i]): read[i : i + repeats] for i in range(0, len(read), repeats)}
         by_size[_size(final)] = [final]  # few groups: "half" of them may be all
         sizes = [by_size[size] for size in sorted(by_size)]
-        rows += _rows(result, sizes, bootstrap, interval, seed)
+        rows += _rows(result, sizes, n_resamples, confidence_level, seed)
     table = pd.DataFrame(rows)
     table.to_csv(curve, sep="\t", index=False)
     logging.info("%s", table.to_string(index=False))
@@ -53,8 +53,8 @@ def main(
 def _rows(
     result: dict[str, Any],
     sizes: list[list[pd.DataFrame]],
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
 ) -> list[dict[str, Any]]:
     """An experiment's lines, from the predictions of each number of groups, the smallest first."""
@@ -65,8 +65,8 @@ def _rows(
         label_numbers(final),
         [[table["score"].to_numpy() for table in same] for same in sizes],
         final["group"].to_numpy(),
-        bootstrap,
-        interval,
+        n_resamples,
+        confidence_level,
         seed,
     )
     return [
@@ -84,8 +84,8 @@ def _rows(
                 for name in ("roc_auc", "gain")
                 for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high"))
             },
-            "lowest": point["lowest"],
-            "highest": point["highest"],
+            "min": point["min"],
+            "max": point["max"],
         }
         for same, point in zip(sizes, grown, strict=True)
     ]

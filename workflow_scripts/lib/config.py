@@ -95,7 +95,7 @@ def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
 def crop_size(config: dict[str, Any]) -> int:
     """The side of the run's crops, pixels: of a joined run that of its parts' crops, as far as they
     are finished."""
-    for part in config["parts"]:
+    for part in config["join_runs"]:
         try:
             made = json.loads((Path(part) / "store.json").read_text(encoding="utf-8"))["made_with"]
             return int(made["faces"]["size"])
@@ -194,7 +194,7 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
     size = crop_size(config)
     for name, experiment in config["experiments"].items():
         where = f"experiments.{name}"
-        side = experiment["side"]
+        side = experiment["resize"]
         try:
             feature_set = find_feature_set(experiment["features"])
         except KeyError:
@@ -205,7 +205,7 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
         else:
             if (side or size) < feature_set.min_side:
                 yield (
-                    f"{where}.side: {feature_set.name} needs crops of at least "
+                    f"{where}.resize: {feature_set.name} needs crops of at least "
                     f"{feature_set.min_side} pixels. Raise it, or leave it out."
                 )
         if experiment["model"] not in MODELS:
@@ -232,10 +232,10 @@ def _cross_field_problems(config: dict[str, Any]) -> Iterator[str]:
                     "Take 'folds'."
                 )
         if side is not None and side > size:
-            of_whom = "the crops of the parts" if config["parts"] else "faces.size"
+            of_whom = "the crops of the parts" if config["join_runs"] else "faces.size"
             yield (
-                f"{where}.side: {side} is larger than {of_whom} ({size}), and crops are only ever "
-                "shrunk. Lower it, or raise faces.size."
+                f"{where}.resize: {side} is larger than {of_whom} ({size}), and crops are only "
+                "ever shrunk. Lower it, or raise faces.size."
             )
 
 
@@ -252,19 +252,19 @@ def _same_names(experiments: Iterable[str]) -> Iterator[str]:
 
 def _other_run_problems(config: dict[str, Any]) -> Iterator[str]:
     names = [config["run"].lower()]  # many disks don't tell upper from lower case
-    for folder in config["evaluate_on"]:
+    for folder in config["test_on_runs"]:
         name = Path(folder).name
         if not RUN_NAME.fullmatch(name):
-            yield f"evaluate_on: {folder!r} is no folder of a run, such as results/other."
+            yield f"test_on_runs: {folder!r} is no folder of a run, such as results/other."
         elif name.lower() in names:
             yield (
-                f"evaluate_on: {folder!r} has the name of this run or of another one of the list, "
+                f"test_on_runs: {folder!r} has the name of this run or of another one of the list, "
                 "and results tell runs apart by their names. Rename the folder."
             )
         names.append(name.lower())
-    if config["evaluate_on"] and not set(APART) & set(config["splits"]["protocols"]):
+    if config["test_on_runs"] and not set(APART) & set(config["splits"]["protocols"]):
         yield (
-            "evaluate_on: needs the protocol identity or official; models of other protocols have "
+            "test_on_runs: needs the protocol identity or official; models of other protocols have "
             "seen everybody. Add one to splits.protocols."
         )
 

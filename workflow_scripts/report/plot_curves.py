@@ -20,8 +20,8 @@ def main(
     protocol: str,
     evaluations: list[Path],
     predictions: list[Path],
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
     figure: Path,
 ) -> None:
@@ -37,8 +37,8 @@ def main(
             label_numbers(table),
             table["score"].to_numpy(),
             table["group"].to_numpy(),
-            bootstrap,
-            interval,
+            n_resamples,
+            confidence_level,
             seed,
         )
         for result, table in best_first

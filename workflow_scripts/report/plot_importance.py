@@ -24,16 +24,16 @@ def main(store: Path, split: Path, model: Path, card: Path, figure: Path) -> Non
     about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
     importance = load_model(model, about["model"]).importances
-    leak = find_leak(*(table[column].to_numpy() for column in ("part", "video", "group")))
+    leak = find_leak(*(table[column].to_numpy() for column in ("split", "video", "group")))
     names = about["experiment"], about["protocol"], leak.word
     features = about["features"]
     if features["name"] == "pixels":
-        rows = table.loc[table["part"] == TRAIN, "row"].to_numpy()
-        mean_face = _mean_face(store, rows, features["side"])
+        rows = table.loc[table["split"] == TRAIN, "row"].to_numpy()
+        mean_face = _mean_face(store, rows, features["resize"])
         per_pixel = importance.reshape(mean_face.shape).sum(axis=2)
         drawn = draw_importance(per_pixel, mean_face, *names)
     else:
-        side = features["side"] or about["crops"]["faces"]["size"]
+        side = features["resize"] or about["crops"]["faces"]["size"]
         columns = find_feature_set(features["name"]).columns(side)
         drawn = draw_feature_importance(importance, columns, side, *names)
     save_figure(figure, drawn)

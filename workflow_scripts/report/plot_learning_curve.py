@@ -21,10 +21,10 @@ from workflow_scripts.lib.evaluation.learning_curve import advise
 from workflow_scripts.lib.training.splits import leak_name
 
 
-def main(curve: Path, interval: float, figure: Path) -> None:
+def main(curve: Path, confidence_level: float, figure: Path) -> None:
     """Draw `learning_curve.tsv`, and say whether more people would help."""
     table = read_table(curve)
-    save_figure(figure, draw_learning_curve(table, advise(table, interval)))
+    save_figure(figure, draw_learning_curve(table, advise(table, confidence_level)))
 
 
 def draw_learning_curve(table: pd.DataFrame, said: Mapping[str, str]) -> Figure:
@@ -47,7 +47,7 @@ def draw_learning_curve(table: pd.DataFrame, said: Mapping[str, str]) -> Figure:
             x, rows["roc_auc_low"].astype(float), rows["roc_auc_high"].astype(float),
             color=colour, alpha=0.14, lw=0,
         )  # fmt: skip
-        for end in ("lowest", "highest"):
+        for end in ("min", "max"):
             axes.plot(x, rows[end], ".", color=colour, ms=3)
     axes.axhline(0.5, color=PALE, linestyle=":")
     axes.set_xscale("log", base=2)

@@ -6,13 +6,13 @@ from workflow_scripts.lib.common.pages import records, render
 from workflow_scripts.lib.common.tables import read_table
 
 
-def main(comparisons: Path, interval: float, page: Path) -> None:
+def main(comparisons: Path, confidence_level: float, page: Path) -> None:
     """Write the page of `comparisons.tsv`."""
     render(
         "comparisons.html.j2",
         page,
         title="Paired comparisons",
-        interval=f"{interval:.0%}",
+        interval=f"{confidence_level:.0%}",
         rows=records(read_table(comparisons)),
     )
 

@@ -11,17 +11,17 @@ DEMO_CAUTION = (
 )
 
 
-def main(leaderboard: Path, interval: float, demo: bool, page: Path) -> None:
+def main(leaderboard: Path, confidence_level: float, demo: bool, page: Path) -> None:
     """Write the page of `leaderboard.tsv`; `demo` adds the caution about made-up videos."""
     board = read_table(leaderboard)
     render(
         "leaderboard.html.j2",
         page,
         title="Leaderboard",
-        interval=f"{interval:.0%}",
+        interval=f"{confidence_level:.0%}",
         min_groups=MIN_GROUPS,
         caution=DEMO_CAUTION if demo else "",
-        elsewhere=len(own_rows(board)) < len(board),
+        cross_dataset=len(own_rows(board)) < len(board),
         rows=records(board),
     )
 

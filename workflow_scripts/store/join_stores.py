@@ -91,7 +91,8 @@ def join_tables(videos: list[Video], parts: list[Path]) -> pd.DataFrame:
             raise UserError(
                 f"The video {video.video_id!r} is in none of the parts "
                 f"({', '.join(map(str, parts))}). "
-                "Take it out of the manifest, or add the run that has it to the config's `parts`."
+                "Take it out of the manifest, or add the run that has it to join_runs in the "
+                "config."
             )
         if label_in[video.video_id] != video.label:
             raise UserError(

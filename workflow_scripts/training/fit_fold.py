@@ -34,7 +34,7 @@ def main(
     With the fold "oob" a forest on all folds scores each row by the trees that have not seen it.
     """
     table = read_table(split)
-    table = table[table["part"] == TRAIN]
+    table = table[table["split"] == TRAIN]
     held_out = table["fold"].to_numpy() == (-1 if fold == OUT_OF_BAG else int(fold))
     prefix = MODELS[experiment["model"]].prefix
     sizes = [setting[prefix] for setting in settings] if len(settings) > 1 else []

@@ -16,7 +16,7 @@ def main(
     store: Path,
     manifest: Path,
     protocol: str,
-    test_share: float,
+    test_fraction: float,
     folds: int,
     seed: int,
     split: Path,
@@ -31,7 +31,7 @@ def main(
     if protocol == "official":
         parts = np.array([video.split for video in shown])
     else:
-        parts = divide(units, strata, test_share, seed)
+        parts = divide(units, strata, test_fraction, seed)
     train = parts == TRAIN
     fold = np.full(len(parts), -1)
     fold[train] = assign_folds(units[train], strata[train], folds, seed)
@@ -46,14 +46,14 @@ def main(
             "method": [video.method for video in shown],
             "compression": [video.compression for video in shown],
             "dataset": [video.dataset for video in shown],
-            "part": parts,
+            "split": parts,
             "unit": units,
             "fold": fold,
         }
     )
     table.to_csv(split, sep="\t", index=False)
     leak = find_leak(parts, rows.video, rows.group)
-    logging.info("%s", table.groupby(["part", "label"]).size().to_string())
+    logging.info("%s", table.groupby(["split", "label"]).size().to_string())
     logging.info(
         "Protocol %s: %d rows for training, %d for the test; on both sides: %d videos, %d groups.",
         protocol,

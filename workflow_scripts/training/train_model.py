@@ -24,7 +24,7 @@ def main(
 ) -> None:
     """Write the model, and its card (`model.json`): what it is and what it was trained on."""
     table = read_table(split)
-    table = table[table["part"] == TRAIN]
+    table = table[table["split"] == TRAIN]
     chosen = json.loads(choice.read_text(encoding="utf-8"))
     settings = {**experiment, "params": chosen["params"]}
     save_model(model, experiment["model"], train(store, table, settings, seed, threads))

@@ -39,7 +39,7 @@ def main(
     """Write the bundle; see `lib/verdicts/bundle.py` for what is in it."""
     about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
-    training = table[table["part"] == TRAIN]
+    training = table[table["split"] == TRAIN]
     rows = read_manifest(manifest)
     bits_per_pixel = read_table(quality).set_index("video_id")["bits_per_pixel"]
     stored = StoredVideos(store)
@@ -53,7 +53,9 @@ def main(
         marks += map(crop_mark, seen.crops)
     # by the protocol `frame`, the test part has other frames of the same videos
     unseen_real = table[
-        (table["part"] == TEST) & (table["label"] == Label.REAL.word) & ~table["video"].isin(videos)
+        (table["split"] == TEST)
+        & (table["label"] == Label.REAL.word)
+        & ~table["video"].isin(videos)
     ]
     write_bundle(
         bundle,
@@ -97,9 +99,9 @@ def _typical(
     if not isinstance(model, ArrayModel) or not len(rows):
         return {"rows": 0, "moves": {}}
     features = card["features"]
-    experiment = {"features": features["name"], "side": features["side"]}
+    experiment = {"features": features["name"], "resize": features["resize"]}
     matrix = load_experiment(store, rows, experiment)
-    groups = column_groups(features["name"], features["side"] or card["crops"]["faces"]["size"])
+    groups = column_groups(features["name"], features["resize"] or card["crops"]["faces"]["size"])
     sums = dict.fromkeys(groups, 0.0)
     for first in range(0, len(matrix), ROWS_AT_ONCE):
         block = matrix[first : first + ROWS_AT_ONCE]

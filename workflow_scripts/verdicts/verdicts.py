@@ -28,8 +28,8 @@ def main(
     source: Path | None,
     verdicts: list[Path],
     bundle: Path,
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
     table: Path,
     page: Path,
@@ -56,7 +56,7 @@ def main(
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerows([COLUMNS, *map(as_cells, rows)])
     place, names = shortened([row["path"] for row in rows])
-    measured = worth(rows, bootstrap, interval, seed)
+    measured = worth(rows, n_resamples, confidence_level, seed)
     render(
         "verdicts.html.j2",
         page,

@@ -21,12 +21,12 @@ def page(tmp_path):
     """The page of comparisons, one of which is undefined."""
     rows = [
         {
-            **{"protocol": "identity", "leak": "no", "experiment": name, "against": "best"},
+            **{"protocol": "identity", "leak": "no", "experiment": name, "reference": "best"},
             **{"test_videos": VIDEOS[name], "test_groups": 5},
             **{
                 f"{metric}_{key}": value if key == "difference" else None
                 for metric in ("accuracy", "roc_auc")
-                for key in ("difference", "low", "high", "p")
+                for key in ("difference", "low", "high", "p_value")
             },
         }
         for name, value in DIFFERENCES.items()
@@ -59,10 +59,10 @@ def test_a_head_sorts_by_its_column(page, tmp_path, column, first, second):
 
 
 def test_differences_of_nothing_have_no_sign_and_small_p_no_zero(tmp_path):
-    row = {"protocol": "identity", "leak": "no", "experiment": "one", "against": "best"}
+    row = {"protocol": "identity", "leak": "no", "experiment": "one", "reference": "best"}
     row |= {"test_videos": 9, "test_groups": 5}
     for metric in ("accuracy", "roc_auc"):
-        told = {"difference": -0.0001, "low": -0.001, "high": 0.001, "p": 0.0002}
+        told = {"difference": -0.0001, "low": -0.001, "high": 0.001, "p_value": 0.0002}
         row |= {f"{metric}_{key}": value for key, value in told.items()}
     path = tmp_path / "page.html"
     render("comparisons.html.j2", path, title="Comparisons", rows=[row], interval="95 %")

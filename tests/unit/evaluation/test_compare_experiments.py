@@ -42,20 +42,20 @@ def test_each_is_held_against_the_validations_choice_of_its_protocol(tmp_path):
         write(tmp_path, "good", "frame", RIGHT, 0.9, "video"),
         write(tmp_path, "chosen", "frame", WRONG, 0.8, "video"),
     )
-    assert table[["protocol", "experiment", "against"]].to_numpy().tolist() == [
+    assert table[["protocol", "experiment", "reference"]].to_numpy().tolist() == [
         ["identity", "good", "chosen"],
         ["frame", "chosen", "good"],
     ]
     assert table["leak"].tolist() == ["no", "leaky: video"]
     assert table["accuracy_difference"].tolist() == [1, -1]
-    assert table["roc_auc_p"].tolist() == pytest.approx([2 / 64] * 2, abs=1e-6)
+    assert table["roc_auc_p_value"].tolist() == pytest.approx([2 / 64] * 2, abs=1e-6)
     assert table["test_groups"].tolist() == [6, 6]
 
 
 def test_one_experiment_gives_a_table_without_rows(tmp_path):
     table = compared(tmp_path, write(tmp_path, "only", "identity", RIGHT, 0.6))
     assert len(table) == 0
-    assert "roc_auc_p" in table.columns
+    assert "roc_auc_p_value" in table.columns
 
 
 def test_other_test_videos_are_a_defect(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from workflow_scripts.evaluation import leaderboard
 from workflow_scripts.evaluation.leaderboard import METRICS
 from workflow_scripts.lib.common.tables import OWN, own_rows, read_table
-from workflow_scripts.report import render_leaderboard, render_published
+from workflow_scripts.report import render_leaderboard, render_literature
 
 METRIC_NAMES = {name for names in METRICS.values() for name in names}
 
@@ -32,7 +32,7 @@ def write(folder, *results):
             "experiment": experiment,
             "protocol": protocol,
             "model": f"model of {experiment}",
-            "features": {"name": "pixels", "side": 64},
+            "features": {"name": "pixels", "resize": 64},
         }
         cards[experiment, protocol] = folder / f"{experiment}-{protocol}.json"
         cards[experiment, protocol].write_text(json.dumps(card))
@@ -92,17 +92,17 @@ def test_costs_are_those_of_the_logs(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("elsewhere", [True, False])
-def test_the_page_says_where_a_row_was_tested(tmp_path, elsewhere):
-    board = write(tmp_path, *(RESULTS if elsewhere else RESULTS[:3]))
+@pytest.mark.parametrize("cross_dataset", [True, False])
+def test_the_page_says_where_a_row_was_tested(tmp_path, cross_dataset):
+    board = write(tmp_path, *(RESULTS if cross_dataset else RESULTS[:3]))
     render_leaderboard.main(board, 0.95, False, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert ("<td>zoo</td>" in page) == ("<th>tested on</th>" in page) == elsewhere
+    assert ("<td>zoo</td>" in page) == ("<th>tested on</th>" in page) == cross_dataset
 
 
 def published(folder, *results):
     table = {
-        "test_share": [0.2],
+        "test_fraction": [0.2],
         "experiment": ["a"],
         "model": ["forest"],
         "published_accuracy": [0.856],
@@ -114,7 +114,7 @@ def published(folder, *results):
     picture = folder / "curve.png"
     picture.write_bytes(b"a picture")
     board = write(folder, *results)
-    render_published.main(folder / "published.tsv", board, picture, 0.2, folder / "page.html")
+    render_literature.main(folder / "published.tsv", board, picture, 0.2, folder / "page.html")
     return (folder / "page.html").read_text()
 
 

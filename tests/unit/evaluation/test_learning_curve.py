@@ -65,8 +65,8 @@ def test_growth_is_the_mean_of_the_repeats_and_the_gain_their_difference():
     areas = [[roc_auc_score(LABELS, fit) for fit in fits] for fits in scores]
     for point, values in zip(found, areas, strict=True):
         assert point["roc_auc"]["value"] == pytest.approx(np.mean(values), abs=1e-6)
-        assert point["lowest"] == pytest.approx(min(values), abs=1e-6)
-        assert point["highest"] == pytest.approx(max(values), abs=1e-6)
+        assert point["min"] == pytest.approx(min(values), abs=1e-6)
+        assert point["max"] == pytest.approx(max(values), abs=1e-6)
         assert point["roc_auc"]["low"] < point["roc_auc"]["value"] < point["roc_auc"]["high"]
     assert found[0]["gain"] == {"value": None, "low": None, "high": None}
     for point, now, before in zip(found[1:], areas[1:], areas, strict=False):

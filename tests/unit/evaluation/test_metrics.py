@@ -260,13 +260,13 @@ def test_differences_are_those_of_the_metrics_and_change_sign_when_swapped(table
     for name in ("accuracy", "roc_auc"):
         values = [measure(labels, scores, groups)[name]["value"] for scores in (first, second)]
         if None in values:
-            assert found[name] == {"difference": None, "low": None, "high": None, "p": None}
+            assert found[name] == {"difference": None, "low": None, "high": None, "p_value": None}
             continue
         difference = found[name]["difference"]
         assert difference == pytest.approx(values[0] - values[1], abs=2e-6)
         assert back[name]["difference"] == pytest.approx(-difference, abs=1e-6)
-        assert back[name]["p"] == found[name]["p"]
-        assert 0 < found[name]["p"] <= 1
+        assert back[name]["p_value"] == found[name]["p_value"]
+        assert 0 < found[name]["p_value"] <= 1
 
 
 def test_p_is_the_share_of_swaps_with_as_large_a_difference():
@@ -280,7 +280,7 @@ def test_p_is_the_share_of_swaps_with_as_large_a_difference():
         differences.append(np.subtract(*(reference.roc_auc_score(labels, one) for one in pair)))
     expected = np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12)
     found = paired(ranks[0] / 7, ranks[1] / 40, labels, groups)["roc_auc"]
-    assert found["p"] == pytest.approx(expected, abs=1e-6)
+    assert found["p_value"] == pytest.approx(expected, abs=1e-6)
     assert found["difference"] == pytest.approx(differences[0], abs=1e-6)
 
 
@@ -288,7 +288,7 @@ def test_an_experiment_is_not_better_than_itself():
     rng = np.random.default_rng(8)
     labels, scores = rng.integers(0, 2, 60), rng.random(60)
     found = paired(scores, scores, labels, np.arange(60) % 6)
-    assert found["roc_auc"] == {"difference": 0, "low": None, "high": None, "p": 1}
+    assert found["roc_auc"] == {"difference": 0, "low": None, "high": None, "p_value": 1}
 
 
 def test_p_by_hand():
@@ -296,9 +296,9 @@ def test_p_by_hand():
     labels, groups = np.tile([0, 1], 5), np.repeat(np.arange(5), 2)
     found = paired(labels * 1.0, np.full(10, 0.9), labels, groups)
     assert found["accuracy"]["difference"] == 0.5
-    assert found["accuracy"]["p"] == found["roc_auc"]["p"] == 2 / 32
+    assert found["accuracy"]["p_value"] == found["roc_auc"]["p_value"] == 2 / 32
     four = paired(labels[:8] * 1.0, np.full(8, 0.9), labels[:8], groups[:8])
-    assert four["accuracy"] == {"difference": 0.5, "low": None, "high": None, "p": 2 / 16}
+    assert four["accuracy"] == {"difference": 0.5, "low": None, "high": None, "p_value": 2 / 16}
 
 
 @pytest.mark.parametrize("n_groups", [8, pytest.param(30, marks=pytest.mark.slow)])
@@ -311,7 +311,7 @@ def test_p_is_uniform_where_there_is_no_difference(n_groups):
         person = rng.normal(0, 0.3, (2, n_groups))[:, groups]
         first, second = rng.normal(labels, 1, (2, len(labels))) + person
         result = paired(first, second, labels, groups, 100)
-        found.append([result[name]["p"] for name in ("accuracy", "roc_auc")])
+        found.append([result[name]["p_value"] for name in ("accuracy", "roc_auc")])
     small = (np.array(found) <= 0.1).mean(axis=0)
     assert (small < 0.17).all() and (small > 0.02).all()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.store.test_zarr_store import SIZE, files_of, make_videos
-from workflow_scripts.evaluation import extract_elsewhere
+from workflow_scripts.evaluation import extract_cross_dataset
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.evaluation.other_runs import (
@@ -148,17 +148,17 @@ def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
     videos = make_videos([3, 2])
     write_store(store, videos, {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
     before = files_of(store)
-    extract_elsewhere.main(store, "spectrum", output / "spectrum.json")
+    extract_cross_dataset.main(store, "spectrum", output / "spectrum.json")
     assert files_of(store) == before
     computed = read_features(output, "spectrum", rows)
     version = features_version(output, "spectrum")
     assert version == FEATURE_SETS["spectrum"].version
     marked = np.ones((5, 2), np.float32)
     write_features(there, "spectrum", [marked], 5, version)
-    extract_elsewhere.main(store, "spectrum", output / "spectrum.json")
+    extract_cross_dataset.main(store, "spectrum", output / "spectrum.json")
     assert (read_features(output, "spectrum", rows) == marked).all()
     write_features(there, "spectrum", [marked], 5, f"not {version}")
-    extract_elsewhere.main(store, "spectrum", output / "spectrum.json")
+    extract_cross_dataset.main(store, "spectrum", output / "spectrum.json")
     assert (read_features(output, "spectrum", rows) == computed).all()
 
 
@@ -173,13 +173,13 @@ def test_crops_that_were_cut_in_another_way_are_refused(tmp_path):
     own = {
         "sampling": {"frames": 7},
         "detector": {"backend": "onnxruntime"},
-        "faces": {"size": 320, "margin": 1.3},
+        "faces": {"size": 320, "scale": 1.3},
     }
     check_settings(own, {**own, "sampling": {"frames": 5}}, tmp_path)
     for section, key, value in (
         ("detector", "backend", "tensorflow"),
         ("faces", "size", 64),
-        ("faces", "margin", 1.0),
+        ("faces", "scale", 1.0),
     ):
         other = {**own, section: {**own[section], key: value}}
         with pytest.raises(UserError, match=rf"{section}\.{key} = {value}, this run's with"):

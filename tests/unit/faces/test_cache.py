@@ -19,7 +19,7 @@ from workflow_scripts.lib.faces.cache import (
     read_entry,
 )
 
-SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"margin": 1.3}}
+SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"scale": 1.3}}
 FILES = {"crops": b"\0" * 1000, "status": b"{}"}
 
 

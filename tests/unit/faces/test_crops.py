@@ -68,8 +68,8 @@ def test_takes_the_largest_of_those_that_are_sure():
     st.integers(1, 200),
     st.integers(1, 200),
 )
-def test_square_lies_inside_and_is_square(box, margin, width, height):
-    left, top, side = square_around(box, margin, width, height)
+def test_square_lies_inside_and_is_square(box, scale, width, height):
+    left, top, side = square_around(box, scale, width, height)
     assert 0 <= left <= width - side
     assert 0 <= top <= height - side
     assert 1 <= side <= min(width, height)

@@ -99,7 +99,7 @@ def test_config(name):
     assert words in str(caught.value)
 
 
-KEYS = st.sampled_from(["run", "seed", "faces", "experiments", "params", "side", "features"])
+KEYS = st.sampled_from(["run", "seed", "faces", "experiments", "params", "resize", "features"])
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
     lambda inner: (
@@ -153,10 +153,10 @@ detections = st.builds(
     st.sampled_from([0.5, 1.3, 4.0]),
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, margin):
+def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, scale):
     width, height = size
     shown = frames(len(found), width, height)
-    results, crops = find_faces(shown, KnownFaces(*found), 0.5, margin, 32)
+    results, crops = find_faces(shown, KnownFaces(*found), 0.5, scale, 32)
     assert [r.status == "ok" for r in results] == [
         any(d.confidence >= 0.5 and abs(roll(d.keypoints)) <= MAX_ROLL for d in part)
         for part in found

@@ -80,7 +80,7 @@ def test_only_what_others_alone_made_stays(tmp_path_factory, names, kept, other)
 
 
 def test_a_run_that_was_tested_on_a_video_holds_it_too(tmp_path):
-    tested = tmp_path / "one/elsewhere/other"
+    tested = tmp_path / "one/cross_dataset/other"
     tested.mkdir(parents=True)
     (tested / "identity.tsv").write_text("row\tvideo\n0\tscored\n")
     left_out = {"people": ["known"], "copies": ["copied"]}

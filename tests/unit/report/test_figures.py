@@ -10,17 +10,17 @@ from workflow_scripts.lib.common import plotting
 from workflow_scripts.lib.evaluation.metrics import curves, evaluate, reliability
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.report import (
+    plot_confident_errors,
     plot_confusion,
     plot_cost,
     plot_curves,
     plot_importance,
-    plot_kinds,
     plot_leak_gap,
     plot_learning_curve,
-    plot_mistakes,
     plot_quality,
     plot_reliability,
     plot_run_times,
+    plot_subgroups,
 )
 
 LEAKS = pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_kinds_of_fakes_each_have_a_panel():
         "dataset": {"one": found, "two": other},
     }
     results = [measured(experiment=name, kinds=kinds, leak="person") for name in ("a", "b")]
-    figure = plot_kinds.draw_kinds(results)
+    figure = plot_subgroups.draw_subgroups(results)
     check_caution(figure, "leaky")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [f"{kind}\n30 fakes" for kind in ("swap", "morph", "one", "two")]
@@ -256,8 +256,8 @@ def curve(leak="no", **changes):
         "roc_auc": [0.6, 0.7, 0.8, 0.5, 0.5, 0.55],
         "roc_auc_low": [0.5, 0.6, 0.7, 0.4, 0.4, 0.5],
         "roc_auc_high": [0.7, 0.8, 0.9, 0.6, 0.6, 0.6],
-        "lowest": [0.55, 0.69, 0.8, 0.45, 0.5, 0.55],
-        "highest": [0.65, 0.71, 0.8, 0.55, 0.5, 0.55],
+        "min": [0.55, 0.69, 0.8, 0.45, 0.5, 0.55],
+        "max": [0.65, 0.71, 0.8, 0.55, 0.5, 0.55],
     }
     return pd.DataFrame({**table, **changes})
 
@@ -293,7 +293,7 @@ def test_a_learning_curve_of_too_few_people_has_no_band():
 def test_mistakes_are_shown_a_row_per_experiment(leak, caution):
     crop = rng.integers(0, 256, (16, 16, 3), np.uint8)
     mistakes = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
-    figure = plot_mistakes.draw_mistakes("identity", leak, mistakes, 3)
+    figure = plot_confident_errors.draw_confident_errors("identity", leak, mistakes, 3)
     check_caution(figure, caution)
     panels = figure.axes
     assert len(panels) == 6

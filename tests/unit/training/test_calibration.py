@@ -57,8 +57,8 @@ def test_probabilities_keep_the_order_and_lie_between_0_and_1(data):
 def test_order_of_rows_does_not_matter_and_json_holds_it_all(data, random):
     order = list(range(len(data[0])))
     random.shuffle(order)
-    found = calibrate(*data, wrong_share=0.05)
-    again = calibrate(*(column[order] for column in data), wrong_share=0.05)
+    found = calibrate(*data, max_error_rate=0.05)
+    again = calibrate(*(column[order] for column in data), max_error_rate=0.05)
     assert again["threshold"] == found["threshold"]
     assert again["operating_points"] == found["operating_points"]
     for name, value in again["calibration"].items():
@@ -134,9 +134,9 @@ def test_threshold_by_hand():
 
 
 @given(out_of_fold(), st.sampled_from([0.05, 0.1, 0.3]))
-def test_operating_points_keep_their_promise(data, wrong_share):
+def test_operating_points_keep_their_promise(data, max_error_rate):
     scores, labels, _ = data
-    points = operating_points(*data, wrong_share)
+    points = operating_points(*data, max_error_rate)
     assert points["low"] <= points["high"]
     for cell, wrong in (
         ("real_called_fake", scores[labels == 0] >= points["high"]),
@@ -144,9 +144,9 @@ def test_operating_points_keep_their_promise(data, wrong_share):
     ):
         rate = points[cell]
         assert (rate["wrong"], rate["videos"]) == (wrong.sum(), len(wrong))
-        assert wrong.mean() <= wrong_share + 1e-9
+        assert wrong.mean() <= max_error_rate + 1e-9
         assert 0 <= rate["low"] <= rate["expected"] <= rate["high"] <= 1
-        assert rate["expected"] <= max(wrong_share, 1 / (len(wrong) + 1)) + 1e-6
+        assert rate["expected"] <= max(max_error_rate, 1 / (len(wrong) + 1)) + 1e-6
 
 
 def test_new_videos_are_called_wrong_as_rarely_as_promised():

@@ -188,7 +188,11 @@ def test_scores_after_some_trees_are_those_of_the_smaller_forest():
 
 
 GROWING = "workflow_scripts/lib/training/pixel_forest/growth.py"
-ASKING = ["evaluation/evaluate_model", "evaluation/evaluate_elsewhere", "report/plot_importance"]
+ASKING = [
+    "evaluation/evaluate_model",
+    "evaluation/evaluate_cross_dataset",
+    "report/plot_importance",
+]
 ASKING += ["verdicts/bundle_model", "verdicts/judge_video"]
 
 
@@ -200,7 +204,7 @@ def test_what_asks_a_model_does_not_depend_on_how_forests_grow(script):
 
 
 @pytest.mark.parametrize(
-    "script", ["training/fit_fold", "training/train_model", "evaluation/fit_subset"]
+    "script", ["training/fit_fold", "training/train_model", "evaluation/fit_learning_curve"]
 )
 def test_what_trains_a_model_depends_on_it(script):
     assert {GROWING, GROWING.replace("growth", "classifier")} <= set(library_modules(script))

@@ -28,7 +28,7 @@ def experiment(**changes):
     plain = {
         "name": "a",
         "features": "pixels",
-        "side": None,
+        "resize": None,
         "model": "random_forest",
         "params": {},
         "grid": {},
@@ -64,7 +64,7 @@ def test_a_longer_grid_keeps_the_names_of_its_fits():
 def test_pixels_are_not_stored_again():
     assert stored_features(experiment()) == []
     assert stored_features(experiment(features="spectrum+pixels+dct")) == ["spectrum", "dct"]
-    assert stored_features(experiment(features="spectrum", side=64)) == ["spectrum-64"]
+    assert stored_features(experiment(features="spectrum", resize=64)) == ["spectrum-64"]
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ def test_a_matrix_is_made_of_stored_features_and_crops(store):
     assert (read_features(store.parent / "features", "spectrum", np.arange(5)) == stored).all()
     rows = np.array([0, 3, 4])
     assert (load_experiment(store, rows, experiment(features="spectrum")) == stored[rows]).all()
-    pixels = load_experiment(store, rows, experiment(side=4))
+    pixels = load_experiment(store, rows, experiment(resize=4))
     assert pixels.dtype == np.uint8
-    assert pixels.shape == (3, count_columns(experiment(side=4), SIZE)) == (3, 48)
+    assert pixels.shape == (3, count_columns(experiment(resize=4), SIZE)) == (3, 48)
     with pytest.raises(ValueError, match="columns came of pixels"):  # spectra have more than two
-        load_experiment(store, rows, experiment(features="pixels+spectrum", side=None))
+        load_experiment(store, rows, experiment(features="pixels+spectrum", resize=None))
     spectra = load_matrix(store, np.arange(5), recipe("spectrum", None))
     write_features(store.parent / "features", "spectrum", [spectra], 5, "1")
-    both = load_experiment(store, rows, experiment(features="pixels+spectrum", side=None))
+    both = load_experiment(store, rows, experiment(features="pixels+spectrum", resize=None))
     assert both.dtype == np.float32
     assert (both[:, -spectra.shape[1] :] == spectra[rows]).all()
 
@@ -124,7 +124,7 @@ def table():
 
 
 def grow(store, table, side=None):
-    chosen = experiment(model="pixel_forest", side=side, params={"n_estimators": 5})
+    chosen = experiment(model="pixel_forest", resize=side, params={"n_estimators": 5})
     return train(store, table, chosen, seed=0, threads=2)
 
 
@@ -140,7 +140,7 @@ def test_a_forest_is_the_same_where_memory_is_short(
     assert "it goes to a file in " + str(tmp_path) in caplog.text
     assert not list(tmp_path.glob("columns-*"))
     crops = np.random.default_rng(0).integers(
-        0, 256, (20, count_columns(experiment(side=side), SIZE))
+        0, 256, (20, count_columns(experiment(resize=side), SIZE))
     )
     crops = crops.astype(np.uint8)
     assert (got.predict_proba(crops) == wanted.predict_proba(crops)).all()

@@ -71,8 +71,8 @@ def test_there_are_no_pictures_and_no_names_of_people_in_it(made):
 def test_a_real_video_that_was_trained_on_is_not_typical_of_unseen_ones(tmp_path):
     made = write_small_bundle(tmp_path)
     split = pd.read_csv(tmp_path / "split.tsv", sep="\t")
-    trained = split.loc[split["part"] == "train", "video"].unique()
-    split.loc[split["part"] == "test", "video"] = trained[0]  # as by the protocol `frame`
+    trained = split.loc[split["split"] == "train", "video"].unique()
+    split.loc[split["split"] == "test", "video"] = trained[0]  # as by the protocol `frame`
     split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
     names = ("manifest.tsv", "quality.tsv", "store.zarr", "split.tsv", "model.zip", "model.json")
     places = (*(tmp_path / name for name in names), tmp_path / "evaluation.json")

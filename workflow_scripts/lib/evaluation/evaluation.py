@@ -82,15 +82,15 @@ def measure(
     card: dict[str, Any],
     tested_on: str,
     leak: Leak,
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
 ) -> dict[str, Any]:
     """All that an evaluation's JSON says, from what `predict` gave."""
     settings: dict[str, Any] = {
         "threshold": card["threshold"],
-        "resamples": bootstrap,
-        "coverage": interval,
+        "resamples": n_resamples,
+        "coverage": confidence_level,
         "seed": seed,
     }
     return {
@@ -99,7 +99,7 @@ def measure(
         "tested_on": tested_on,
         "leak": {"word": leak.word, **asdict(leak)},
         "threshold": card["threshold"],
-        "interval": interval,
+        "interval": confidence_level,
         "frame": evaluate(**_arrays(per_frame), **settings),
         "video": evaluate(**_arrays(per_video), **settings),
         "kinds": {

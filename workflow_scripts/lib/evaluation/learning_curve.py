@@ -56,16 +56,16 @@ def choose_groups(
     return names[order[: max(2, needed, math.ceil(len(names) / 2**halvings))]]
 
 
-def advise(table: pd.DataFrame, interval: float) -> dict[str, str]:
+def advise(table: pd.DataFrame, confidence_level: float) -> dict[str, str]:
     """`advice` for each experiment of `learning_curve.tsv`."""
     names = table["experiment"].unique().tolist()
     return {
-        name: advice(table[table["experiment"] == name].to_dict("records"), interval)
+        name: advice(table[table["experiment"] == name].to_dict("records"), confidence_level)
         for name in names
     }
 
 
-def advice(sizes: Sequence[Mapping[Any, Any]], interval: float) -> str:
+def advice(sizes: Sequence[Mapping[Any, Any]], confidence_level: float) -> str:
     """Whether more people would help, in a sentence.
 
     `sizes` are an experiment's rows of `learning_curve.tsv`, smallest first. The last step decides,
@@ -88,7 +88,8 @@ def advice(sizes: Sequence[Mapping[Any, Any]], interval: float) -> str:
             "hardly change, or no intervals were asked for."
         )
     said = (
-        f"{step} the AUC changed by {gain:+.3f} ({interval:.0%} interval {low:+.3f} to {high:+.3f})"
+        f"{step} the AUC changed by {gain:+.3f} "
+        f"({confidence_level:.0%} interval {low:+.3f} to {high:+.3f})"
     )
     if low > 0:
         return f"More people are likely to help: {said}."

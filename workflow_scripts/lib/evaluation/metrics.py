@@ -185,8 +185,8 @@ def compare(
     Returns
     -------
     dict
-        `n`, `groups`, and for `accuracy` and `roc_auc` `{"difference", "low", "high", "p"}`; None
-        where it is undefined.
+        `n`, `groups`, and for `accuracy` and `roc_auc` `{"difference", "low", "high", "p_value"}`;
+        None where it is undefined.
     """
     names, group_of = np.unique(groups, return_inverse=True)
     fake = labels == 1
@@ -209,7 +209,7 @@ def compare(
             name: {
                 "difference": _number(values[name][0]),
                 **_interval(spread[name], coverage),
-                "p": _number(_sign_flip_p(parts[name], resamples, seed)),
+                "p_value": _number(_sign_flip_p_value(parts[name], resamples, seed)),
             }
             for name in parts
         },
@@ -239,8 +239,8 @@ def growth(
     Returns
     -------
     list of dict
-        For each size `roc_auc`, the mean of its fits, `{"value", "low", "high"}`; `lowest` and
-        `highest` of the fits; and `gain`, what the mean is above that of the size before, on the
+        For each size `roc_auc`, the mean of its fits, `{"value", "low", "high"}`; `min` and
+        `max` of the fits; and `gain`, what the mean is above that of the size before, on the
         same draws, in the same form.
     """
     names, group_of = np.unique(groups, return_inverse=True)
@@ -269,8 +269,8 @@ def growth(
                     name: {"value": _number(value), **_interval(resampled, coverage)}
                     for name, (value, resampled) in (("roc_auc", now), ("gain", gain))
                 },
-                "lowest": _number(values.min()),
-                "highest": _number(values.max()),
+                "min": _number(values.min()),
+                "max": _number(values.max()),
             }
         )
         before = now
@@ -510,7 +510,7 @@ def _twice_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.searchsorted(ordered, values) + np.searchsorted(ordered, values, side="right")
 
 
-def _sign_flip_p(parts: np.ndarray, resamples: int, seed: int) -> float:
+def _sign_flip_p_value(parts: np.ndarray, resamples: int, seed: int) -> float:
     """Share of sign patterns whose sum is at least as far from 0 as that of `parts` (groups,)."""
     if not np.isfinite(parts).all() or (len(parts) > ALL_FLIPS and not resamples):
         return math.nan

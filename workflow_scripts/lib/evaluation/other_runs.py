@@ -116,7 +116,7 @@ def check_settings(own: Mapping[str, Any], other: Mapping[str, Any], where: Path
             here, there = own[section].get(key), other[section].get(key)
             if here != there:
                 raise UserError(
-                    f"evaluate_on: the crops of {where} were made with {section}.{key} = {there}, "
+                    f"test_on_runs: the crops of {where} were made with {section}.{key} = {there}, "
                     f"this run's with {here}. A model can't be tested on crops that were cut in "
                     "another way: run one of the two again with the other's setting."
                 )
@@ -155,11 +155,11 @@ def check_left(selection: Selection, others: Sequence[Video], protocol: str, whe
     labels = {video.label for video in others if video.video_id in selection.group_of}
     if len(labels) < len(Label):
         raise UserError(
-            f"evaluate_on: of the {len(others)} videos of {where}, {len(selection.people)} show "
+            f"test_on_runs: of the {len(others)} videos of {where}, {len(selection.people)} show "
             f"people of this run's training part (protocol {protocol}) and "
             f"{len(selection.copies)} are copies of its videos. Only "
             f"{' and '.join(labels) or 'no'} videos are left, and a test needs real and fake ones: "
-            "add videos of other people to that run, or take it out of evaluate_on."
+            "add videos of other people to that run, or take it out of test_on_runs."
         )
 
 

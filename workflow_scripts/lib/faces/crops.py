@@ -116,15 +116,15 @@ def face_roll(image: np.ndarray, face: Detection, detector: FaceDetector) -> flo
 
 
 def square_around(
-    box: tuple[int, int, int, int], margin: float, width: int, height: int
+    box: tuple[int, int, int, int], scale: float, width: int, height: int
 ) -> tuple[int, int, int]:
     """The square (left, top, side) that a crop shows, in pixels.
 
-    Its side is `margin` times the box's longer side, at most the frame's shorter one; it is
+    Its side is `scale` times the box's longer side, at most the frame's shorter one; it is
     centred on the box and moved as little as needed to lie inside the frame.
     """
     x, y, box_width, box_height = box
-    side = max(1, min(round(max(box_width, box_height) * margin), width, height))
+    side = max(1, min(round(max(box_width, box_height) * scale), width, height))
     left = round(x + box_width / 2 - side / 2)
     top = round(y + box_height / 2 - side / 2)
     return min(max(left, 0), width - side), min(max(top, 0), height - side), side
@@ -142,7 +142,7 @@ def find_faces(
     frames: Sequence[Frame],
     detector: FaceDetector,
     confidence: float,
-    margin: float,
+    scale: float,
     size: int,
 ) -> tuple[list[FrameResult], list[FaceCrop]]:
     """Detect, select and cut a face in each frame. Results are one per frame, crops one per
@@ -155,7 +155,7 @@ def find_faces(
         while taken := select_face(waiting, confidence):
             angle = face_roll(frame.pixels, taken, detector)
             if abs(angle) <= MAX_ROLL:
-                crops.append(cut_face(frame, taken, sure, angle, margin, size))
+                crops.append(cut_face(frame, taken, sure, angle, scale, size))
                 results.append(crops[-1].result)
                 break
             turned = turned or (taken, angle)
@@ -166,11 +166,11 @@ def find_faces(
 
 
 def cut_face(
-    frame: Frame, detection: Detection, faces: int, angle: float, margin: float, size: int
+    frame: Frame, detection: Detection, faces: int, angle: float, scale: float, size: int
 ) -> FaceCrop:
     """Cut one of the `faces` good ones, turned by an angle in degrees, out of a frame."""
     height, width = frame.pixels.shape[:2]
-    square = square_around(detection.box, margin, width, height)
+    square = square_around(detection.box, scale, width, height)
     result = FrameResult(
         index=frame.index,
         time_s=frame.time_s,

@@ -136,7 +136,7 @@ def _is_in(results: Path, name: str) -> bool:
     # the name is compared, not searched for: it is what somebody typed, and may be a pattern
     if any(path.stem == name for path in (results / "faces").glob("*")):
         return True
-    for selection in results.glob("elsewhere/*/*.json"):  # written after its table
+    for selection in results.glob("cross_dataset/*/*.json"):  # written after its table
         left_out = json.loads(selection.read_text(encoding="utf-8"))["left_out"]
         tested = read_table(selection.with_suffix(".tsv"))["video"]
         if name in {*tested, *left_out["people"], *left_out["copies"]}:

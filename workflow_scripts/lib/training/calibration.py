@@ -36,7 +36,7 @@ STEPS = 50  # of Newton's method, which needs about six
 
 
 def calibrate(
-    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, wrong_share: float
+    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, max_error_rate: float
 ) -> dict[str, Any]:
     """All that a model's card says of its scores, from out-of-fold scores per video.
 
@@ -47,7 +47,7 @@ def calibrate(
     labels : (n,) int
         0 = real, 1 = fake; both occur.
     groups : (n,) str
-    wrong_share : float
+    max_error_rate : float
         Share of reals that may be called fake, and of fakes that may be called real.
 
     Returns
@@ -63,7 +63,7 @@ def calibrate(
     return {
         "calibration": fit_calibration(scores, labels, groups),
         "threshold": choose_threshold(scores, labels),
-        "operating_points": operating_points(scores, labels, groups, wrong_share),
+        "operating_points": operating_points(scores, labels, groups, max_error_rate),
     }
 
 
@@ -108,7 +108,7 @@ def choose_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def operating_points(
-    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, wrong_share: float
+    scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, max_error_rate: float
 ) -> dict[str, Any]:
     """The thresholds of a verdict, and how often each is wrong.
 
@@ -125,8 +125,8 @@ def operating_points(
     _check_both_classes(labels)
     scores = np.round(scores, 6)
     real = labels == 0
-    high, expected_fake = _upper_point(scores[real], wrong_share)
-    mirrored, expected_real = _upper_point(1 - scores[~real], wrong_share)
+    high, expected_fake = _upper_point(scores[real], max_error_rate)
+    mirrored, expected_real = _upper_point(1 - scores[~real], max_error_rate)
     low = round(1 - mirrored + DIGIT, 6)  # real below, where fake is at or above
     if low > high:
         low = high = round((low + high) / 2, 6)

@@ -38,7 +38,7 @@ def settings_id(settings: list[dict[str, Any]]) -> str:
 
 def stored_features(experiment: dict[str, Any]) -> list[str]:
     """The names of an experiment's feature sets in the store; `pixels` are the crops themselves."""
-    side = experiment["side"]
+    side = experiment["resize"]
     return [
         f"{name}-{side}" if side else name
         for name in experiment["features"].split("+")
@@ -48,5 +48,5 @@ def stored_features(experiment: dict[str, Any]) -> list[str]:
 
 def count_columns(experiment: dict[str, Any], size: int) -> int:
     """How many columns the matrix of an experiment has, with crops of `size` pixels."""
-    side = experiment["side"] or size
+    side = experiment["resize"] or size
     return len(find_feature_set(experiment["features"]).columns(side))

@@ -23,7 +23,7 @@ def load_experiment(
     `rows` (k,) is ascending; `features` is the folder with the store's feature sets, where it is
     not beside the store.
     """
-    side = experiment["side"]
+    side = experiment["resize"]
     folder = features or store.with_name("features")
     readers = [partial(read_features, folder, name, rows) for name in stored_features(experiment)]
     if "pixels" in experiment["features"].split("+"):

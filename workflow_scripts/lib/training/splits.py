@@ -40,7 +40,7 @@ class Leak:
         return "unknown" if self.unknown else "no"
 
 
-def divide(units: np.ndarray, strata: np.ndarray, test_share: float, seed: int) -> np.ndarray:
+def divide(units: np.ndarray, strata: np.ndarray, test_fraction: float, seed: int) -> np.ndarray:
     """Divide rows into training and test, keeping each unit together and the strata's shares.
 
     The units are gone through in a seeded random order; a unit joins the test part when that
@@ -53,7 +53,7 @@ def divide(units: np.ndarray, strata: np.ndarray, test_share: float, seed: int) 
         What must stay together: groups, videos, or single rows.
     strata : (n,) str
         What the shares are kept of, for example label and method.
-    test_share : float
+    test_fraction : float
         Wanted share of the test part, between 0 and 1.
     seed : int
         Seed of the order.
@@ -79,7 +79,7 @@ def divide(units: np.ndarray, strata: np.ndarray, test_share: float, seed: int) 
     counts = np.zeros((len(names), len(levels)))
     np.add.at(counts, (unit_of, stratum_of), 1)
     sizes = counts.sum(axis=0)
-    wanted = sizes * test_share
+    wanted = sizes * test_fraction
 
     in_test = np.zeros(len(names), bool)
     have = np.zeros(len(levels))

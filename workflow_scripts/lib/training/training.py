@@ -50,7 +50,8 @@ def train(
         shown = table["label"].iloc[0] if len(table) else "no"
         raise UserError(
             f"experiments.{name}: what is to be trained on holds only {shown} videos, and a model "
-            "needs both. Add videos of other people, or change splits.test_share or training.folds."
+            "needs both. Add videos of other people, or change splits.test_fraction or "
+            "training.folds."
         )
     rows, units, kind = table["row"].to_numpy(), table["unit"].to_numpy(), experiment["model"]
     columns = count_columns(experiment, made_with(store)["faces"]["size"])
@@ -69,7 +70,7 @@ def _loaded(
 ) -> Iterator[np.ndarray]:
     """The matrix that an experiment is trained on, (k, columns)."""
     if MODELS[experiment["model"]].only_bytes:
-        extract = recipe(experiment["features"], experiment["side"])
+        extract = recipe(experiment["features"], experiment["resize"])
         with _load_columns(store, rows, columns, extract) as matrix:
             yield matrix.T
     else:
@@ -98,7 +99,7 @@ def _load_columns(
                 f"The matrix of {len(rows)} rows and {columns} columns takes {need / 1000:.1f} GB. "
                 f"{available / 1000:.1f} GB of memory are free here, and {free / 1000:.1f} GB in "
                 f"{folder}, where it could lie instead. Set TMPDIR to a larger folder, set a "
-                "smaller `side`, or train on a larger machine."
+                "smaller `resize`, or train on a larger machine."
             )
         logging.info(
             "The matrix needs %.1f GB, and %.1f GB of memory are free: it goes to a file in %s",
@@ -135,7 +136,7 @@ def model_card(
 ) -> dict[str, Any]:
     """What a model is and what it was trained on, for `model.json`.
 
-    `table` are the training rows of the split, `choice` is what `choose_model` wrote.
+    `table` are the training rows of the split, `choice` is what `select_hyperparameters` wrote.
     """
     feature_set = find_feature_set(experiment["features"])
     crops = made_with(store)
@@ -146,7 +147,7 @@ def model_card(
         "features": {
             "name": experiment["features"],
             "version": feature_set.version,
-            "side": experiment["side"],
+            "resize": experiment["resize"],
             "columns": count_columns(experiment, crops["faces"]["size"]),
         },
         "crops": crops,

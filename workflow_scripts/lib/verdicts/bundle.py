@@ -264,7 +264,7 @@ def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     fastjsonschema.validate(schema, {ABOUT: about, CARD: card})
     features, size = card["features"], card["crops"]["faces"]["size"]
-    side = size if features["side"] is None else features["side"]
+    side = size if features["resize"] is None else features["resize"]
     if not about["ranges"].keys() <= MEASURES.keys():
         raise ValueError("it has the range of something that is not measured")
     if side > size:

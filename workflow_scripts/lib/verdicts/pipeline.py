@@ -186,7 +186,7 @@ def _faces(
             detection,
             len(found),
             face_roll(frame.pixels, detection, detector),
-            faces["margin"],
+            faces["scale"],
             faces["size"],
         )
         for detection in found[:MOST_FACES]
@@ -199,7 +199,7 @@ def _judge_person(
     features = bundle.card["features"]
     results = [face.result for face in faces]
     crops = np.stack([face.pixels for face in faces])
-    matrix = recipe(features["name"], features["side"])(crops)
+    matrix = recipe(features["name"], features["resize"])(crops)
     scores = fake_scores(bundle.model, matrix)
     measured = measure(
         crops,
@@ -240,7 +240,7 @@ def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] |
         return None
     bias, moves = bundle.model.contributions(matrix)
     features = bundle.card["features"]
-    groups = column_groups(features["name"], features["side"] or size)
+    groups = column_groups(features["name"], features["resize"] or size)
     typical = bundle.typical_real["moves"]
     return {
         "bias": bias,

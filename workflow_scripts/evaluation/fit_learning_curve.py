@@ -27,7 +27,7 @@ def main(
     """Write the test part's scores per video, beside what the model was trained on; the settings
     are those that were chosen for the whole training part."""
     table = read_table(split)
-    known, test = (table[table["part"] == part] for part in (TRAIN, TEST))
+    known, test = (table[table["split"] == part] for part in (TRAIN, TEST))
     groups, labels = (known[column].to_numpy(str) for column in ("group", "label"))
     known = known[known["group"].isin(choose_groups(groups, labels, halvings, repeat, seed))]
     params = json.loads(choice.read_text(encoding="utf-8"))["params"]

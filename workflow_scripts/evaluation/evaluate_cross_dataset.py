@@ -21,8 +21,8 @@ def main(
     model: Path,
     card: Path,
     experiment: dict[str, Any],
-    bootstrap: int,
-    interval: float,
+    n_resamples: int,
+    confidence_level: float,
     seed: int,
     evaluation: Path,
     frames: Path,
@@ -39,7 +39,7 @@ def main(
     check_versions(about["features"], features, stored_features(experiment))
     predictions = predict(model, about, store, read_table(table), experiment, features)
     leak = Leak(**selected["leak"])
-    result = measure(*predictions, about, other, leak, bootstrap, interval, seed)
+    result = measure(*predictions, about, other, leak, n_resamples, confidence_level, seed)
     write_json(evaluation, {**result, "left_out": selected["left_out"]})
     write_predictions(*predictions, frames, videos)
     logging.info(

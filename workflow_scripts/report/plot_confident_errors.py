@@ -35,7 +35,9 @@ def main(
         name: [(crops[row.row], _told(row)) for row in table.itertuples()]
         for name, table in worst.items()
     }
-    save_figure(figure, draw_mistakes(protocol, results[0]["leak"]["word"], mistakes, SHOWN))
+    save_figure(
+        figure, draw_confident_errors(protocol, results[0]["leak"]["word"], mistakes, SHOWN)
+    )
 
 
 def _surest_mistakes(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +54,7 @@ def _told(row: Any) -> str:
     return f"{name}\n{told}\nP(fake) {row.probability:.2f}"
 
 
-def draw_mistakes(
+def draw_confident_errors(
     protocol: str,
     leak: str,
     mistakes: Mapping[str, Sequence[tuple[np.ndarray, str]]],

@@ -17,10 +17,10 @@ def main(evaluations: list[Path], figure: Path) -> None:
     """Draw the `evaluations` (JSON) of all experiments, the best first."""
     results = [json.loads(path.read_text(encoding="utf-8")) for path in evaluations]
     results.sort(key=lambda result: -(result["video"]["roc_auc"]["value"] or 0))
-    save_figure(figure, draw_kinds(results))
+    save_figure(figure, draw_subgroups(results))
 
 
-def draw_kinds(evaluations: Sequence[Mapping]) -> Figure:
+def draw_subgroups(evaluations: Sequence[Mapping]) -> Figure:
     """AUC per video for each kind of fake: a column per kind, a row per experiment.
 
     `evaluations` are of one protocol, the best experiment first. Methods are always shown,

@@ -11,17 +11,17 @@ from workflow_scripts.lib.common.tables import own_rows, read_table
 
 
 def main(
-    published: Path, leaderboard: Path, curve: Path | None, test_share: float, page: Path
+    published: Path, leaderboard: Path, curve: Path | None, test_fraction: float, page: Path
 ) -> None:
     """Write the page: the rows of `published` for this share of test data, and the picture of the
     learning curve, if there is one."""
     table, board = read_table(published), own_rows(read_table(leaderboard))
-    table = table[np.isclose(table["test_share"], test_share)]
+    table = table[np.isclose(table["test_fraction"], test_fraction)]
     render(
-        "published.html.j2",
+        "literature.html.j2",
         page,
         title="Published figures",
-        share=f"{test_share:.0%}",
+        share=f"{test_fraction:.0%}",
         curve=b64encode(curve.read_bytes()).decode() if curve else "",
         rows=[
             {

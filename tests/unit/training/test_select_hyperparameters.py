@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.training import choose_model
+from workflow_scripts.training import select_hyperparameters
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path):
             "method": "m",
             "compression": "c23",
             "dataset": "d",
-            "part": "train",
+            "split": "train",
         }
     )
     split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
@@ -36,13 +36,13 @@ def chosen(folder, *folds):
         paths.append(folder / f"{number}.tsv")
         columns = ["row", "score_0", "score_1"]
         pd.DataFrame(scores, columns=columns).to_csv(paths[-1], sep="\t", index=False)
-    choose_model.main(
+    select_hyperparameters.main(
         split=folder / "split.tsv",
         scores=paths,
         experiment="tried",
         fits=[[{"C": 1}, {"C": 2}]],
         validation="folds",
-        wrong_share=0.05,
+        max_error_rate=0.05,
         choice=folder / "choice.json",
         predictions=folder / "validation.tsv",
     )

@@ -16,7 +16,7 @@ def rows(finished, videos):
     """Videos for another run: of people of the test part, of one of the training, a copy of a
     training video under a stranger's name, and another video of that stranger."""
     split = read_table(finished.results / "splits/identity.tsv")
-    part_of = dict(zip(split["video"], split["part"], strict=True))
+    part_of = dict(zip(split["video"], split["split"], strict=True))
     trained = [video for video in videos if part_of[video.video_id] == "train"]
     unseen = [video for video in videos if part_of[video.video_id] == "test"]
     assert {video.label for video in unseen} == {"real", "fake"}
@@ -38,7 +38,7 @@ def other(tmp_path_factory, finished, rows):
 
 def test_only_people_of_no_training_video_are_scored(copy, other, rows):
     before = fingerprint(other)
-    copy.configure(evaluate_on=[str(other)])
+    copy.configure(test_on_runs=[str(other)])
     copy.snakemake("results/small/leaderboard.tsv")
     assert fingerprint(other) == before
     assert not (other / "features").exists()
@@ -48,7 +48,7 @@ def test_only_people_of_no_training_video_are_scored(copy, other, rows):
     assert board["tested_on"].tolist() == [OWN, OWN, "other", "other", OWN, OWN]
     assert board["protocol"].tolist() == ["identity"] * 4 + ["frame"] * 2
     for experiment in ("forest", "spectrum"):
-        tested = copy.results / f"elsewhere/other/identity/{experiment}"
+        tested = copy.results / f"cross_dataset/other/identity/{experiment}"
         result = json.loads(tested.with_suffix(".json").read_text())
         assert result["left_out"] == {"people": ["known", "again"], "copies": ["copy"]}
         assert result["leak"]["word"] == "no"
@@ -61,13 +61,13 @@ def test_only_people_of_no_training_video_are_scored(copy, other, rows):
         assert there["video"].tolist() == own["video"].tolist()
         for column in ("score", "probability", "predicted"):
             assert there[column].tolist() == own[column].tolist()
-    log = (copy.results / "logs/select_elsewhere/other/identity.log").read_text()
+    log = (copy.results / "logs/select_cross_dataset/other/identity.log").read_text()
     assert "Left out (people), 2 videos: known, again" in log
 
 
 @pytest.mark.slow
 def test_the_record_counts_what_other_runs_cost(copy, other):
-    copy.configure(evaluate_on=[str(other)])
+    copy.configure(test_on_runs=[str(other)])
     copy.snakemake("results/small/run.json")
     cost = read_record(copy.results / "run.json")["measured"]["cost"]
     assert {rule: told["jobs"] for rule, told in cost.items()} == logged_jobs(copy.results)
@@ -80,7 +80,7 @@ def test_a_run_of_known_people_only_is_an_error(copy, other, rows):
     target = {row.target for row in rows if row.video_id == "known"}.pop()
 
     write_manifest(other / "manifest.tsv", [replace(row, target=target) for row in rows])
-    copy.configure(evaluate_on=[str(other)])
+    copy.configure(test_on_runs=[str(other)])
     ended = copy.snakemake("results/small/leaderboard.tsv", check=False)
     assert ended.returncode != 0
     assert "Only no videos are left" in ended.stdout + ended.stderr

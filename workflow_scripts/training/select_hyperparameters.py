@@ -25,7 +25,7 @@ def main(
     experiment: str,
     fits: list[list[dict[str, Any]]],
     validation: str,
-    wrong_share: float,
+    max_error_rate: float,
     choice: Path,
     predictions: Path,
 ) -> None:
@@ -39,7 +39,7 @@ def main(
     ones have, never from the test part.
     """
     table = read_table(split)
-    table = table[table["part"] == TRAIN].set_index("row")
+    table = table[table["split"] == TRAIN].set_index("row")
     settings = [params for fit in fits for params in fit]
     found = pd.concat(_scores(scores, len(fits)), axis="columns").sort_index()
     found.columns = pd.RangeIndex(len(settings))
@@ -73,7 +73,7 @@ def main(
                     for params, (video_auc, frame_auc) in zip(settings, rated, strict=True)
                 ],
             },
-            **calibrate(videos["score"].to_numpy(), fake, groups, wrong_share),
+            **calibrate(videos["score"].to_numpy(), fake, groups, max_error_rate),
         },
     )
     videos[PREDICTED].to_csv(predictions, sep="\t", index=False)

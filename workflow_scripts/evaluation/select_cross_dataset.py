@@ -40,7 +40,7 @@ def main(
 
     known, known_there = read_manifest(manifest), read_manifest(other_manifest)
     parts = read_table(split)
-    trained = parts.loc[parts["part"] == TRAIN, "video"].unique()
+    trained = parts.loc[parts["split"] == TRAIN, "video"].unique()
     others = [known_there[name] for name in there.names]
     found = select_videos(
         [known[name] for name in trained],
