@@ -18,7 +18,7 @@ ARROWS = {
     "faces": {"common"},
     "features": set(),
     "store": {"common", "data"},
-    "training": {"common", "data", "features", "store"},
+    "training": {"common", "features", "store"},
     "evaluation": {"common", "data", "store", "training"},
     "verdicts": {"common", "data", "faces", "features", "training", "evaluation"},
     "provenance": {"common", "data", "faces", "store"},

@@ -11,13 +11,14 @@ from typer.core import TyperCommand
 
 from workflow_scripts.cli._shared import Splits, examples, failures
 from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.labels import UNKNOWN
 from workflow_scripts.lib.data.datasets import (
     LAYOUTS,
     Compression,
     Method,
     with_official_splits,
 )
-from workflow_scripts.lib.data.identities import UNKNOWN, assign_groups
+from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import Video, write_manifest
 
 __all__ = ["app", "find_videos", "several_words", "summary", "write_found"]

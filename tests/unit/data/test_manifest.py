@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.data.identities import UNKNOWN, assign_groups
+from workflow_scripts.lib.common.labels import UNKNOWN
+from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import (
     Video,
     pair_with_files,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.command_line import DEEPFAKE
 from workflow_scripts.cli.manifest import _spread, several_words
 from workflow_scripts.lib.common.errors import UserError
+from workflow_scripts.lib.common.labels import UNKNOWN
 from workflow_scripts.lib.data.datasets import (
     MAX_ID,
     SUFFIXES,
@@ -23,7 +24,7 @@ from workflow_scripts.lib.data.datasets import (
     table,
     with_official_splits,
 )
-from workflow_scripts.lib.data.identities import UNKNOWN, assign_groups
+from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import Video, read_manifest
 
 LABELS = ("real", "fake")

@@ -13,7 +13,7 @@ import zarr
 
 from tests.bundles import members, rewritten, signed, write_small_bundle
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.data.identities import UNKNOWN
+from workflow_scripts.lib.common.labels import UNKNOWN
 from workflow_scripts.lib.faces.crops import crop_mark
 from workflow_scripts.lib.faces.mtcnn import NETWORKS
 from workflow_scripts.lib.training.array_models import ArrayLinear

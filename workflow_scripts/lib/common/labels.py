@@ -1,12 +1,13 @@
-"""Words that tables use: the two classes, and the demo."""
+"""Words that tables use: the two classes, the demo, and people who are not known."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["DEMO", "Label"]
+__all__ = ["DEMO", "UNKNOWN", "Label"]
 
 DEMO = "demo"  # the data set of the workflow's own made-up videos
+UNKNOWN = "video:"  # begins the group of videos about whose people nothing is known
 
 
 class Label(IntEnum):

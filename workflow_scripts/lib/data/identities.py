@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workflow_scripts.lib.common.labels import Label
+from workflow_scripts.lib.common.labels import UNKNOWN, Label
 from workflow_scripts.lib.data.manifest import Video
 
-__all__ = ["UNKNOWN", "assign_groups", "full_names", "names_of"]
-
-UNKNOWN = "video:"  # begins the group of videos about whose people nothing is known
+__all__ = ["assign_groups", "full_names", "names_of"]
 
 
 def assign_groups(videos: Iterable[Video]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.data.identities import UNKNOWN
+from workflow_scripts.lib.common.labels import UNKNOWN
 
 __all__ = ["APART", "TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak", "leak_name"]
 

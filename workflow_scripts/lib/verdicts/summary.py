@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from workflow_scripts.lib.common.labels import Label
-from workflow_scripts.lib.data.identities import UNKNOWN, assign_groups, names_of
+from workflow_scripts.lib.common.labels import UNKNOWN, Label
+from workflow_scripts.lib.data.identities import assign_groups, names_of
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.evaluation.metrics import evaluate
 from workflow_scripts.lib.verdicts.decision import Verdict
