@@ -48,6 +48,9 @@ include: "rules/verdicts.smk"
 include: "rules/provenance.smk"
 
 
+track_code()
+
+
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
 # a run that was killed starts again without ado.
 onstart:

@@ -1,4 +1,5 @@
 # What several stages need: the checked configuration, the manifest, and a few small functions.
+import re
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -56,6 +57,15 @@ def training_memory(wildcards, attempt):
     rows = len(VIDEOS) * config["sampling"]["frames"]
     columns = count_columns(experiment, CROP_SIZE)
     return round((1000 + memory_need(experiment["model"], rows, columns)) * attempt)
+
+
+def track_code():
+    """Run jobs again when a module was edited that their script imports: each rule gets a digest of
+    its code as a parameter. A download is not repeated for that."""
+    for each in workflow.rules:
+        script = re.search(r"/workflow_scripts/(\w+/\w+)\.py$", each.script or "")
+        if script and script[1] != "data/download_video":
+            each.set_params(code_digest(script[1]))
 
 
 def per_video(pattern):

@@ -44,8 +44,6 @@ rule make_demo_video:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
-    params:
-        code_digest("data/make_demo_video"),
     message:
         "Making the demo's video {wildcards.video}"
     script:

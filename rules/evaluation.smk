@@ -66,7 +66,6 @@ rule evaluate_model:
         mem_mb=training_memory,
         runtime=growing(60),
     params:
-        code_digest("evaluation/evaluate_model"),
         experiment=named_experiment,
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],
@@ -99,8 +98,6 @@ rule leaderboard:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("evaluation/leaderboard"),
     message:
         "Comparing all experiments"
     script:
@@ -123,7 +120,6 @@ rule compare_experiments:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
-        code_digest("evaluation/compare_experiments"),
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
@@ -154,7 +150,6 @@ rule select_cross_dataset:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
-        code_digest("evaluation/select_cross_dataset"),
         content_digest([config["manifest"]]),
     message:
         "Looking for videos of {wildcards.other} that show other people, protocol {wildcards.protocol}"
@@ -175,8 +170,6 @@ rule extract_cross_dataset:
     resources:
         mem_mb=growing(2000),
         runtime=growing(120),
-    params:
-        code_digest("evaluation/extract_cross_dataset"),
     message:
         "Computing {wildcards.features} of {wildcards.other}"
     script:
@@ -204,7 +197,6 @@ rule evaluate_cross_dataset:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        code_digest("evaluation/evaluate_cross_dataset"),
         experiment=named_experiment,
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],
@@ -236,7 +228,6 @@ rule fit_learning_curve:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("evaluation/fit_learning_curve"),
         experiment=named_experiment,
         seed=config["seed"],
     message:
@@ -262,7 +253,6 @@ rule learning_curve:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
-        code_digest("evaluation/learning_curve"),
         repeats=config["learning_curve"]["repeats"],
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],

@@ -69,7 +69,6 @@ rule sample_frames:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     params:
-        code_digest("faces/sample_frames"),
         path=lambda wildcards: VIDEOS[wildcards.video].path,
         stamp=lambda wildcards: stamp_of(VIDEOS[wildcards.video]),
         attempt=lambda wildcards: planned_attempt(
@@ -94,8 +93,6 @@ rule export_detector:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
-    params:
-        code_digest("faces/export_detector"),
     message:
         "Writing the face detector's networks"
     script:
@@ -121,7 +118,6 @@ rule crop_faces:
         mem_mb=growing(1500),
         runtime=growing(10),
     params:
-        code_digest("faces/crop_faces"),
         detector=config["detector"],
         faces=config["faces"],
     message:

@@ -24,7 +24,6 @@ rule extract_features:
         mem_mb=growing(1500),
         runtime=growing(30),
     params:
-        code_digest("features/extract_features"),
         videos_per_part=VIDEOS_PER_PART,
     message:
         "Computing {wildcards.features}, part {wildcards.part}"
@@ -46,8 +45,6 @@ rule join_features:
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
-    params:
-        code_digest("features/join_features"),
     message:
         "Putting {wildcards.features} together"
     script:

@@ -48,7 +48,6 @@ rule record_run:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
-        code_digest("provenance/record_run"),
         content_digest([config["manifest"]]),
         content_digest([LOCK]),
         config=config_of_results(),

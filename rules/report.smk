@@ -30,8 +30,6 @@ rule contact_sheet:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/contact_sheet"),
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
@@ -74,7 +72,6 @@ rule plot_quality:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/plot_quality"),
         content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
     message:
@@ -105,7 +102,6 @@ rule render_leaderboard:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/render_leaderboard"),
         content_digest(templates("leaderboard")),
         confidence_level=config["evaluation"]["confidence_level"],
         demo=any(video.is_demo for video in VIDEOS.values()),
@@ -137,7 +133,6 @@ rule render_comparisons:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/render_comparisons"),
         content_digest(templates("comparisons")),
         confidence_level=config["evaluation"]["confidence_level"],
     message:
@@ -168,8 +163,6 @@ rule plot_leak_gap:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/plot_leak_gap"),
     message:
         "Drawing what leaks are worth"
     script:
@@ -203,7 +196,6 @@ rule plot_learning_curve:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/plot_learning_curve"),
         confidence_level=config["evaluation"]["confidence_level"],
     message:
         "Drawing the learning curve"
@@ -235,7 +227,6 @@ rule render_literature:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/render_literature"),
         content_digest(templates("literature")),
         content_digest(filter(None, [config["report"]["published"]])),
         test_fraction=config["splits"]["test_fraction"],
@@ -279,7 +270,6 @@ rule plot_curves:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("report/plot_curves"),
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
@@ -317,8 +307,6 @@ rule plot_reliability:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/plot_reliability"),
     message:
         "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
     script:
@@ -349,8 +337,6 @@ rule plot_subgroups:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/plot_subgroups"),
     message:
         "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
     script:
@@ -382,8 +368,6 @@ rule plot_confusion:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/plot_confusion"),
     message:
         "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -418,8 +402,6 @@ rule plot_importance:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
-    params:
-        code_digest("report/plot_importance"),
     message:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
     script:
@@ -459,8 +441,6 @@ rule plot_confident_errors:
     resources:
         mem_mb=growing(1500),
         runtime=growing(10),
-    params:
-        code_digest("report/plot_confident_errors"),
     message:
         "Drawing the surest mistakes, protocol {wildcards.protocol}"
     script:
@@ -488,8 +468,6 @@ rule plot_cost:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/plot_cost"),
     message:
         "Drawing cost against accuracy"
     script:
@@ -517,8 +495,6 @@ rule plot_run_times:
     resources:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
-    params:
-        code_digest("report/plot_run_times"),
     message:
         "Drawing what each rule cost"
     script:

@@ -19,7 +19,6 @@ if config["join_runs"]:
             mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
-            code_digest("store/join_stores"),
             content_digest([config["manifest"]]),
         message:
             "Joining the stores of all parts"
@@ -44,7 +43,6 @@ else:
             mem_mb=SMALL_JOB_MB,
             runtime=growing(30),
         params:
-            code_digest("store/quality_table"),
             content_digest([config["manifest"]]),
             frames=config["sampling"]["frames"],
         message:
@@ -67,7 +65,6 @@ else:
             mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
-            code_digest("store/build_store"),
             content_digest([config["manifest"]]),
             made_with={
                 "sampling": SAMPLING,

@@ -48,7 +48,6 @@ rule split_videos:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("training/split_videos"),
         content_digest([config["manifest"]]),
         test_fraction=config["splits"]["test_fraction"],
         folds=config["training"]["folds"],
@@ -76,7 +75,6 @@ rule fit_fold:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("training/fit_fold"),
         experiment=named_experiment,
         settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
         seed=config["seed"],
@@ -102,7 +100,6 @@ rule select_hyperparameters:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     params:
-        code_digest("training/select_hyperparameters"),
         fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
         max_error_rate=config["training"]["max_error_rate"],
@@ -131,7 +128,6 @@ rule train_model:
         mem_mb=training_memory,
         runtime=growing(120),
     params:
-        code_digest("training/train_model"),
         experiment=named_experiment,
         seed=config["seed"],
     message:

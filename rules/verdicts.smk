@@ -98,7 +98,6 @@ rule bundle_model:
         mem_mb=training_memory,
         runtime=growing(30),
     params:
-        code_digest("verdicts/bundle_model"),
         content_digest([config["manifest"]]),
     message:
         "Bundling {wildcards.experiment}, protocol {wildcards.protocol}"
@@ -125,7 +124,6 @@ rule judge_video:
         mem_mb=growing(judged_frames().memory_mb),
         runtime=growing(judged_frames().minutes),
     params:
-        code_digest("verdicts/judge_video"),
         content_digest(templates("verdict")),
         stamp_of_given_bundle(),
         bundle=judging_bundle(),
@@ -159,7 +157,6 @@ rule verdicts:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
-        code_digest("verdicts/verdicts"),
         content_digest(templates("verdicts")),
         content_digest(judged_table()),
         stamp_of_given_bundle(),

@@ -177,8 +177,6 @@ def test_each_rule_has_its_script_log_and_resources():
     ):
         (script,) = re.findall(r'"\.\./workflow_scripts/(\w+/\w+)\.py"', body)
         assert script.endswith(f"/{name}")
-        if "output:" in body and name != "download_video":  # an edit must not cost a download
-            assert f'code_digest("{script}")' in body
         for directive in ("log:", "resources:", "conda:"):
             assert directive in body, (name, directive)
 

@@ -10,6 +10,7 @@ import yaml
 from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
 
 from workflow_scripts.lib.common.binder import UNTRACKED, bind
+from workflow_scripts.lib.common.code_files import code_digest
 from workflow_scripts.lib.provenance.jobs import jobs_behind
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,14 @@ def test_a_rule_is_read_from_its_own_stage(rules):
         if rule.script:
             assert Path(rule.script).stem == rule.name
             assert Path(rule.script).parts[-2] == Path(rule.snakefile).stem, rule.name
+
+
+def test_a_rule_runs_again_when_its_code_was_edited(rules):
+    for name, rule in rules.items():
+        if rule.script:
+            script = Path(rule.script).relative_to("../workflow_scripts").with_suffix("")
+            tracked = code_digest(str(script)) in list(rule.params)
+            assert tracked == (name != "download_video"), name  # an edit must not cost a download
 
 
 def test_what_a_rule_says_of_itself_is_what_its_script_says(rules):
