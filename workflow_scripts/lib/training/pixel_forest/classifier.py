@@ -21,11 +21,12 @@ import numbers
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -92,6 +93,27 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
     oob_score_ : float
         Accuracy of that.
     """
+
+    # as scikit-learn's own estimators say what they take
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_estimators": [Interval(numbers.Integral, 1, None, closed="left")],
+        "criterion": [StrOptions({"gini", "entropy"})],
+        "max_features": [
+            StrOptions({"sqrt", "log2"}),
+            Interval(numbers.Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0.0, 1.0, closed="right"),
+            None,
+        ],
+        "max_depth": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "min_samples_split": [Interval(numbers.Integral, 2, None, closed="left")],
+        "min_samples_leaf": [Interval(numbers.Integral, 1, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "bootstrap": ["boolean"],
+        "oob_score": ["boolean"],
+        "extra_trees": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [numbers.Integral, None],
+    }
 
     def __init__(
         self,
@@ -380,33 +402,9 @@ def check_parameters(forest: PixelForestClassifier) -> None:
     ValueError
         Names the parameter, its value, and what it takes.
     """
-
-    def whole(value: Any, least: int) -> bool:
-        is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        return is_number and value >= least
-
-    features = forest.max_features
-    share = isinstance(features, float) and 0 < features <= 1
-    wrong = {
-        "n_estimators, a whole number from 1": not whole(forest.n_estimators, 1),
-        "criterion, gini or entropy": forest.criterion not in ("gini", "entropy"),
-        "max_features, sqrt, log2, a whole number from 1, a share up to 1.0 or None": not (
-            features in ("sqrt", "log2", None) or whole(features, 1) or share
-        ),
-        "class_weight, balanced, weights by class or None": not (
-            forest.class_weight in ("balanced", None) or isinstance(forest.class_weight, dict)
-        ),
-        "max_depth, a whole number from 1 or None": not (
-            forest.max_depth is None or whole(forest.max_depth, 1)
-        ),
-        "min_samples_split, a whole number from 2": not whole(forest.min_samples_split, 2),
-        "min_samples_leaf, a whole number from 1": not whole(forest.min_samples_leaf, 1),
-        "oob_score, which needs bootstrap": forest.oob_score and not forest.bootstrap,
-    }
-    for meaning, is_wrong in wrong.items():
-        if is_wrong:
-            name = meaning.split(",")[0]
-            raise ValueError(f"{name} is {getattr(forest, name)!r}. It takes: {meaning}.")
+    forest._validate_params()
+    if forest.oob_score and not forest.bootstrap:
+        raise ValueError("oob_score needs bootstrap: without bags no tree has left a row out.")
 
 
 def _probabilities(weights: np.ndarray) -> np.ndarray:
