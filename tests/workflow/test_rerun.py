@@ -113,7 +113,7 @@ def test_an_edited_face_module_spares_the_sampling_of_nothing(copy, videos):
 
 
 def test_an_edited_script_runs_its_rule(copy):
-    append(copy, "plot_curves.py")
+    append(copy, "report/plot_curves.py")
     assert copy.planned() == {"plot_curves": 2, "record_run": 1, "all": 1}
 
 
