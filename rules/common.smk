@@ -111,7 +111,7 @@ def start_run():
     targets = workflow.dag_settings.targets or ()
     try:
         if "verdicts" in targets:
-            check_given_bundle()
+            check_external_bundle()
         if any(is_download(target) for target in targets):
             check_downloads(targets)
         else:

@@ -1,60 +1,62 @@
-# Judging videos of one's own. No default target asks for what these make.
+# Verdicts on the user's own videos. No default target needs these rules.
 import os
 import tempfile
 
-from workflow_scripts.lib.verdicts.frame_plan import check_enough, wanted_frames
+from workflow_scripts.lib.verdicts.frame_plan import check_frame_count, plan_frames
 from workflow_scripts.lib.verdicts.inputs import find_videos, stamp_of_verdict
 
 try:
-    TO_JUDGE = find_videos(Path(config["videos_to_judge"])) if config["videos_to_judge"] else {}
+    VERDICT_VIDEOS = (
+        find_videos(Path(config["videos_to_judge"])) if config["videos_to_judge"] else {}
+    )
 except UserError as error:
     raise WorkflowError(str(error))
 
 
-def per_judged_video(pattern):
-    """`pattern` for each video that is judged."""
-    return [pattern.format(video=video) for video in TO_JUDGE]
+def per_verdict_video(pattern):
+    """`pattern` for each video that gets a verdict."""
+    return [pattern.format(video=video) for video in VERDICT_VIDEOS]
 
 
-def judged_table():
-    """The table of videos that are judged, where it is no folder."""
+def video_table():
+    """The table of `videos_to_judge`, where it is not a folder."""
     source = config["videos_to_judge"]
     return [source] if source and os.path.isfile(source) else []
 
 
-def judging_bundle():
-    """The bundle that judges."""
-    given = config["judge_with"]
-    if not given:
+def verdict_bundle():
+    """The path of the bundle that makes the verdicts."""
+    path = config["judge_with"]
+    if not path:
         return f"{RUN}/models/{PROTOCOLS[0]}/{next(iter(EXPERIMENTS))}/bundle.zip"
-    here = os.path.relpath(given)
-    # as Snakemake knows what its rules make
-    return here if here.startswith("results/") else given
+    relative = os.path.relpath(path)
+    # outputs of rules are relative paths
+    return relative if relative.startswith("results/") else path
 
 
-def given_bundle():
-    """The bundle that judges, if this run does not make it; else None."""
-    own = per_experiment(f"{RUN}/models/{{protocol}}/{{experiment}}/bundle.zip")
-    return None if judging_bundle() in own else Path(judging_bundle())
+def external_bundle():
+    """The bundle, if this run does not make it; else None."""
+    made_here = per_experiment(f"{RUN}/models/{{protocol}}/{{experiment}}/bundle.zip")
+    return None if verdict_bundle() in made_here else Path(verdict_bundle())
 
 
-def own_bundle(wildcards):
-    """The bundle that judges, if this run makes it and there is something to judge."""
-    return judging_bundle() if TO_JUDGE and not given_bundle() else []
+def bundle_input(wildcards):
+    """The bundle, if this run makes it and there are videos."""
+    return verdict_bundle() if VERDICT_VIDEOS and not external_bundle() else []
 
 
-def stamp_of_given_bundle():
-    """The stamp of the bundle that judges, if this run does not make it."""
-    return stamp(given_bundle()) if given_bundle() else ""
+def external_bundle_stamp():
+    """The stamp of the bundle, if this run does not make it; else ""."""
+    return stamp(external_bundle()) if external_bundle() else ""
 
 
-def judged_frames():
-    """Which frames of a judged video are looked at, if the model was trained with this config's."""
-    return wanted_frames(config["judge_frames"], config["judge_every"], config["sampling"])
+def verdict_frame_plan():
+    """The frames of a video to examine, if the model was trained with this config's sampling."""
+    return plan_frames(config["judge_frames"], config["judge_every"], config["sampling"])
 
 
-def check_given_bundle():
-    """Refuse a bundle that can't be used, or too few frames, before each video's job finds it out.
+def check_external_bundle():
+    """Refuse an unusable bundle, or too few frames, before the jobs of all videos fail.
 
     Raises
     ------
@@ -63,22 +65,22 @@ def check_given_bundle():
     """
     from workflow_scripts.lib.verdicts.bundle import read_bundle
 
-    trained = config["sampling"]
-    if path := given_bundle():
+    sampling = config["sampling"]
+    if path := external_bundle():
         with tempfile.TemporaryDirectory() as scratch:
-            trained = read_bundle(path, Path(scratch)).card["crops"]["sampling"]
-    check_enough(config["judge_frames"], trained)
+            sampling = read_bundle(path, Path(scratch)).card["crops"]["sampling"]
+    check_frame_count(config["judge_frames"], sampling)
 
 
-if TO_JUDGE and given_bundle() and not given_bundle().is_file():
+if VERDICT_VIDEOS and external_bundle() and not external_bundle().is_file():
     raise WorkflowError(
-        f"judge_with: there is no model bundle {given_bundle()}. Correct the path, or make the "
+        f"judge_with: there is no model bundle {external_bundle()}. Correct the path, or make the "
         "bundle in the run that it is of; without judge_with this run's first experiment judges."
     )
 
 
 rule bundle_model:
-    """Put a model and all that judging needs into one file."""
+    """Put a model and all that a verdict needs into one file."""
     input:
         features_of_experiment,
         quality="<results>/quality.tsv",
@@ -105,13 +107,13 @@ rule bundle_model:
         "../workflow_scripts/verdicts/bundle_model.py"
 
 
-# Names of files are anybody's and may hold what means something to Snakemake, and their times of
-# change are anybody's too, so neither a video nor a bundle that is given is an input. That a file
-# was changed shows in parameters: `stamp`, and that of the bundle.
+# File names may hold characters that are special to Snakemake, and modification times are arbitrary,
+# so neither a video nor an external bundle is an input. Parameters show that a file was changed:
+# `stamp`, and the bundle's.
 rule judge_video:
-    """Judge one of many videos."""
+    """Make the verdict on one of many videos."""
     input:
-        own_bundle,
+        bundle_input,
     output:
         verdict="<results>/verdicts/{video}.json",
         page="<results>/verdicts/{video}.html",
@@ -121,15 +123,15 @@ rule judge_video:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=growing(judged_frames().memory_mb),
-        runtime=growing(judged_frames().minutes),
+        mem_mb=growing(verdict_frame_plan().memory_mb),
+        runtime=growing(verdict_frame_plan().minutes),
     params:
         content_digest(templates("verdict")),
-        stamp_of_given_bundle(),
-        bundle=judging_bundle(),
-        path=lambda wildcards: TO_JUDGE[wildcards.video].path,
+        external_bundle_stamp(),
+        bundle=verdict_bundle(),
+        path=lambda wildcards: VERDICT_VIDEOS[wildcards.video].path,
         stamp=lambda wildcards: stamp_of_verdict(
-            TO_JUDGE[wildcards.video].path,
+            VERDICT_VIDEOS[wildcards.video].path,
             Path(RUN, f"verdicts/{wildcards.video}.json"),
         ),
         frames=config["judge_frames"],
@@ -141,11 +143,11 @@ rule judge_video:
 
 
 rule verdicts:
-    """Sort the verdicts on many videos by suspicion, as a table and as a page."""
+    """List the verdicts on many videos, the highest score first, as a table and as a page."""
     input:
-        own_bundle,
-        per_judged_video("<results>/verdicts/{video}.jpg"),
-        verdicts=per_judged_video("<results>/verdicts/{video}.json"),
+        bundle_input,
+        per_verdict_video("<results>/verdicts/{video}.jpg"),
+        verdicts=per_verdict_video("<results>/verdicts/{video}.json"),
     output:
         table="<results>/verdicts.tsv",
         page="<results>/verdicts.html",
@@ -158,9 +160,9 @@ rule verdicts:
         runtime=growing(30),
     params:
         content_digest(templates("verdicts")),
-        content_digest(judged_table()),
-        stamp_of_given_bundle(),
-        bundle=judging_bundle(),
+        content_digest(video_table()),
+        external_bundle_stamp(),
+        bundle=verdict_bundle(),
         source=config["videos_to_judge"],
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],

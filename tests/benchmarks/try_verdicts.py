@@ -28,7 +28,7 @@ from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import Video, write_manifest
 from workflow_scripts.lib.evaluation.metrics import evaluate
 from workflow_scripts.lib.verdicts.frame_plan import SPREAD
-from workflow_scripts.lib.verdicts.pipeline import judge_video
+from workflow_scripts.lib.verdicts.pipeline import run_verdict
 
 # Besides the study's 7, one every 30: how many, and their distance
 FRAMES: tuple[tuple[int, int | str], ...] = (
@@ -98,7 +98,7 @@ def _judge(project: Project, number: int, videos: list[Video]) -> list[Row]:
     table = project.root / f"results/group{number}/verdicts.tsv"
     with table.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
-    assert all(row["seen"] == "no" for row in rows)
+    assert all(row["people_in_training"] == "no" for row in rows)
     known = {video.video_id: video for video in videos}
     return [
         Row(known[row["video"]], row["verdict"], _number(row["score"]), bool(row["warnings"]))
@@ -112,8 +112,8 @@ def _number(text: str) -> float | None:
 
 def _judge_more(video: Video, bundle: Path, frames: int, every: int | str) -> Row:
     """The same from other frames, in this process."""
-    told = judge_video(Path(video.path), bundle, frames, every, 1).verdict
-    return Row(video, told["verdict"], told["score"], bool(told["warnings"]))
+    verdict = run_verdict(Path(video.path), bundle, frames, every, 1).verdict
+    return Row(video, verdict["verdict"], verdict["score"], bool(verdict["warnings"]))
 
 
 def _line(what: str, rows: list[Row]) -> str:

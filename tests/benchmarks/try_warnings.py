@@ -32,8 +32,8 @@ from workflow_scripts.lib.faces.video import sample_frames
 from workflow_scripts.lib.verdicts.training_range import (
     MEASURES,
     measure,
-    outside,
-    people_shown,
+    person_ids,
+    range_warnings,
     training_ranges,
 )
 
@@ -106,19 +106,19 @@ def _measured(path: Path, detector: FaceDetector) -> Measured:
 
 
 def _limits(videos: list[Video], found: dict[str, Measured]) -> dict[str, dict[str, float]]:
-    return training_ranges([found[v.video_id] for v in videos], len(people_shown(videos)))
+    return training_ranges([found[v.video_id] for v in videos], len(person_ids(videos)))
 
 
 def _report(kind: str, videos: list[Video], found: dict[str, Measured], limits: dict) -> None:
     groups = assign_groups(videos)
     warned = {
-        video.video_id: outside(found[video.video_id], limits[groups[video.video_id]])
+        video.video_id: range_warnings(found[video.video_id], limits[groups[video.video_id]])
         for video in videos
         if video.video_id in found
     }
     of_measure = [
-        sum(any(text.startswith(shown) for text in said) for said in warned.values())
-        for shown, *_ in MEASURES.values()
+        sum(any(text.startswith(label) for text in texts) for texts in warned.values())
+        for label, *_ in MEASURES.values()
     ]
     total = sum(map(bool, warned.values()))
     print(f"| {kind} | {total} of {len(warned)} | {' | '.join(map(str, of_measure))} |", flush=True)

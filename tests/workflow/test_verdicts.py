@@ -57,8 +57,8 @@ def test_each_video_has_a_row_and_a_page_whatever_its_name(judged):
     assert "<script>alert" not in page
     for row in rows:
         assert f'href="verdicts/{row["video"]}.html"' in page
-        told = (project.results / f"verdicts/{row['video']}.html").read_text()
-        assert "<script>alert" not in told
+        content = (project.results / f"verdicts/{row['video']}.html").read_text()
+        assert "<script>alert" not in content
     assert not list(project.root.rglob("x"))  # nothing in a name was run
 
 
@@ -103,9 +103,9 @@ def test_labels_of_a_table_are_held_against_the_verdicts(judged, videos, tmp_pat
     with (project.root / "results/known/verdicts.tsv").open(newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     assert {row["label"] for row in rows} == {"real", "fake"}
-    assert all(row["scope"] for row in rows)
-    # no data set is named, so nobody is known to be unseen
-    assert {row["seen"] for row in rows} <= {"yes", "unknown"}
+    assert all(row["frames_examined"] for row in rows)
+    # no data set is named, so no one is known to be unseen
+    assert {row["people_in_training"] for row in rows} <= {"yes", "unknown"}
     page = (project.root / "results/known/verdicts.html").read_text()
     assert "so the model may have been trained on them" in page
 

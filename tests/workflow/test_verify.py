@@ -103,7 +103,7 @@ def test_all_that_is_wrong_is_named_in_one_go(copy):
         "features/spectrum.zarr/c/0/0": "spectrum, rows 0 to 83",
         "store.zarr/zarr.json": "",
         "models/identity/forest/model.zip": "changed after the run",
-        "models/frame/spectrum/bundle.zip": "no whole bundle",
+        "models/frame/spectrum/bundle.zip": "not a complete bundle",
         "faces/fake3.jpg": "changed after the run",
         "figures/cost.png": "changed after the run",
     }

@@ -18,10 +18,10 @@ app = typer.Typer()
 
 
 def _positive(text: str) -> int:
-    from workflow_scripts.lib.verdicts.frame_plan import MOST
+    from workflow_scripts.lib.verdicts.frame_plan import MAX_NUMBER
 
-    if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= MOST:
-        raise typer.BadParameter(f"{text!r} is no whole number from 1 to {MOST}")
+    if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= MAX_NUMBER:
+        raise typer.BadParameter(f"{text!r} is not a whole number from 1 to {MAX_NUMBER}")
     return int(text)
 
 
@@ -52,7 +52,9 @@ def judge(
     frames: Annotated[
         int | None,
         typer.Option(
-            parser=_positive, metavar="N", help="How many frames are looked at (as in training)."
+            parser=_positive,
+            metavar="N",
+            help="How many frames to examine (default: as in training).",
         ),
     ] = None,
     every: Annotated[
@@ -60,22 +62,22 @@ def judge(
         typer.Option(
             parser=_every,
             metavar="N|spread",
-            help="Distance of two of them, in frames; 'spread': over the whole video.",
+            help="Distance between them, in frames; 'spread': over the whole video.",
         ),
     ] = None,
 ) -> None:
     """Say whether a video is a deepfake, with a model bundle and nothing else.
 
-    Writes verdict.json and verdict.html to a folder. The exit status is 0 for any verdict, 1 where
-    there is none.
+    Writes verdict.json and verdict.html to a folder. The exit status is 0 for any verdict, 1
+    without one.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it, and has no traceback to tell
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so does whoever reads, and reads no further
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and so does a closed pipe
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     with failures("judge"):
         verdict = write_verdict(video, model, output, frames, every)
     print(answer(verdict))
-    print(f"The evidence: {output / 'verdict.html'}")
+    print(f"Details: {output / 'verdict.html'}")
 
 
 def write_verdict(
@@ -88,9 +90,9 @@ def write_verdict(
     video, model : Path
         The video and the model's bundle.
     folder : Path
-        Made where it is not there; an earlier verdict in it makes room.
+        Created if missing; an earlier verdict in it is deleted.
     frames, every : int or str, optional
-        Which frames are looked at, see `judge_video`.
+        Which frames to examine, see `run_verdict`.
 
     Returns
     -------
@@ -100,44 +102,44 @@ def write_verdict(
     Raises
     ------
     UserError
-        There is no verdict, and why.
+        There is no verdict; says why.
     """
     from workflow_scripts.lib.common.files import write_json
     from workflow_scripts.lib.verdicts.page import write_page
-    from workflow_scripts.lib.verdicts.pipeline import FAILURES, judge_video
+    from workflow_scripts.lib.verdicts.pipeline import FAILURES, run_verdict
 
-    _check_given(video, model)
+    _check_paths(video, model)
     pair = [folder / name for name in ("verdict.json", "verdict.html")]
     _clear(folder, pair)
-    judgement = judge_video(video, model, frames, every, 1)
-    verdict = judgement.verdict
+    result = run_verdict(video, model, frames, every, 1)
+    verdict = result.verdict
     if verdict["sampling"]["status"] in FAILURES:
         raise UserError(verdict["reason"])
     write_json(pair[0], verdict)
-    write_page(pair[1], judgement)
+    write_page(pair[1], result)
     return verdict
 
 
 def answer(verdict: dict[str, Any]) -> str:
     """A verdict in words, for a terminal."""
-    likely = verdict["probability"]
-    told = "" if likely is None else f", probability of fake {likely:.0%}"
+    probability = verdict["probability"]
+    probability_text = "" if probability is None else f", probability of fake {probability:.0%}"
     lines = [
-        f"{verdict['verdict'].upper()}{told}",
-        f"{verdict['reason']} {verdict['how_often_wrong']}",
-        verdict["scope"],
+        f"{verdict['verdict'].upper()}{probability_text}",
+        f"{verdict['reason']} {verdict['error_rate_text']}",
+        verdict["frames_examined"],
         *(f"Warning: {warning}" for warning in verdict["warnings"]),
     ]
     if verdict["model"]["demo"]:
         lines.append(
             "The model was trained on the demo: its verdicts mean nothing outside the demo."
         )
-    return "\n".join([*lines, verdict["caution"]])
+    return "\n".join([*lines, verdict["disclaimer"]])
 
 
-def _check_given(video: Path, model: Path) -> None:
-    """Refuse what was mistyped before an earlier verdict makes room for this one."""
-    from workflow_scripts.lib.verdicts.bundle import check_place
+def _check_paths(video: Path, model: Path) -> None:
+    """Refuse mistyped paths before an earlier verdict is deleted."""
+    from workflow_scripts.lib.verdicts.bundle import check_bundle_path
 
     if video.is_dir():
         raise UserError(
@@ -146,11 +148,11 @@ def _check_given(video: Path, model: Path) -> None:
         )
     if not video.exists():
         raise UserError(f"{video} does not exist. Correct the path.")
-    check_place(model)
+    check_bundle_path(model)
 
 
 def _clear(folder: Path, files: list[Path]) -> None:
-    """Make the folder, and leave in it no verdict on another video."""
+    """Create the folder if missing, and delete an earlier verdict in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in files:

@@ -37,9 +37,11 @@ def main() -> int:
         subprocess.run(judged, cwd=ROOT, check=True, capture_output=True)
         _show_page(VERDICTS.with_suffix(".html"), IMAGES / "verdicts.png", 620)
         with VERDICTS.open(encoding="utf-8", newline="") as lines:
-            unseen = [r for r in csv.DictReader(lines, delimiter="\t") if r["seen"] == "no"]
+            unseen = [
+                r for r in csv.DictReader(lines, delimiter="\t") if r["people_in_training"] == "no"
+            ]
         if not unseen:
-            raise UserError(f"{VERDICTS} has nobody whom the model has not seen")
+            raise UserError(f"{VERDICTS} has nobody on whom the model was not trained")
         page = VERDICTS.with_suffix("") / f"{unseen[0]['video']}.html"
         _show_page(page, IMAGES / "verdict.png", 985)
     except (UserError, FileNotFoundError, subprocess.CalledProcessError) as error:

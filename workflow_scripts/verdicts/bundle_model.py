@@ -1,4 +1,4 @@
-"""Put a model and all that judging needs into one file."""
+"""Put a model and all that a verdict needs into one file."""
 
 import json
 import logging
@@ -18,11 +18,11 @@ from workflow_scripts.lib.training.array_models import ArrayModel
 from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.model_files import load_model
 from workflow_scripts.lib.training.splits import TEST, TRAIN
-from workflow_scripts.lib.verdicts.attributions import column_groups, group_moves
+from workflow_scripts.lib.verdicts.attributions import column_groups, group_contributions
 from workflow_scripts.lib.verdicts.bundle import write_bundle
-from workflow_scripts.lib.verdicts.training_range import measure, people_shown, training_ranges
+from workflow_scripts.lib.verdicts.training_range import measure, person_ids, training_ranges
 
-ROWS_AT_ONCE = 64  # 160 MB of moves for the study's crops
+ROWS_AT_ONCE = 64  # 160 MB of contributions for the study's crops
 
 
 def main(
@@ -36,7 +36,7 @@ def main(
     networks: list[Path],
     bundle: Path,
 ) -> None:
-    """Write the bundle; see `lib/verdicts/bundle.py` for what is in it."""
+    """Write the bundle; `lib/verdicts/bundle.py` describes its content."""
     about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
     training = table[table["split"] == TRAIN]
@@ -44,13 +44,13 @@ def main(
     bits_per_pixel = read_table(quality).set_index("video_id")["bits_per_pixel"]
     stored = StoredVideos(store)
     videos = training["video"].unique()
-    measured, marks = [], list[str]()
+    measurements, marks = [], list[str]()
     for video in videos:
-        seen = stored.read(video, "")
-        columns = seen.columns
+        faces = stored.read(video, "")
+        columns = faces.columns
         at = (columns["frame"], columns["time"])
-        measured.append(measure(seen.crops, columns["box"], *at, float(bits_per_pixel[video])))
-        marks += map(crop_mark, seen.crops)
+        measurements.append(measure(faces.crops, columns["box"], *at, float(bits_per_pixel[video])))
+        marks += map(crop_mark, faces.crops)
     # by the protocol `frame`, the test part has other frames of the same videos
     unseen_real = table[
         (table["split"] == TEST)
@@ -62,9 +62,9 @@ def main(
         model,
         about,
         networks[0].parent,
-        evaluation=_honest(json.loads(evaluation.read_text(encoding="utf-8"))),
-        ranges=training_ranges(measured, len(people_shown(rows[video] for video in videos))),
-        typical_real=_typical(store, unseen_real["row"].to_numpy(), model, about),
+        evaluation=_evaluation_summary(json.loads(evaluation.read_text(encoding="utf-8"))),
+        ranges=training_ranges(measurements, len(person_ids(rows[video] for video in videos))),
+        typical_real=_real_contributions(store, unseen_real["row"].to_numpy(), model, about),
         trained_on=marks,
         people=names_of(rows[video] for video in videos),
         made=datetime.now(UTC).date().isoformat(),
@@ -77,8 +77,8 @@ def main(
     )
 
 
-def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """What a verdict says of the model's worth."""
+def _evaluation_summary(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """The results on the test part that a verdict reports."""
     videos = evaluation["video"]
     return {
         "protocol": evaluation["protocol"],
@@ -90,14 +90,14 @@ def _honest(evaluation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _typical(
+def _real_contributions(
     store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
 ) -> dict[str, Any]:
-    """What moves the scores of real videos that were not trained on, which no model knows by heart;
-    nothing where the model is not kept as arrays, or the test part has no such videos."""
+    """The mean contributions to the scores of real videos that the model was not trained on; none
+    where the model is not kept as arrays, or the test part has no such videos."""
     model = load_model(model_path, card["model"])
     if not isinstance(model, ArrayModel) or not len(rows):
-        return {"rows": 0, "moves": {}}
+        return {"rows": 0, "contributions": {}}
     features = card["features"]
     experiment = {"features": features["name"], "resize": features["resize"]}
     matrix = load_experiment(store, rows, experiment)
@@ -105,12 +105,12 @@ def _typical(
     sums = dict.fromkeys(groups, 0.0)
     for first in range(0, len(matrix), ROWS_AT_ONCE):
         block = matrix[first : first + ROWS_AT_ONCE]
-        _, moves = model.contributions(block)
-        for name, move in group_moves(moves, groups).items():
-            sums[name] += move * len(block)
+        _, contributions = model.contributions(block)
+        for name, value in group_contributions(contributions, groups).items():
+            sums[name] += value * len(block)
     return {
         "rows": len(rows),
-        "moves": {name: round(total / len(rows), 6) for name, total in sums.items()},
+        "contributions": {name: round(total / len(rows), 6) for name, total in sums.items()},
     }
 
 

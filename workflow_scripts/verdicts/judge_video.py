@@ -1,11 +1,11 @@
-"""Judge one of many videos. Whatever is wrong with it ends in its verdict, not in a failure."""
+"""Make the verdict on one of many videos. A bad video is reported in it; the job does not fail."""
 
 import logging
 from pathlib import Path
 
 from workflow_scripts.lib.common.files import write_json
 from workflow_scripts.lib.verdicts.page import write_page, write_thumbnail
-from workflow_scripts.lib.verdicts.pipeline import called, judge_video
+from workflow_scripts.lib.verdicts.pipeline import outcome, run_verdict
 
 
 def main(
@@ -19,14 +19,14 @@ def main(
     page: Path,
     thumbnail: Path,
 ) -> None:
-    """Write the `verdict`, the page with its evidence, and a small picture. By the
-    file's `stamp` it is known again."""
-    judgement = judge_video(path, bundle, frames, every, threads)
-    content = judgement.verdict
+    """Write the `verdict`, its page and a small picture. The verdict records the file's `stamp`, to
+    detect changes."""
+    result = run_verdict(path, bundle, frames, every, threads)
+    content = result.verdict
     write_json(verdict, {**content, "stamp": stamp})
-    write_page(page, judgement)
-    write_thumbnail(thumbnail, judgement)
-    logging.info("%s: %s. %s", content["video"]["name"], called(content), content["reason"])
+    write_page(page, result)
+    write_thumbnail(thumbnail, result)
+    logging.info("%s: %s. %s", content["video"]["name"], outcome(content), content["reason"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sort the verdicts on many videos by suspicion, as a table and as a page."""
+"""List the verdicts on many videos, the highest score first, as a table and as a page."""
 
 import csv
 import json
@@ -14,13 +14,13 @@ from workflow_scripts.lib.data.manifest import pair_with_files
 from workflow_scripts.lib.verdicts.bundle import read_people
 from workflow_scripts.lib.verdicts.inputs import find_videos
 from workflow_scripts.lib.verdicts.summary import (
-    CALLED,
     COLUMNS,
+    OUTCOMES,
+    accuracy_on_labelled,
     as_cells,
-    on_people_seen,
-    ranked,
-    shortened,
-    worth,
+    sort_by_score,
+    strip_common_folder,
+    training_overlap_text,
 )
 
 
@@ -47,51 +47,51 @@ def main(
             "`snakemake verdicts --config videos_to_judge=FOLDER`."
         )
     videos = list(find_videos(source).values())
-    found = [
+    contents = [
         json.loads(path.read_text(encoding="utf-8"))
         for _, path in pair_with_files(videos, verdicts)
     ]
-    rows = ranked(videos, found, read_people(bundle))
+    rows = sort_by_score(videos, contents, read_people(bundle))
     with atomic_write(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerows([COLUMNS, *map(as_cells, rows)])
-    place, names = shortened([row["path"] for row in rows])
-    measured = worth(rows, n_resamples, confidence_level, seed)
+    common_folder, names = strip_common_folder([row["path"] for row in rows])
+    accuracy = accuracy_on_labelled(rows, n_resamples, confidence_level, seed)
     render(
         "verdicts.html.j2",
         page,
         title=f"Verdicts on {len(rows)} videos",
         rows=[{**row, "name": name} for row, name in zip(rows, names, strict=True)],
-        place=place,
+        common_folder=common_folder,
         folder=verdicts[0].parent.name,
-        model=found[0]["model"],
-        caution=found[0]["caution"],
-        called=CALLED,
-        worth=measured,
-        people_seen=measured and on_people_seen(measured),
+        model=contents[0]["model"],
+        disclaimer=contents[0]["disclaimer"],
+        outcomes=OUTCOMES,
+        accuracy=accuracy,
+        training_overlap=accuracy and training_overlap_text(accuracy),
     )
-    tally = _told(Counter(row["called"] for row in rows))
+    tally = _counts_text(Counter(row["outcome"] for row in rows))
     logging.info("%d videos: %s. See %s", len(rows), tally, page)
-    if found[0]["model"]["demo"]:
+    if contents[0]["model"]["demo"]:
         logging.info(
             "The model was trained on the demo: its verdicts mean nothing outside the demo."
         )
-    if measured:
-        for label, counts in measured["counts"].items():
-            logging.info("Of videos known to be %s: %s", label, _told(counts))
-        auc = measured["roc_auc"]
+    if accuracy:
+        for label, counts in accuracy["counts"].items():
+            logging.info("Of videos known to be %s: %s", label, _counts_text(counts))
+        auc = accuracy["roc_auc"]
         value = "undefined" if auc["value"] is None else f"{auc['value']:.2f}"
         known = auc["low"] is not None
-        between = f"{auc['low']:.2f} to {auc['high']:.2f}" if known else "no interval"
+        interval_text = f"{auc['low']:.2f} to {auc['high']:.2f}" if known else "no interval"
         logging.info(
             "AUC %s (%s) on %d videos of %d groups of people. %s",
-            *(value, between, measured["scored"], measured["groups"]),
-            on_people_seen(measured),
+            *(value, interval_text, accuracy["scored"], accuracy["groups"]),
+            training_overlap_text(accuracy),
         )
 
 
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{counts[word]} {word}" for word in CALLED)
+def _counts_text(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[word]} {word}" for word in OUTCOMES)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from workflow_scripts.lib.features import FEATURE_SETS
-from workflow_scripts.lib.verdicts.attributions import CELLS, column_groups, group_moves
+from workflow_scripts.lib.verdicts.attributions import CELLS, column_groups, group_contributions
 
 
 @pytest.mark.parametrize("features", [*FEATURE_SETS, "pixels+dct"])
 @pytest.mark.parametrize("side", [32, 64])
 def test_every_column_has_a_group_and_sums_are_kept(features, side):
     groups = column_groups(features, side)
-    moves = np.random.default_rng(0).normal(size=(3, len(groups)))
-    summed = group_moves(moves, groups)
+    contributions = np.random.default_rng(0).normal(size=(3, len(groups)))
+    summed = group_contributions(contributions, groups)
     assert set(summed) == set(groups)
-    assert sum(summed.values()) == pytest.approx(moves.mean(axis=0).sum())
+    assert sum(summed.values()) == pytest.approx(contributions.mean(axis=0).sum())
 
 
 def test_regions_are_squares_of_equal_size():

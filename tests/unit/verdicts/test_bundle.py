@@ -50,8 +50,8 @@ def test_equal_content_gives_equal_bytes_and_another_day_the_same_version(made, 
     about = json.loads(members(made)["bundle.json"])
     folder = made.parent
     card = json.loads((folder / "model.json").read_text())
-    kept = ("evaluation", "ranges", "typical_real", "trained_on", "people")
-    parts = (folder, *(about[key] for key in kept))
+    keys = ("evaluation", "ranges", "typical_real", "trained_on", "people")
+    parts = (folder, *(about[key] for key in keys))
     again, later = tmp_path / "again.zip", tmp_path / "later.zip"
     model = folder / "model.zip"
     write_bundle(again, model, card, *parts, made=about["made"])
@@ -75,9 +75,9 @@ def test_a_real_video_that_was_trained_on_is_not_typical_of_unseen_ones(tmp_path
     split.loc[split["split"] == "test", "video"] = trained[0]  # as by the protocol `frame`
     split.to_csv(tmp_path / "split.tsv", sep="\t", index=False)
     names = ("manifest.tsv", "quality.tsv", "store.zarr", "split.tsv", "model.zip", "model.json")
-    places = (*(tmp_path / name for name in names), tmp_path / "evaluation.json")
-    bundle_model.main(*places, [tmp_path / "pnet.onnx"], made)
-    assert read_bundle(made, tmp_path).typical_real == {"rows": 0, "moves": {}}
+    paths = (*(tmp_path / name for name in names), tmp_path / "evaluation.json")
+    bundle_model.main(*paths, [tmp_path / "pnet.onnx"], made)
+    assert read_bundle(made, tmp_path).typical_real == {"rows": 0, "contributions": {}}
 
 
 def test_an_altered_member_is_refused(made, tmp_path):
@@ -268,7 +268,7 @@ def test_what_is_no_bundle_is_refused(tmp_path, content):
 
 def test_a_missing_bundle_tells_how_to_make_it(tmp_path):
     for other in (tmp_path, tmp_path / "model.zip"):
-        with pytest.raises(UserError, match=r"is no model bundle\. Name a bundle\.zip"):
+        with pytest.raises(UserError, match=r"is not a model bundle\. Name a bundle\.zip"):
             read_bundle(other, tmp_path)
     with pytest.raises(UserError, match=r"does not exist.*make the bundle: `snakemake"):
         read_bundle(Path("results/x/bundle.zip"), tmp_path)

@@ -1,4 +1,4 @@
-"""The ranges of the training: how wide they are, and what lies outside."""
+"""The ranges of the training: how wide they are, and what lies beyond them."""
 
 import json
 
@@ -17,8 +17,8 @@ from workflow_scripts.lib.verdicts.training_range import (
     COVERAGE,
     MEASURES,
     measure,
-    outside,
-    people_shown,
+    person_ids,
+    range_warnings,
     training_ranges,
 )
 
@@ -46,13 +46,14 @@ def test_of_new_videos_no_more_than_promised_lie_outside_however_few_were_traine
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=9))
 @settings(max_examples=50, deadline=None)
 def test_ranges_hold_their_middle(values):
-    measured = [dict.fromkeys(MEASURES, value) for value in values]
-    limits = training_ranges(measured, len(values))["face_size"]
-    least = MEASURES["face_size"][2]
-    middle = float(np.exp(np.mean(np.log(np.maximum(values, least)))))
+    measurements = [dict.fromkeys(MEASURES, value) for value in values]
+    limits = training_ranges(measurements, len(values))["face_size"]
+    lowest = MEASURES["face_size"][2]
+    middle = float(np.exp(np.mean(np.log(np.maximum(values, lowest)))))
     assert limits["low"] <= middle * 1.001
     assert limits["high"] >= middle * 0.999
-    assert outside({**dict.fromkeys(MEASURES), "face_size": middle}, {"face_size": limits}) == []
+    measurement = {**dict.fromkeys(MEASURES), "face_size": middle}
+    assert range_warnings(measurement, {"face_size": limits}) == []
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=3))
@@ -77,28 +78,28 @@ def test_ranges_follow_the_unit(values, factor):
 
 
 def test_more_people_make_a_narrower_range():
-    measured = of_people(np.random.default_rng(0), 20)
-    few, many = (training_ranges(measured, groups)["face_size"] for groups in (3, 20))
+    measurements = of_people(np.random.default_rng(0), 20)
+    few, many = (training_ranges(measurements, groups)["face_size"] for groups in (3, 20))
     assert few["low"] < many["low"] < many["high"] < few["high"]
-    assert training_ranges(measured, 1) == {}
+    assert training_ranges(measurements, 1) == {}
     assert training_ranges([dict.fromkeys(MEASURES)] * 5, 5) == {}
 
 
 def test_a_fake_shows_the_person_whose_recording_was_changed():
     named = [Video("r", "r", "real", target="1"), Video("f", "f", "fake", target="1", source="2")]
-    assert len(people_shown(named)) == 1
+    assert len(person_ids(named)) == 1
     other = Video("o", "o", "fake", target="2", source="1")
-    assert len(people_shown([*named, other])) == 2
-    assert len(people_shown([Video("a", "a", "real"), Video("b", "b", "real")])) == 2
+    assert len(person_ids([*named, other])) == 2
+    assert len(person_ids([Video("a", "a", "real"), Video("b", "b", "real")])) == 2
     grouped = [Video(name, name, "real", group="g") for name in "ab"]
-    assert len(people_shown(grouped)) == 1
+    assert len(person_ids(grouped)) == 1
 
 
 def test_of_one_frame_no_rate_is_told():
     crops = np.zeros((1, 32, 32, 3), np.uint8)
-    found = measure(crops, np.ones((1, 4), int), np.array([0]), np.array([0.0]), 0.0)
-    assert found["frame_rate"] is None
-    assert found["bits_per_pixel"] is None
+    measurements = measure(crops, np.ones((1, 4), int), np.array([0]), np.array([0.0]), 0.0)
+    assert measurements["frame_rate"] is None
+    assert measurements["bits_per_pixel"] is None
 
 
 def filmed(folder, rng, every=30, change=lambda picture: picture, shrunk=1, quality=23):
@@ -114,8 +115,8 @@ def filmed(folder, rng, every=30, change=lambda picture: picture, shrunk=1, qual
     write_clip(folder / "face.mp4", frames, options=options)
     bits_per_pixel = sample_frames(folder / "face.mp4", 1, 1).bits_per_pixel
     with av.open(folder / "face.mp4") as video:
-        shown = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
-    crops = np.stack([cv2.resize(frame, (320, 320)) for frame in shown])
+        decoded = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    crops = np.stack([cv2.resize(frame, (320, 320)) for frame in decoded])
     boxes = np.tile([0, 0, small, small], (3, 1))
     return measure(crops, boxes, np.arange(3) * every, np.arange(3.0), bits_per_pixel)
 
@@ -135,22 +136,22 @@ def limits(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "expected"),
     [
         ("blurred", "The sharpness"),
         ("compressed", "finest detail"),
         ("compressed", "The size of the file"),
-        ("tiny", "The face: "),
+        ("tiny", "The face is "),
         ("another frame rate", "frame rate"),
     ],
 )
-def test_what_is_unlike_the_training_is_told(limits, kind, told, tmp_path):
+def test_what_is_unlike_the_training_is_told(limits, kind, expected, tmp_path):
     rng = np.random.default_rng(6)
-    said = [outside(filmed(tmp_path, rng, **UNLIKE[kind]), limits) for _ in range(10)]
-    assert all(told in " ".join(warnings) for warnings in said)
+    warned = [range_warnings(filmed(tmp_path, rng, **UNLIKE[kind]), limits) for _ in range(10)]
+    assert all(expected in " ".join(texts) for texts in warned)
 
 
 def test_what_is_like_the_training_is_seldom_warned_about(limits, tmp_path):
     rng = np.random.default_rng(7)
-    warned = [bool(outside(filmed(tmp_path, rng), limits)) for _ in range(60)]
+    warned = [bool(range_warnings(filmed(tmp_path, rng), limits)) for _ in range(60)]
     assert np.mean(warned) <= len(MEASURES) * (1 - COVERAGE)

@@ -19,8 +19,14 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.data.identities import names_of
 from workflow_scripts.lib.data.manifest import Video, write_manifest
-from workflow_scripts.lib.verdicts.inputs import find_videos, shown, stamp_of_verdict
-from workflow_scripts.lib.verdicts.summary import as_cells, on_people_seen, ranked, shortened, worth
+from workflow_scripts.lib.verdicts.inputs import find_videos, printable_name, stamp_of_verdict
+from workflow_scripts.lib.verdicts.summary import (
+    accuracy_on_labelled,
+    as_cells,
+    sort_by_score,
+    strip_common_folder,
+    training_overlap_text,
+)
 from workflow_scripts.verdicts import judge_video, verdicts
 
 ROOT = Path(__file__).parents[3]
@@ -46,10 +52,10 @@ def test_every_name_gets_an_id_that_is_safe_and_its_own(tmp_path):
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_names_are_shown_in_one_line_in_which_nothing_hides(name):
-    text = shown(name)
+    text = printable_name(name)
     assert not re.search(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
     assert len(text.splitlines()) <= 1
-    assert shown(text) == text
+    assert printable_name(text) == text
 
 
 def test_a_table_may_lack_labels_but_not_paths(tmp_path):
@@ -86,7 +92,7 @@ def test_a_verdict_is_planned_by_its_file_or_where_that_is_away_by_what_it_recor
         assert stamp_of_verdict(str(path), verdict) == ""
 
 
-def told(score, verdict="undetermined", in_training=False):
+def verdict_on(score, verdict="undetermined", in_training=False):
     return {
         "verdict": verdict,
         "probability": score,
@@ -95,7 +101,7 @@ def told(score, verdict="undetermined", in_training=False):
         "people": [],
         "sampling": {"status": "ok"},
         "reason": "as it is",
-        "scope": "all of it",
+        "frames_examined": "all of it",
         "in_training": in_training,
         "warnings": [],
     }
@@ -103,12 +109,14 @@ def told(score, verdict="undetermined", in_training=False):
 
 def test_the_most_suspicious_come_first_and_those_without_a_score_last():
     videos = [Video(name, name, "") for name in "abcd"]
-    rows = ranked(videos, [told(None), told(0.2), told(0.9), told(0.2)], set())
+    rows = sort_by_score(
+        videos, [verdict_on(None), verdict_on(0.2), verdict_on(0.9), verdict_on(0.2)], set()
+    )
     assert [row["video"] for row in rows] == ["c", "b", "d", "a"]
 
 
 def test_cells_hold_no_formula_and_no_line():
-    (row,) = ranked([Video("a", "=1+1\t\n.mp4", "")], [told(0.5)], set())
+    (row,) = sort_by_score([Video("a", "=1+1\t\n.mp4", "")], [verdict_on(0.5)], set())
     cells = as_cells(row)
     assert cells[1].startswith("'=1+1")
     assert not set("\t\n") & set("".join(cells))
@@ -116,7 +124,7 @@ def test_cells_hold_no_formula_and_no_line():
 
 
 @pytest.mark.parametrize(
-    ("paths", "place", "names"),
+    ("paths", "common_folder", "names"),
     [
         (["/a/b/c.mp4", "/a/d.mp4"], "/a", ["b/c.mp4", "d.mp4"]),
         (["a/b.mp4"], "a", ["b.mp4"]),
@@ -124,8 +132,8 @@ def test_cells_hold_no_formula_and_no_line():
         (["/a/b.mp4", "c.mp4"], "", ["/a/b.mp4", "c.mp4"]),
     ],
 )
-def test_names_leave_out_the_folder_that_all_have_in_common(paths, place, names):
-    assert shortened(paths) == (place, names)
+def test_names_leave_out_the_folder_that_all_have_in_common(paths, common_folder, names):
+    assert strip_common_folder(paths) == (common_folder, names)
 
 
 def of(label="real", **names):
@@ -136,7 +144,7 @@ PERSON = of(target="2", dataset="d")
 
 
 @pytest.mark.parametrize(
-    ("video", "training", "seen"),
+    ("video", "training", "people_in_training"),
     [
         (PERSON, [of(target="2", dataset="d")], "yes"),
         (PERSON, [of(target="1", source="2", dataset="d")], "yes"),
@@ -162,11 +170,11 @@ PERSON = of(target="2", dataset="d")
         (PERSON, [of(target="1", dataset="d"), of()], "unknown"),
     ],
 )
-def test_people_count_as_unseen_only_where_names_tell_it(video, training, seen):
-    (row,) = ranked([video], [told(0.5)], names_of(training))
-    assert row["seen"] == seen
-    (row,) = ranked([video], [told(0.5, in_training=True)], names_of(training))
-    assert row["seen"] == "yes"  # whatever names say
+def test_people_count_as_unseen_only_where_names_tell_it(video, training, people_in_training):
+    (row,) = sort_by_score([video], [verdict_on(0.5)], names_of(training))
+    assert row["people_in_training"] == people_in_training
+    (row,) = sort_by_score([video], [verdict_on(0.5, in_training=True)], names_of(training))
+    assert row["people_in_training"] == "yes"  # whatever names say
 
 
 def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
@@ -178,31 +186,38 @@ def test_what_verdicts_are_worth_leaves_out_people_that_the_model_has_seen():
         Video("f3", "f3", "fake", target="2", source="4", dataset="d"),
         Video("x", "x", ""),
     ]
-    made = [told(0.9, "fake"), told(0.1, "real"), told(0.3, "real"), told(0.7, "fake"), told(None)]
-    rows = ranked(videos, [*made, told(0.5)], {"d:1"})
-    assert [row["seen"] for row in rows] == ["yes", "no", "unknown", "no", "yes", "no"]
-    measured = worth(rows, 0, 0.95, 1)
-    assert measured["counts"] == {
+    scored = [(0.9, "fake"), (0.1, "real"), (0.3, "real"), (0.7, "fake")]
+    verdicts = [*(verdict_on(*pair) for pair in scored), verdict_on(None), verdict_on(0.5)]
+    rows = sort_by_score(videos, verdicts, {"d:1"})
+    overlaps = ["yes", "no", "unknown", "no", "yes", "no"]
+    assert [row["people_in_training"] for row in rows] == overlaps
+    accuracy = accuracy_on_labelled(rows, 0, 0.95, 1)
+    assert accuracy["counts"] == {
         "real": {"fake": 0, "real": 1, "undetermined": 0, "not judged": 0},
         "fake": {"fake": 1, "real": 0, "undetermined": 1, "not judged": 0},
     }
-    assert measured["roc_auc"]["value"] == 1.0
-    assert (measured["scored"], measured["groups"], measured["left_out"]) == (2, 1, 2)
-    assert (measured["counted"], measured["unknown"]) == (3, 0)
-    assert worth(rows[:1], 0, 0.95, 1) is None
-    assert worth(ranked(videos[3:4], [told(None)], set()), 0, 0.95, 1)["roc_auc"]["value"] is None
+    assert accuracy["roc_auc"]["value"] == 1.0
+    assert (accuracy["scored"], accuracy["groups"], accuracy["left_out"]) == (2, 1, 2)
+    assert (accuracy["counted"], accuracy["unknown"]) == (3, 0)
+    assert accuracy_on_labelled(rows[:1], 0, 0.95, 1) is None
+    unscored = sort_by_score(videos[3:4], [verdict_on(None)], set())
+    assert accuracy_on_labelled(unscored, 0, 0.95, 1)["roc_auc"]["value"] is None
 
 
 def test_who_is_not_named_is_counted_and_never_called_unseen():
     videos = [Video(name, name, name) for name in ("real", "fake")]
     videos.append(Video("named", "named", "real", target="2", dataset="d"))
-    measured = worth(ranked(videos, [told(0.5)] * 3, {"d:1"}), 0, 0.95, 1)
-    assert (measured["counted"], measured["unknown"]) == (3, 2)
-    said = on_people_seen(measured)
-    assert said.startswith("The people of 2 of these 3 videos are not named")
-    assert said.endswith("so the model may have been trained on them.")
-    measured = worth(ranked(videos, [told(0.5, in_training=True)] * 3, {"d:1"}), 0, 0.95, 1)
-    assert measured is None
+    accuracy = accuracy_on_labelled(
+        sort_by_score(videos, [verdict_on(0.5)] * 3, {"d:1"}), 0, 0.95, 1
+    )
+    assert (accuracy["counted"], accuracy["unknown"]) == (3, 2)
+    text = training_overlap_text(accuracy)
+    assert text.startswith("In 2 of these 3 videos, people or their data set are not named")
+    assert text.endswith("so the model may have been trained on them.")
+    accuracy = accuracy_on_labelled(
+        sort_by_score(videos, [verdict_on(0.5, in_training=True)] * 3, {"d:1"}), 0, 0.95, 1
+    )
+    assert accuracy is None
 
 
 STATUSES = {
@@ -215,19 +230,21 @@ STATUSES = {
 
 
 def test_a_file_that_could_not_be_judged_is_told_apart_from_an_undetermined_verdict():
-    verdicts = [{**told(None), "sampling": {"status": status}} for status in STATUSES]
+    verdicts = [{**verdict_on(None), "sampling": {"status": status}} for status in STATUSES]
     videos = [Video(status, status, "") for status in STATUSES]
-    rows = {row["status"]: row for row in ranked(videos, verdicts, set())}
-    assert {status: row["called"] for status, row in rows.items()} == STATUSES
+    rows = {row["status"]: row for row in sort_by_score(videos, verdicts, set())}
+    assert {status: row["outcome"] for status, row in rows.items()} == STATUSES
     assert {row["verdict"] for row in rows.values()} == {"undetermined"}
 
 
 def test_what_could_not_be_judged_is_counted_as_that():
     videos = [Video(name, name, "fake") for name in ("lost", "faceless")]
-    lost = {**told(None), "sampling": {"status": "missing"}}
-    measured = worth(ranked(videos, [lost, told(None)], set()), 0, 0.95, 1)
+    lost = {**verdict_on(None), "sampling": {"status": "missing"}}
+    accuracy = accuracy_on_labelled(
+        sort_by_score(videos, [lost, verdict_on(None)], set()), 0, 0.95, 1
+    )
     counted = {"fake": 0, "undetermined": 1, "real": 0, "not judged": 1}
-    assert measured["counts"]["fake"] == counted
+    assert accuracy["counts"]["fake"] == counted
 
 
 @pytest.fixture(scope="module")
@@ -273,11 +290,11 @@ def test_a_bad_video_is_a_row_that_says_why(many):
     assert float(by_name["good"]["score"]) >= 0
     page = (folder / "verdicts.html").read_text()
     for row in rows:
-        told = json.loads((folder / f"verdicts/{row['video']}.json").read_text())
-        assert row["scope"] == told["scope"]
-        assert f'<p class="scope">{html.escape(row["scope"])}</p>' in page
-        called = "Not judged" if row["status"] == "unreadable" else row["verdict"].capitalize()
-        assert f"<b>{called}</b>" in (folder / f"verdicts/{row['video']}.html").read_text()
+        content = json.loads((folder / f"verdicts/{row['video']}.json").read_text())
+        assert row["frames_examined"] == content["frames_examined"]
+        assert f'<p class="examined">{html.escape(row["frames_examined"])}</p>' in page
+        outcome = "Not judged" if row["status"] == "unreadable" else row["verdict"].capitalize()
+        assert f"<b>{outcome}</b>" in (folder / f"verdicts/{row['video']}.html").read_text()
     scores = [row["score"] for row in rows]
     assert scores == [*sorted(filter(None, scores), key=float, reverse=True), "", ""]
 
@@ -290,20 +307,20 @@ def test_what_is_known_of_the_videos_is_held_against_the_verdicts(bundle, tmp_pa
     with caplog.at_level("INFO"):
         judge_all(tmp_path / "videos.tsv", bundle, tmp_path)
     page = (tmp_path / "verdicts.html").read_text()
-    assert "How right the verdicts are" in page
-    assert "of the 2 videos with a score" in page
+    assert "Accuracy on videos with known labels" in page
+    assert "on the 2 videos with a score" in page
     assert "2 videos: 2 fake, 0 undetermined, 0 real, 0 not judged. See" in caplog.text
     assert "mean nothing outside the demo" in caplog.text
     assert "Of videos known to be real: 1 fake, 0 undetermined, 0 real, 0 not judged" in caplog.text
     assert "AUC 0.50 (no interval) on 2 videos" in caplog.text
-    for said in (page, caplog.text):
-        assert "The people of 2 of these 2 videos are not named" in said
-        assert "trained on none of these people" not in said
+    for text in (page, caplog.text):
+        assert "In 2 of these 2 videos, people or their data set are not named" in text
+        assert "trained on none of these people" not in text
 
 
 PICTURES = "const pictures = [...document.images].map(i => i.naturalWidth > 0 ? 1 : 0).join('');"
 LISTED = (
-    "const listed = () => [...document.querySelectorAll('.judged tbody tr')]"
+    "const listed = () => [...document.querySelectorAll('.verdicts tbody tr')]"
     ".filter(row => row.checkVisibility()).map(row => row.cells[1].textContent.match("
     "/script|good|wall|text/)[0]).join();"
 )
@@ -317,7 +334,7 @@ def test_the_index_in_a_browser(many, tmp_path, width):
         f"{PICTURES}{LISTED} const answers = [pictures, document.scripts.length, document.title,"
         "document.documentElement.scrollWidth <= innerWidth, listed()];"
         "const click = node => { node.click(); answers.push(listed()); };"
-        "const heads = [...document.querySelectorAll('.judged th')];"
+        "const heads = [...document.querySelectorAll('.verdicts th')];"
         "answers.push(heads.filter(head => head.checkVisibility()).map(h => h.textContent).join());"
         "const buttons = heads.map(head => head.querySelector('button'));"
         "click(buttons[1]); click(buttons[1]); click(buttons[3]); click(buttons[3]);"
@@ -327,12 +344,12 @@ def test_the_index_in_a_browser(many, tmp_path, width):
         "type('GOOD'); type('no face'); type('');"
         "click(document.querySelector('[value=\"not judged\"]'));"
         "click(document.querySelector('[value=undetermined]'));"
-        "answers.push(document.querySelector('#shown').textContent);"
+        "answers.push(document.querySelector('#count').textContent);"
         "return answers.join('|')"
     )
     answer, text, asked = look_at(folder / "verdicts.html", question, tmp_path, width)
     pictures, scripts, title, fits, first, heads, *sorted_by, rest = answer.split("|", 10)
-    good, faceless, every, readable, judged, count = rest.split("|")
+    good, faceless, every, readable, decided, count = rest.split("|")
     assert (pictures, scripts, title, fits) == ("1111", "3", "Verdicts on 4 videos", "true")
     assert set(first.split(",")[:2]) == {"script", "good"}
     assert (
@@ -348,8 +365,8 @@ def test_the_index_in_a_browser(many, tmp_path, width):
         assert set(rows.split(",")[2:]) == {"text", "wall"}  # no probability: last in both ways
     assert (good, faceless, len(every.split(","))) == ("good", "wall", 4)
     assert set(readable.split(",")) == {"script", "good", "wall"}
-    assert set(judged.split(",")) <= {"script", "good"}
-    assert count == f"{len(list(filter(None, judged.split(','))))} shown"
+    assert set(decided.split(",")) <= {"script", "good"}
+    assert count == f"{len(list(filter(None, decided.split(','))))} shown"
     assert "&lt;script&gt;document.title" in text
     assert asked == []
 

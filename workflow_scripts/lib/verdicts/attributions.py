@@ -1,8 +1,8 @@
-"""What in the crops moved a score, in groups of columns that people can tell apart.
+"""What in the crops contributed to a score, by groups of columns that people can tell apart.
 
-`ArrayModel.contributions` says by how much each column moved the score. A single column means
-little to people, so columns are shown in groups: squares of the crop for pixels, thirds of the
-frequency range for the other feature sets.
+`ArrayModel.contributions` gives each column's contribution to the score. A single column means
+little to people, so columns are grouped: squares of the crop for pixels, thirds of the frequency
+range for the other feature sets.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.features._blocks import SIZE
 
-__all__ = ["CELLS", "column_groups", "group_moves"]
+__all__ = ["CELLS", "column_groups", "group_contributions"]
 
 CELLS = 16  # squares across a crop
 BANDS = ("low", "middle", "high")
@@ -28,24 +28,24 @@ def column_groups(features: str, side: int) -> list[str]:
 
 
 def _group(column: str, side: int) -> str:
-    found = NAME.fullmatch(column)
-    if not found:
-        raise ValueError(f"{column!r} is no column's name")
-    kind, plane, where = found[1], found[2], [int(n) for n in found[3].split(",")]
+    match = NAME.fullmatch(column)
+    if not match:
+        raise ValueError(f"{column!r} is not the name of a column")
+    kind, plane, indices = match[1], match[2], [int(n) for n in match[3].split(",")]
     if kind == "pixels":
         cells = min(CELLS, side)
-        y, x = (place * cells // side for place in where)
+        y, x = (index * cells // side for index in indices)
         return f"region[{y},{x}]"
-    shown = f"{kind}, {plane.replace('.', ' ')}"
+    name = f"{kind}, {plane.replace('.', ' ')}"
     if kind == "residual":
-        return shown
-    share = where[0] / (side // 2) if kind == "spectrum" else sum(where) / BLOCK_SUM
-    return f"{shown}, {BANDS[min(int(share * len(BANDS)), len(BANDS) - 1)]} frequencies"
+        return name
+    share = indices[0] / (side // 2) if kind == "spectrum" else sum(indices) / BLOCK_SUM
+    return f"{name}, {BANDS[min(int(share * len(BANDS)), len(BANDS) - 1)]} frequencies"
 
 
-def group_moves(moves: np.ndarray, groups: list[str]) -> dict[str, float]:
-    """The moves (rows, features), mean over rows, added up by group, in the columns' order."""
+def group_contributions(contributions: np.ndarray, groups: list[str]) -> dict[str, float]:
+    """The sum of each group's contributions (rows, features), mean over rows, in column order."""
     names = list(dict.fromkeys(groups))
     number = {name: i for i, name in enumerate(names)}
-    sums = np.bincount([number[name] for name in groups], weights=moves.mean(axis=0))
+    sums = np.bincount([number[name] for name in groups], weights=contributions.mean(axis=0))
     return dict(zip(names, sums.tolist(), strict=True))

@@ -1,27 +1,27 @@
-"""A model bundle: one file that holds all that judging a video needs.
+"""A model bundle: one file with all that a verdict on a video needs.
 
 `bundle.zip` holds the model (the file that `lib/training/model_files.py` has written), its card,
 the face detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
 - `made`, the day on which the bundle was made (UTC)
-- `evaluation`: what the test part says of the model
-- `ranges`: what the training videos were like, to tell what lies outside
+- `evaluation`: the model's results on the test part
+- `ranges`: the ranges of the training videos' measurements, to warn of videos outside them
   (`lib/verdicts/training_range.py`)
-- `typical_real`: what moves the scores of the test part's real videos, by group of columns
-  (`lib/verdicts/attributions.py`)
-- `trained_on`: the marks of all crops (`lib/faces/crops.py`) of the training part's
-  videos, to know such a video again
-- `people`: the names of those in the training part (`manifest.names_of`)
-- `files`: a checksum of each other file; and `digest`, one of all that `bundle.json` says but for
-  `made`: the same content of another day is the same version
+- `typical_real`: the mean `contributions` to the scores of the test part's real videos, by group of
+  columns (`lib/verdicts/attributions.py`)
+- `trained_on`: the marks of all crops (`lib/faces/crops.py`) of the training part's videos, to
+  recognise such a video
+- `people`: the names of the people in the training part (`manifest.names_of`)
+- `files`: a checksum of every other file; and `digest`, a checksum of `bundle.json` without `made`:
+  the same content made on another day is the same version
 
-There are no pictures in it, but for models that keep training rows (`nearest_neighbours`,
-`rbf_svm`), or the mean of all training faces (on pixels, all that are no forests).
+It holds no pictures, except in models that keep training rows (`nearest_neighbours`, `rbf_svm`) or
+the mean of all training faces (models on pixels that are not forests).
 
-The archive is not compressed, so that its size is what reading it takes; its members' names are
-known, so that nothing else can be written. A checksum tells damage, not who made the file. Equal
-content gives equal bytes, but for `made`.
+The archive is not compressed, so reading it takes no more memory than its size. Its members' names
+are fixed, so nothing else can be written. A checksum detects damage, but does not show who made the
+file. Equal content gives equal bytes, except for `made`.
 """
 
 from __future__ import annotations
@@ -47,9 +47,16 @@ from workflow_scripts.lib.training.model_files import DAMAGED, read_model
 from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.verdicts.training_range import MEASURES
 
-__all__ = ["Bundle", "check_bundle", "check_place", "read_bundle", "read_people", "write_bundle"]
+__all__ = [
+    "Bundle",
+    "check_bundle",
+    "check_bundle_path",
+    "read_bundle",
+    "read_people",
+    "write_bundle",
+]
 
-FORMAT = 7  # of the file
+FORMAT = 8  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video gives other crops
 ABOUT, CARD = "bundle.json", "model.json"
 MODEL = "model.zip"
@@ -133,9 +140,9 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     Raises
     ------
     UserError
-        The file is no bundle, is damaged or altered, or was made by another version.
+        The file is not a bundle, is damaged or altered, or was made by another version.
     """
-    check_place(path)
+    check_bundle_path(path)
     try:
         about, stated, made, files = _checked(path)
         card = _read_card(files[CARD])
@@ -167,18 +174,18 @@ def read_bundle(path: Path, folder: Path) -> Bundle:
     )
 
 
-def check_place(path: Path) -> None:
-    """Check that a path can be a bundle's, without reading it.
+def check_bundle_path(path: Path) -> None:
+    """Check that a path can be a bundle, without reading it.
 
     Raises
     ------
     UserError
-        There is no file, or it is known to be another.
+        There is no such file, or it is another kind of file.
     """
     if path.is_dir() or path.name == MODEL:
         raise UserError(
-            f"{path} is no model bundle. Name a bundle.zip: `snakemake bundles` makes them beside "
-            f"each {MODEL}."
+            f"{path} is not a model bundle. Name a bundle.zip: `snakemake bundles` makes them "
+            f"beside each {MODEL}."
         )
     if not path.is_file():
         raise UserError(
@@ -188,13 +195,13 @@ def check_place(path: Path) -> None:
 
 
 def read_people(path: Path) -> set[str]:
-    """The names of those in the training part, from a bundle that is known to be sound."""
+    """The names of the people in the training part, from a bundle that is known to be valid."""
     with zipfile.ZipFile(path) as archive:
         return set(json.loads(archive.read(ABOUT))["people"])
 
 
 def check_bundle(path: Path, card: Path) -> None:
-    """Check that a bundle is whole, and that it holds the model of `card`, the `model.json` beside.
+    """Check that a bundle is complete and holds the model of `card`, the `model.json` beside it.
 
     Raises
     ------
@@ -204,17 +211,18 @@ def check_bundle(path: Path, card: Path) -> None:
     try:
         *_, files = _checked(path)
     except (_OtherVersionError, *DAMAGED) as error:
-        raise UserError(f"it is no whole bundle ({error})") from error
+        raise UserError(f"it is not a complete bundle ({error})") from error
     if card.is_file() and json.loads(files[CARD]) != json.loads(card.read_text()):
-        raise UserError(f"it holds another model than {card.name} beside it tells of")
+        raise UserError(f"it holds another model than {card.name} beside it describes")
 
 
 class _OtherVersionError(Exception):
-    """Made by another version. Its text says what is other."""
+    """Made by another version. Its text says what differs."""
 
 
 def _checked(path: Path) -> tuple[dict[str, Any], str, str, dict[str, bytes]]:
-    """What `bundle.json` says, its digest, its date, and the other files; every checksum fits."""
+    """The content of `bundle.json`, its digest, its date, and the other files, after checking all
+    checksums."""
     files = _unpacked(path)
     about = json.loads(files.pop(ABOUT), parse_constant=_refuse_constant)
     if about.pop("format") != FORMAT:
@@ -235,15 +243,15 @@ def _unpacked(path: Path) -> dict[str, bytes]:
         if sorted(member.filename for member in members) != sorted((ABOUT, *FILES)):
             raise ValueError("it does not hold the files of a bundle")
         if any(m.compress_type != zipfile.ZIP_STORED or m.flag_bits & 1 for m in members):
-            raise ValueError("it is compressed or encrypted, which no bundle is")
+            raise ValueError("it is compressed or encrypted, unlike any bundle")
         # stored members can be no larger than the file
         if sum(member.file_size for member in members) > path.stat().st_size:
-            raise ValueError("it says that it holds more than it has")
+            raise ValueError("it claims to hold more than it does")
         return {member.filename: archive.read(member) for member in members}
 
 
 def _check_recipe(about: dict[str, Any], card: dict[str, Any]) -> None:
-    """Refuse what was made by other recipes than those of this version."""
+    """Refuse a bundle whose recipes differ from those of this version."""
     if about["recipe"] != RECIPE:
         raise _OtherVersionError(f"recipe {about['recipe']} of crops (here it is {RECIPE})")
     features = card["features"]
@@ -260,21 +268,21 @@ def _check_recipe(about: dict[str, Any], card: dict[str, Any]) -> None:
 
 
 def _check_content(about: dict[str, Any], card: dict[str, Any]) -> None:
-    """Refuse what lacks what a verdict needs, or holds it in another kind or size."""
+    """Refuse a bundle that lacks what a verdict needs, or has it in another type or size."""
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     fastjsonschema.validate(schema, {ABOUT: about, CARD: card})
     features, size = card["features"], card["crops"]["faces"]["size"]
     side = size if features["resize"] is None else features["resize"]
     if not about["ranges"].keys() <= MEASURES.keys():
-        raise ValueError("it has the range of something that is not measured")
+        raise ValueError("it has the range of an unknown measurement")
     if side > size:
-        raise ValueError("its features are of larger crops than it has")
+        raise ValueError("its features are of larger crops than its own")
     if len(find_feature_set(features["name"]).columns(side)) != features["columns"]:
         raise ValueError("its features have another number of columns than it says")
 
 
 def _read_card(content: bytes) -> Any:
-    """Read JSON with 7 for 7.0, which are the same to a schema."""
+    """Read JSON with 7 for 7.0, which a schema treats as equal."""
     return json.loads(content, parse_float=_number, parse_constant=_refuse_constant)
 
 
@@ -284,11 +292,11 @@ def _number(text: str) -> float | int:
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _read_model(content: bytes, card: dict[str, Any]) -> Any:
-    """Read the model, if it is the one that its card describes."""
+    """Read the model and check that it is the one that its card describes."""
     _check_size(content)
     model = read_model(io.BytesIO(content), card["model"])
     if isinstance(model, ArrayModel):
@@ -301,7 +309,7 @@ def _read_model(content: bytes, card: dict[str, Any]) -> Any:
 
 
 def _check_size(content: bytes) -> None:
-    """Refuse a model that would fill the memory when it is unpacked."""
+    """Refuse a model that would fill the memory once unpacked."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
             raise ValueError(f"its model takes more than {MAX_BYTES} bytes")

@@ -1,8 +1,8 @@
-"""Which videos are to be judged, and under which names their files go.
+"""Which videos get a verdict, and the names of their output files.
 
-Names of files are anybody's: they may hold what means something to a shell, to Snakemake or to a
-browser, or bytes that are no text. So each video gets an id that is safe everywhere, and its name
-is only ever shown.
+File names are arbitrary: they may hold characters that are special to a shell, to Snakemake or to a
+browser, or bytes that are not text. So each video gets an id that is safe everywhere, and its own
+name is only displayed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.data.datasets import SUFFIXES, videos_below, warn_of_others_below
 from workflow_scripts.lib.data.manifest import Video, read_manifest
 
-__all__ = ["find_videos", "shown", "stamp_of_verdict"]
+__all__ = ["find_videos", "printable_name", "stamp_of_verdict"]
 
-READABLE = 40  # letters of an id that tell people which video it is
+READABLE = 40  # characters of an id taken from the video's name
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -28,12 +28,12 @@ def find_videos(source: Path) -> dict[str, Video]:
     """The videos of a folder (`layouts.videos_below`) or of a manifest whose labels may be missing,
     by id.
 
-    A file keeps its id whatever else lies in the folder.
+    A file keeps its id whatever else the folder holds.
 
     Raises
     ------
     UserError
-        There is no such folder or table, it holds no video, or it is one itself.
+        There is no such folder or table, it holds no video, or it is a video itself.
     """
     if not source.exists():
         raise UserError(
@@ -41,15 +41,15 @@ def find_videos(source: Path) -> dict[str, Video]:
         )
     if source.is_file() and source.suffix.lower() in SUFFIXES:
         raise UserError(
-            f"videos_to_judge: {source} is a video itself, and a folder of videos or a table of "
-            "them is expected. One video is judged by `deepfake judge`."
+            f"videos_to_judge: {source} is a video itself. Name a folder of videos or a table "
+            "of them; one video is judged by `deepfake judge`."
         )
     if not source.is_dir():
         return read_manifest(source, labelled=False)
     paths = videos_below(source)
     if not paths:
         raise UserError(
-            f"videos_to_judge: no videos in {source}. Expected are files ending in "
+            f"videos_to_judge: no videos in {source}. Their names must end in "
             f"{', '.join(sorted(SUFFIXES))}."
         )
     warn_of_others_below(source)
@@ -58,18 +58,18 @@ def find_videos(source: Path) -> dict[str, Video]:
 
 
 def stamp_of_verdict(path: str, verdict: Path) -> str:
-    """The stamp that a verdict is planned with: the file's, or the recorded one of a file that is
-    away. `verdict` is where the verdict lies, if there is one."""
+    """The stamp with which a verdict is planned: the file's or, where the file is away, the one
+    recorded. `verdict` is the path of the verdict, which may not exist."""
     if now := stamp(path):
         return now
     try:
         return str(json.loads(verdict.read_text(encoding="utf-8"))["stamp"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return ""  # missing, half deleted or of an older version: the job finds out
+        return ""  # missing, truncated or of an older version: the job detects it
 
 
-def shown(name: str) -> str:
-    """A file's name as text for people: one line, in which nothing hides or turns round."""
+def printable_name(name: str) -> str:
+    """A file's name as printable text: one line, without control or direction characters."""
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", os.fsencode(name).decode(errors="replace"))
 
 

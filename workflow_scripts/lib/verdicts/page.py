@@ -1,4 +1,4 @@
-"""The pictures of a verdict, and its page: one file that asks nothing of any other."""
+"""The pictures of a verdict and its page, a single self-contained file."""
 
 from __future__ import annotations
 
@@ -16,69 +16,67 @@ from workflow_scripts.lib.common.files import as_jpeg, write_jpeg
 from workflow_scripts.lib.common.pages import render
 from workflow_scripts.lib.faces.crops import FaceCrop
 from workflow_scripts.lib.faces.frames import Frame
-from workflow_scripts.lib.verdicts.pipeline import Judgement, called
+from workflow_scripts.lib.verdicts.pipeline import VerdictResult, outcome
 
 __all__ = ["write_page", "write_thumbnail"]
 
-FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL = 480, 128, 256, 160  # pixels
-SHOWN_BARS = 12
+FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL_SIDE = 480, 128, 256, 160  # pixels
+MAX_BARS = 12
 REAL_COLOUR, FAKE_COLOUR = (0, 114, 178), (213, 94, 0)  # as in the report's figures
 BOX_COLOURS = ((240, 228, 66), (86, 180, 233), (0, 158, 115), (204, 121, 167), (230, 159, 0))
 REGION = re.compile(r"region\[(\d+),(\d+)\]")
 
 
-def write_page(path: Path, judgement: Judgement) -> None:
+def write_page(path: Path, result: VerdictResult) -> None:
     """Write the page of a verdict."""
     render(
         "verdict.html.j2",
         path,
-        title=f"Verdict on {judgement.verdict['video']['name']}",
-        v=judgement.verdict,
-        called=called(judgement.verdict),
-        frames=[_frame(frame, judgement) for frame in judgement.frames],
+        title=f"Verdict on {result.verdict['video']['name']}",
+        v=result.verdict,
+        outcome=outcome(result.verdict),
+        frames=[_frame(frame, result) for frame in result.frames],
         people=[
             _person(person, faces)
-            for person, faces in zip(judgement.verdict["people"], judgement.people, strict=True)
+            for person, faces in zip(result.verdict["people"], result.people, strict=True)
         ],
-        last_time=max((frame.time_s for frame in judgement.frames), default=0.0),
+        last_time=max((frame.time_s for frame in result.frames), default=0.0),
     )
 
 
-def write_thumbnail(path: Path, judgement: Judgement) -> None:
-    """Write a small square picture: the face with the highest score of the person who decided, the
-    middle of the first frame where there is none, grey where there is no frame."""
-    deciding = judgement.verdict["person"]
+def write_thumbnail(path: Path, result: VerdictResult) -> None:
+    """Write a small square picture: the deciding person's face with the highest score, the middle
+    of the first frame where there is nobody, or grey where there is no frame."""
+    deciding = result.verdict["person"]
     if deciding is not None:
-        faces = judgement.people[deciding - 1]
-        scores = [face["score"] for face in judgement.verdict["people"][deciding - 1]["faces"]]
+        faces = result.people[deciding - 1]
+        scores = [face["score"] for face in result.verdict["people"][deciding - 1]["faces"]]
         pixels = faces[int(np.argmax(scores))].pixels
-    elif judgement.frames:
-        pixels = judgement.frames[0].pixels
+    elif result.frames:
+        pixels = result.frames[0].pixels
         side = min(pixels.shape[:2])
         top, left = ((length - side) // 2 for length in pixels.shape[:2])
         pixels = pixels[top : top + side, left : left + side]
     else:
-        pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 200, np.uint8)
-    small = cv2.resize(pixels, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+        pixels = np.full((THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3), 200, np.uint8)
+    small = cv2.resize(pixels, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
     write_jpeg(path, Image.fromarray(small))
 
 
-def _frame(frame: Frame, judgement: Judgement) -> dict[str, Any]:
-    """A sampled frame for the page: its picture with boxes, and who is in it."""
-    found = [
+def _frame(frame: Frame, result: VerdictResult) -> dict[str, Any]:
+    """A sampled frame for the page: its picture with boxes, and its faces."""
+    faces = [
         (person["person"], face)
-        for person in judgement.verdict["people"]
+        for person in result.verdict["people"]
         for face in person["faces"]
         if face["index"] == frame.index
     ]
-    boxes = [(number, face["box"]) for number, face in found]
-    picture = _draw_boxes(frame.pixels, boxes)
-    faces = [{"person": number, **face} for number, face in found]
+    boxes = [(number, face["box"]) for number, face in faces]
     return {
         "index": frame.index,
         "time_s": frame.time_s,
-        "picture": _uri(picture),
-        "faces": faces,
+        "picture": _uri(_draw_boxes(frame.pixels, boxes)),
+        "faces": [{"person": number, **face} for number, face in faces],
     }
 
 
@@ -95,45 +93,45 @@ def _draw_boxes(
         colour = BOX_COLOURS[(number - 1) % len(BOX_COLOURS)]
         corner = (left + box_width, top + box_height)
         cv2.rectangle(small, (left, top), corner, colour, 2, cv2.LINE_AA)
-        place = (max(left, 0) + 3, max(top, 0) + 16)
-        cv2.putText(small, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, 2)
+        origin = (max(left, 0) + 3, max(top, 0) + 16)
+        cv2.putText(small, str(number), origin, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, 2)
     return small
 
 
 def _person(person: dict[str, Any], faces: list[FaceCrop]) -> dict[str, Any]:
-    """One person for the page: crops, and what spoke for fake and for real."""
+    """One person for the page: crops, and the contributions to fake and to real."""
     evidence = person["evidence"]
-    moves = evidence["moves"] if evidence else []
-    regions = [move for move in moves if REGION.fullmatch(move["name"])]
-    others = [move for move in moves if not REGION.fullmatch(move["name"])]
-    others.sort(key=lambda move: abs(move["move"]), reverse=True)
-    shown = others[:SHOWN_BARS]
+    contributions = evidence["contributions"] if evidence else []
+    regions = [part for part in contributions if REGION.fullmatch(part["name"])]
+    others = [part for part in contributions if not REGION.fullmatch(part["name"])]
+    others.sort(key=lambda part: abs(part["contribution"]), reverse=True)
+    bars = others[:MAX_BARS]
     colour = BOX_COLOURS[(person["person"] - 1) % len(BOX_COLOURS)]
     return {
         **person,
         "colour": "#{:02x}{:02x}{:02x}".format(*colour),
         "crops": [_uri(_small(face.pixels)) for face in faces],
-        "bars": shown,
-        "rest": _together(others[SHOWN_BARS:]),
-        "score_of": _together(moves, evidence["bias"] if evidence else 0.0),
-        "regions_sum": sum(move["move"] for move in regions),
-        "longest": max((_length(move) for move in shown), default=0.0) or 1.0,
+        "bars": bars,
+        "rest": _total(others[MAX_BARS:]),
+        "score_sum": _total(contributions, evidence["bias"] if evidence else 0.0),
+        "regions_sum": sum(part["contribution"] for part in regions),
+        "longest": max(map(_bar_length, bars), default=0.0) or 1.0,
         "maps": _maps(regions, faces),
     }
 
 
-def _together(moves: Sequence[dict[str, Any]], start: float = 0.0) -> dict[str, float | None]:
-    """What moves come to, here and in typical real videos; None where these are not known."""
+def _total(contributions: Sequence[dict[str, Any]], start: float = 0.0) -> dict[str, float | None]:
+    """The sum of contributions, here and in typical real videos; None where these are unknown."""
     return {
         key: None
-        if any(move[key] is None for move in moves)
-        else start + sum(m[key] for m in moves)
-        for key in ("move", "typical_real")
+        if any(part[key] is None for part in contributions)
+        else start + sum(part[key] for part in contributions)
+        for key in ("contribution", "typical_real")
     }
 
 
-def _length(move: dict[str, Any]) -> float:
-    return max(abs(move["move"]), abs(move["typical_real"] or 0.0))
+def _bar_length(part: dict[str, Any]) -> float:
+    return max(abs(part["contribution"]), abs(part["typical_real"] or 0.0))
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:
@@ -146,25 +144,25 @@ def _maps(regions: list[dict[str, Any]], faces: list[FaceCrop]) -> list[dict[str
         return []
     mean = np.mean([face.pixels for face in faces], axis=0).mean(axis=2)
     grey = np.full(mean.shape, mean.mean())
-    strongest = max(map(_length, regions)) or 1.0
-    shown = [("this person", "move", mean)]
+    strongest = max(map(_bar_length, regions)) or 1.0
+    maps = [("this person", "contribution", mean)]
     if all(region["typical_real"] is not None for region in regions):
-        shown.append(("typical real videos (no face is shown)", "typical_real", grey))
+        maps.append(("typical real videos (no face is shown)", "typical_real", grey))
     return [
-        {"title": title, "picture": _uri(_heat_map(_grid(regions, key) / strongest, under))}
-        for title, key, under in shown
+        {"title": title, "picture": _uri(_heat_map(_grid(regions, key) / strongest, background))}
+        for title, key, background in maps
     ]
 
 
 def _grid(regions: list[dict[str, Any]], key: str) -> np.ndarray:
-    places = np.array([[int(n) for n in REGION.fullmatch(r["name"]).groups()] for r in regions])  # type: ignore[union-attr]
-    grid = np.zeros(places.max(axis=0) + 1)
-    grid[tuple(places.T)] = [region[key] for region in regions]
+    cells = np.array([[int(n) for n in REGION.fullmatch(r["name"]).groups()] for r in regions])  # type: ignore[union-attr]
+    grid = np.zeros(cells.max(axis=0) + 1)
+    grid[tuple(cells.T)] = [region[key] for region in regions]
     return grid
 
 
 def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """Draw what spoke for fake (orange) and for real (blue) over a grey picture.
+    """Draw contributions to fake (orange) and to real (blue) over a grey picture.
 
     Parameters
     ----------
@@ -178,14 +176,14 @@ def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
     (side, side, 3) uint8 RGB, 256 pixels a side.
     """
     size = (MAP_SIDE, MAP_SIDE)
-    under = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
-    drawn = cv2.resize(strength.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
-    colour = np.where(drawn[..., None] > 0, FAKE_COLOUR, REAL_COLOUR)
-    cover = np.sqrt(np.abs(drawn).clip(0, 1))[..., None] * 0.8
-    return (under * (1 - cover) + colour * cover).round().astype(np.uint8)
+    background = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
+    cells = cv2.resize(strength.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
+    colour = np.where(cells[..., None] > 0, FAKE_COLOUR, REAL_COLOUR)
+    opacity = np.sqrt(np.abs(cells).clip(0, 1))[..., None] * 0.8
+    return (background * (1 - opacity) + colour * opacity).round().astype(np.uint8)
 
 
 def _uri(pixels: np.ndarray) -> str:
-    """A picture (height, width, 3) uint8 RGB as an address that holds it."""
+    """A picture (height, width, 3) uint8 RGB as a data URI."""
     encoded = base64.b64encode(as_jpeg(Image.fromarray(pixels))).decode()
     return f"data:image/jpeg;base64,{encoded}"

@@ -1,4 +1,4 @@
-"""From a video and a model bundle to a verdict: sample, detect, crop, features, scores, people."""
+"""From a video and a model bundle to a verdict: frames, faces, features, scores, people."""
 
 from __future__ import annotations
 
@@ -26,174 +26,193 @@ from workflow_scripts.lib.faces.video import sample_to_file
 from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.training.array_models import ArrayModel
 from workflow_scripts.lib.training.model_files import fake_scores
-from workflow_scripts.lib.verdicts.attributions import column_groups, group_moves
+from workflow_scripts.lib.verdicts.attributions import column_groups, group_contributions
 from workflow_scripts.lib.verdicts.bundle import Bundle, read_bundle
 from workflow_scripts.lib.verdicts.decision import (
-    CAUTION,
+    DISCLAIMER,
     Verdict,
-    about_model,
-    most_suspicious,
-    operating_words,
+    deciding_person,
+    describe_model,
+    error_rate_text,
     person_verdict,
-    without_small,
+    reject_small_faces,
 )
-from workflow_scripts.lib.verdicts.frame_plan import SPREAD, Wanted, check_enough, wanted_frames
-from workflow_scripts.lib.verdicts.inputs import shown
-from workflow_scripts.lib.verdicts.tracks import follow
-from workflow_scripts.lib.verdicts.training_range import measure, outside
+from workflow_scripts.lib.verdicts.frame_plan import (
+    SPREAD,
+    FramePlan,
+    check_frame_count,
+    plan_frames,
+)
+from workflow_scripts.lib.verdicts.inputs import printable_name
+from workflow_scripts.lib.verdicts.tracks import link_faces
+from workflow_scripts.lib.verdicts.training_range import measure, range_warnings
 
-__all__ = ["FAILURES", "NOT_JUDGED", "Judgement", "called", "judge_video"]
+__all__ = ["FAILURES", "NOT_JUDGED", "VerdictResult", "outcome", "run_verdict"]
 
-FORMAT = 2  # of a verdict, see config/schemas/verdict.schema.json
+FORMAT = 3  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
 NOT_JUDGED = "not judged"
-ON_WHOLE = (
-    f"To look at all of it, ask for frames that are {SPREAD} (--every {SPREAD}, or "
+WHOLE_VIDEO_HINT = (
+    f"To examine the whole video, spread the frames (--every {SPREAD}, or "
     f"judge_every={SPREAD} for many videos)."
 )
-MOST_FACES = 50  # of a frame, the largest; a warning tells of frames with more
+MAX_FACES = 50  # of a frame, the largest; a warning reports frames with more
 REMEDY = (
-    "ask for fewer frames or for nearer ones (--frames and --every; for many videos, judge_frames "
+    "ask for fewer frames or closer ones (--frames and --every; for many videos, judge_frames "
     "and judge_every)"
 )
 DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A verdict (as it stands in `verdict.json`), and the pictures that it rests on: the sampled
-    frames, and each person's faces in the verdict's order."""
+class VerdictResult:
+    """A verdict (the content of `verdict.json`) and its pictures: the sampled frames, and each
+    person's faces in the verdict's order."""
 
     verdict: dict[str, Any]
     frames: tuple[Frame, ...]
     people: list[list[FaceCrop]]
 
 
-def called(verdict: dict[str, Any]) -> str:
-    """What people are told: the verdict, or `NOT_JUDGED` of a file that could not be looked at."""
+def outcome(verdict: dict[str, Any]) -> str:
+    """The outcome to display: the verdict, or `NOT_JUDGED` for a file that could not be read."""
     return NOT_JUDGED if verdict["sampling"]["status"] in FAILURES else str(verdict["verdict"])
 
 
-def judge_video(
+def run_verdict(
     video: Path, bundle_path: Path, frames: int | None, every: int | str | None, threads: int
-) -> Judgement:
-    """Judge one video with nothing but a bundle.
+) -> VerdictResult:
+    """Make the verdict on one video from a bundle alone.
 
     `frames` and `every` are the number of sampled frames and their distance in frames; None takes
-    what the model was trained with. `SPREAD` for `every` spreads them over the whole video.
+    the value of the model's training. `SPREAD` for `every` spreads them over the whole video.
 
     Raises
     ------
     UserError
-        The bundle can't be used, or so few frames can't be judged. What is wrong with the video is
-        said in the verdict.
+        The bundle can't be used, or a verdict needs more frames. Problems with the video are
+        reported in the verdict instead.
     """
     with tempfile.TemporaryDirectory() as scratch:
         bundle = read_bundle(bundle_path, Path(scratch))
         settings = bundle.card["crops"]
-        check_enough(frames, settings["sampling"])
-        wanted = wanted_frames(frames, every, settings["sampling"])
-        logging.info("Reading %d frames of %s", wanted.frames, shown(str(video)))
-        known, sha256 = stamp(video), _checksum(video)
-        sampled = _sample(video, Path(scratch), wanted)
-        if stamp(video) != known:  # the checksum would stand for another file
-            detail = f"{shown(video.name)!r} was changed while it was looked at: judge it again."
-            sampled = SampledVideo(VideoStatus.UNREADABLE, detail, 0.0, ())
+        check_frame_count(frames, settings["sampling"])
+        plan = plan_frames(frames, every, settings["sampling"])
+        logging.info("Reading %d frames of %s", plan.frames, printable_name(str(video)))
+        checksum, sampled = _sample_unchanged(video, Path(scratch), plan)
         detector = make_detector(
             "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
         )
-        people = follow(
+        tracks = link_faces(
             [
-                _faces(frame, detector, settings["faces"], f"{number} of {len(sampled.frames)}")
+                _detect_faces(
+                    frame, detector, settings["faces"], f"{number} of {len(sampled.frames)}"
+                )
                 for number, frame in enumerate(sampled.frames, start=1)
             ]
         )
-        told = without_small(
+        people = reject_small_faces(
             [
-                _judge_person(number, faces, sampled.bits_per_pixel, bundle)
-                for number, faces in enumerate(people, 1)
+                _person_result(number, faces, sampled.bits_per_pixel, bundle)
+                for number, faces in enumerate(tracks, 1)
             ]
         )
     verdict = {
         "format": FORMAT,
-        "video": {"name": shown(video.name), "sha256": sha256},
-        **_answer(told, people, sampled, bundle),
-        "scope": _scope(sampled, wanted),
-        "sampling": {
-            "status": sampled.status,
-            "detail": sampled.detail,
-            "fps": round(sampled.fps, 3),
-            "frames_declared": sampled.declared,
-            "frames_wanted": wanted.frames,
-            "every": wanted.every,
-            "frames": [
-                {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
-            ],
-        },
-        "people": told,
-        "model": about_model(bundle.card, bundle.evaluation, bundle.version, bundle.made),
-        "caution": CAUTION,
+        "video": {"name": printable_name(video.name), "sha256": checksum},
+        **_video_verdict(people, tracks, sampled, bundle),
+        "frames_examined": _frames_examined(sampled, plan),
+        "sampling": _sampling(sampled, plan),
+        "people": people,
+        "model": describe_model(bundle.card, bundle.evaluation, bundle.version, bundle.made),
+        "disclaimer": DISCLAIMER,
     }
-    return Judgement(verdict, sampled.frames, people)
+    return VerdictResult(verdict, sampled.frames, tracks)
 
 
-def _sample(video: Path, scratch: Path, wanted: Wanted) -> SampledVideo:
-    """Sample in a child process. What is said of the video names the file without its folders,
-    which are nobody's business."""
+def _sample_unchanged(
+    video: Path, scratch: Path, plan: FramePlan
+) -> tuple[str | None, SampledVideo]:
+    """The file's checksum and its sampled frames; no frames if it changes in the meantime, because
+    the checksum would be another file's."""
+    before, checksum = stamp(video), _checksum(video)
+    sampled = _sample(video, scratch, plan)
+    if stamp(video) != before:
+        detail = f"{printable_name(video.name)!r} changed while it was being read: judge it again."
+        sampled = SampledVideo(VideoStatus.UNREADABLE, detail, 0.0, ())
+    return checksum, sampled
+
+
+def _sampling(sampled: SampledVideo, plan: FramePlan) -> dict[str, Any]:
+    return {
+        "status": sampled.status,
+        "detail": sampled.detail,
+        "fps": round(sampled.fps, 3),
+        "frames_declared": sampled.declared,
+        "frames_wanted": plan.frames,
+        "every": plan.every,
+        "frames": [
+            {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
+        ],
+    }
+
+
+def _sample(video: Path, scratch: Path, plan: FramePlan) -> SampledVideo:
+    """Sample in a child process. Messages name the file without its folders, which are private."""
     path = scratch / "frames.npz"
     sample_to_file(
         video,
         path,
-        wanted.frames,
-        wanted.every,
-        wanted.max_seconds,
-        wanted.max_memory_mb,
+        plan.frames,
+        plan.every,
+        plan.max_seconds,
+        plan.max_memory_mb,
         REMEDY,
     )
     sampled = load_frames(path)
-    named = sampled.detail.replace(repr(str(video)), repr(shown(video.name)))
+    named = sampled.detail.replace(repr(str(video)), repr(printable_name(video.name)))
     return replace(sampled, detail=named)
 
 
-def _scope(sampled: SampledVideo, wanted: Wanted) -> str:
-    """Which part of the video was looked at, and how to see more; "" where no frame was."""
+def _frames_examined(sampled: SampledVideo, plan: FramePlan) -> str:
+    """Which part of the video was examined, and how to examine more; "" where no frame was."""
     if not sampled.frames:
         return ""
     first, last = sampled.frames[0], sampled.frames[-1]
-    looked = f"One frame was looked at, at {first.time_s:.1f} s"
+    examined = f"One frame was examined, at {first.time_s:.1f} s"
     if last is not first:
         between = f"between {first.time_s:.1f} and {last.time_s:.1f} s"
-        looked = f"{len(sampled.frames)} frames {between} were looked at"
-    if wanted.every is None:
-        return f"{looked}, spread over all {sampled.declared}."
-    unseen = sampled.declared - 1 - last.index
-    if unseen < wanted.every or not sampled.fps:
-        return f"{looked}, of {sampled.declared}."
-    whole = sampled.declared / sampled.fps
-    return f"{looked}, and nothing of what follows, up to {whole:.1f} s. {ON_WHOLE}"
+        examined = f"{len(sampled.frames)} frames {between} were examined"
+    if plan.every is None:
+        return f"{examined}, spread over all {sampled.declared}."
+    remaining = sampled.declared - 1 - last.index
+    if remaining < plan.every or not sampled.fps:
+        return f"{examined}, of {sampled.declared}."
+    length = sampled.declared / sampled.fps
+    return f"{examined}, and nothing after that, up to {length:.1f} s. {WHOLE_VIDEO_HINT}"
 
 
-def _faces(
+def _detect_faces(
     frame: Frame, detector: FaceDetector, faces: dict[str, Any], progress: str
 ) -> list[FaceCrop]:
-    """The `MOST_FACES` largest faces of a frame that the detector is sure of, largest first."""
-    found = [d for d in detector.detect(frame.pixels) if d.confidence >= faces["confidence"]]
-    found.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
-    logging.info("Looked for faces in frame %s: %d found", progress, len(found))
+    """The `MAX_FACES` largest faces of a frame that the detector is confident of, largest first."""
+    detections = [d for d in detector.detect(frame.pixels) if d.confidence >= faces["confidence"]]
+    detections.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
+    logging.info("Looked for faces in frame %s: %d found", progress, len(detections))
     return [
         cut_face(
             frame,
             detection,
-            len(found),
+            len(detections),
             face_roll(frame.pixels, detection, detector),
             faces["scale"],
             faces["size"],
         )
-        for detection in found[:MOST_FACES]
+        for detection in detections[:MAX_FACES]
     ]
 
 
-def _judge_person(
+def _person_result(
     number: int, faces: list[FaceCrop], bits_per_pixel: float, bundle: Bundle
 ) -> dict[str, Any]:
     features = bundle.card["features"]
@@ -201,7 +220,7 @@ def _judge_person(
     crops = np.stack([face.pixels for face in faces])
     matrix = recipe(features["name"], features["resize"])(crops)
     scores = fake_scores(bundle.model, matrix)
-    measured = measure(
+    measurements = measure(
         crops,
         np.array([result.box for result in results]),
         np.array([result.index for result in results]),
@@ -210,9 +229,9 @@ def _judge_person(
     )
     return {
         "person": number,
-        **person_verdict(scores, bundle.card, _turned(faces)),
-        "measured": measured,
-        "warnings": outside(measured, bundle.ranges),
+        **person_verdict(scores, bundle.card, _roll(faces)),
+        "measurements": measurements,
+        "warnings": range_warnings(measurements, bundle.ranges),
         "faces": [
             {
                 "index": result.index,
@@ -223,101 +242,100 @@ def _judge_person(
             }
             for result, score in zip(results, scores, strict=True)
         ],
-        "evidence": _evidence(matrix, crops.shape[1], bundle),
+        "evidence": _explain(matrix, crops.shape[1], bundle),
     }
 
 
-def _turned(faces: list[FaceCrop]) -> float:
-    """The angle by which most of a person's faces are turned, degrees, if that is much; else 0."""
-    typical = float(np.median([abs(face.result.roll or 0.0) for face in faces]))
-    return typical if typical > MAX_ROLL else 0.0
+def _roll(faces: list[FaceCrop]) -> float:
+    """The median angle by which a person's faces are rotated, degrees; 0 up to `MAX_ROLL`."""
+    angle = float(np.median([abs(face.result.roll or 0.0) for face in faces]))
+    return angle if angle > MAX_ROLL else 0.0
 
 
-def _evidence(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
-    """What moved the score, by group of columns, beside what moves that of real videos. None for a
+def _explain(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
+    """The contributions to the score by group of columns, and those of real videos; None for a
     model that is not kept as arrays."""
     if not isinstance(bundle.model, ArrayModel):
         return None
-    bias, moves = bundle.model.contributions(matrix)
+    bias, contributions = bundle.model.contributions(matrix)
     features = bundle.card["features"]
     groups = column_groups(features["name"], features["resize"] or size)
-    typical = bundle.typical_real["moves"]
+    typical_real = bundle.typical_real["contributions"]
     return {
         "bias": bias,
-        "moves": [
-            {"name": name, "move": move, "typical_real": typical.get(name)}
-            for name, move in group_moves(moves, groups).items()
+        "contributions": [
+            {"name": name, "contribution": value, "typical_real": typical_real.get(name)}
+            for name, value in group_contributions(contributions, groups).items()
         ],
     }
 
 
-def _answer(
+def _video_verdict(
     people: list[dict[str, Any]],
     faces: list[list[FaceCrop]],
     sampled: SampledVideo,
     bundle: Bundle,
 ) -> dict[str, Any]:
-    """The video's own verdict, and what has to be said with it."""
+    """The video's own verdict, with its warnings."""
     points = bundle.card["operating_points"]
     marks = {crop_mark(face.pixels) for person in faces for face in person}
     in_training = not marks.isdisjoint(bundle.trained_on)
-    crowded = any(face.result.faces > MOST_FACES for person in faces for face in person)
+    crowded = any(face.result.faces > MAX_FACES for person in faces for face in person)
     notes = [sampled.note] if sampled.note else []
-    worst = most_suspicious(people)
-    if worst is None:
+    deciding = deciding_person(people)
+    if deciding is None:
         return {
             "verdict": Verdict.UNDETERMINED,
             "probability": None,
             "score": None,
             "person": None,
             "reason": sampled.detail if sampled.status in FAILURES else NO_FACE,
-            "how_often_wrong": "",
+            "error_rate_text": "",
             "in_training": in_training,
             "warnings": notes + _warnings([], in_training, crowded, bundle),
         }
     return {
-        **{key: worst[key] for key in ("verdict", "probability", "score", "person", "reason")},
-        "how_often_wrong": operating_words(worst["verdict"], worst["score"], points),
+        **{key: deciding[key] for key in ("verdict", "probability", "score", "person", "reason")},
+        "error_rate_text": error_rate_text(deciding["verdict"], deciding["score"], points),
         "in_training": in_training,
-        "warnings": notes + _warnings(people, in_training, crowded, bundle) + worst["warnings"],
+        "warnings": notes + _warnings(people, in_training, crowded, bundle) + deciding["warnings"],
     }
 
 
 def _warnings(
     people: list[dict[str, Any]], in_training: bool, crowded: bool, bundle: Bundle
 ) -> list[str]:
-    said = []
+    warnings = []
     if in_training:
-        said.append(
-            "The model was trained on this very video: it knows the answer by heart, and the "
-            "verdict says nothing of what it makes of videos that it has not seen."
+        warnings.append(
+            "The model was trained on this very video. It knows the answer, so the verdict does "
+            "not show how it performs on new videos."
         )
     if crowded:
-        said.append(
-            f"There are more than {MOST_FACES} faces in a frame: only the {MOST_FACES} largest "
-            "were looked at."
+        warnings.append(
+            f"A frame has more than {MAX_FACES} faces: only the {MAX_FACES} largest were examined."
         )
-    judged = sum(person["score"] is not None for person in people)
-    if judged > 1:
-        said.append(
-            f"{judged} people were judged, and the verdict is the most suspicious one's: with each "
-            "further person a real video is more often called fake."
+    scored = sum(person["score"] is not None for person in people)
+    if scored > 1:
+        warnings.append(
+            f"{scored} people were judged, and the verdict is that of the most suspicious one. The "
+            "more people, the more often a real video is called fake."
         )
-    if 0 < judged < len(people):
-        said.append(
-            f"Not judged, being too small, turned or seen too seldom: {len(people) - judged} of "
-            f"{len(people)} people. The verdict tells nothing of them."
+    if 0 < scored < len(people):
+        warnings.append(
+            f"{len(people) - scored} of {len(people)} people were not judged, because their faces "
+            "are too small, rotated or in too few frames. The verdict says nothing about them."
         )
     if bundle.evaluation["leak"] != "no":
-        said.append(
+        warnings.append(
             f"The model was evaluated under the protocol {bundle.evaluation['protocol']}, where "
-            "the same people may stand in training and test: its figures are too good."
+            "the same people may be in training and test: its results are too optimistic."
         )
-    return said
+    return warnings
 
 
 def _checksum(video: Path) -> str | None:
-    """Ties the verdict to one file; None where it can't be read."""
+    """Of the file that the verdict is on; None where it can't be read."""
     try:
         return sha256(video) if video.is_file() else None
     except OSError:

@@ -1,5 +1,4 @@
-"""Many verdicts as one list, the most suspicious first, and what they are worth where the truth is
-known."""
+"""Many verdicts as one list, the highest score first, and their accuracy where labels are known."""
 
 from __future__ import annotations
 
@@ -15,36 +14,36 @@ from workflow_scripts.lib.data.identities import assign_groups, names_of
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.evaluation.metrics import evaluate
 from workflow_scripts.lib.verdicts.decision import Verdict
-from workflow_scripts.lib.verdicts.inputs import shown
-from workflow_scripts.lib.verdicts.pipeline import NOT_JUDGED, called
+from workflow_scripts.lib.verdicts.inputs import printable_name
+from workflow_scripts.lib.verdicts.pipeline import NOT_JUDGED, outcome
 
 __all__ = [
-    "CALLED",
     "COLUMNS",
+    "OUTCOMES",
+    "accuracy_on_labelled",
     "as_cells",
-    "on_people_seen",
-    "ranked",
-    "shortened",
-    "worth",
+    "sort_by_score",
+    "strip_common_folder",
+    "training_overlap_text",
 ]
 
 COLUMNS = (
-    *("video", "path", "label", "seen", "verdict", "probability", "score", "person", "people"),
-    *("faces", "status", "reason", "scope", "warnings"),
+    *("video", "path", "label", "people_in_training", "verdict", "probability", "score"),
+    *("person", "people", "faces", "status", "reason", "frames_examined", "warnings"),
 )
-CALLED = (*map(str, (Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL)), NOT_JUDGED)
-FORMULA = ("=", "+", "-", "@")  # begin a formula where a table is opened in a spreadsheet
+OUTCOMES = (*map(str, (Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL)), NOT_JUDGED)
+FORMULA = ("=", "+", "-", "@")  # begin a formula when a spreadsheet opens the table
 
 
-def ranked(
+def sort_by_score(
     videos: Sequence[Video], verdicts: Sequence[dict[str, Any]], trained_on: set[str]
 ) -> list[dict[str, Any]]:
-    """A row per video, by `COLUMNS`: first the highest score, last those that have none.
+    """A row per video, by `COLUMNS`: the highest score first, videos without a score last.
 
     `trained_on` are the names of the people in the model's training part (`manifest.names_of`);
-    `seen` tells whether the video shows some of them: `yes`; `no`, which takes names of people and
-    of data sets, here and in the training; or `unknown`. Besides the columns a row has its `group`
-    of people, and as `called` its verdict or `NOT_JUDGED`.
+    `people_in_training` says whether the video shows any of them: `yes`; `no`, if people and data
+    sets are named, both here and in the training; otherwise `unknown`. Besides the columns, a row
+    has its `group` of people and its `outcome`, the verdict or `NOT_JUDGED`.
     """
     groups = assign_groups(videos)
     rows = []
@@ -53,35 +52,36 @@ def ranked(
         rows.append(
             {
                 "video": video.video_id,
-                "path": shown(video.path),
+                "path": printable_name(video.path),
                 "label": video.label,
-                "seen": "yes" if verdict["in_training"] else _seen(names_of([video]), trained_on),
+                "people_in_training": _people_in_training(video, verdict, trained_on),
                 **{key: verdict[key] for key in ("verdict", "probability", "score", "person")},
                 "people": len(people),
                 "faces": sum(len(person["faces"]) for person in people),
                 "status": verdict["sampling"]["status"],
-                "reason": shown(verdict["reason"]),
-                "scope": verdict["scope"],
+                "reason": printable_name(verdict["reason"]),
+                "frames_examined": verdict["frames_examined"],
                 "warnings": " ".join(verdict["warnings"]),
                 "group": groups[video.video_id],
-                "called": called(verdict),
+                "outcome": outcome(verdict),
             }
         )
-    return sorted(rows, key=_suspicion)
+    return sorted(rows, key=_score_order)
 
 
-def _seen(people: set[str], trained_on: set[str]) -> str:
-    if (people & trained_on) - {UNKNOWN}:
+def _people_in_training(video: Video, verdict: dict[str, Any], trained_on: set[str]) -> str:
+    people = names_of([video])
+    if verdict["in_training"] or (people & trained_on) - {UNKNOWN}:
         return "yes"
     return "unknown" if UNKNOWN in people | trained_on else "no"
 
 
-def _suspicion(row: dict[str, Any]) -> tuple[bool, float, str]:
+def _score_order(row: dict[str, Any]) -> tuple[bool, float, str]:
     return row["score"] is None, -(row["score"] or 0.0), row["video"]
 
 
 def as_cells(row: dict[str, Any]) -> list[str]:
-    """A row as cells of a table: no tab, no line's end, and no formula."""
+    """A row as cells of a table, without tabs, line ends or formulas."""
     return [_cell(row[column]) for column in COLUMNS]
 
 
@@ -90,39 +90,39 @@ def _cell(value: Any) -> str:
     return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
 
 
-def shortened(paths: Sequence[str]) -> tuple[str, list[str]]:
-    """The folder that all paths have in common, and what each is in it; "" where there is none."""
+def strip_common_folder(paths: Sequence[str]) -> tuple[str, list[str]]:
+    """The common folder of all paths, or "", and the paths relative to it."""
     try:
-        place = os.path.commonpath([PurePath(path).parent for path in paths])
-    except ValueError:  # some start at the root, others don't
+        folder = os.path.commonpath([PurePath(path).parent for path in paths])
+    except ValueError:  # some are absolute, others are not
         return "", list(paths)
-    return place, [str(PurePath(path).relative_to(place)) for path in paths]
+    return folder, [str(PurePath(path).relative_to(folder)) for path in paths]
 
 
-def worth(
+def accuracy_on_labelled(
     rows: Sequence[dict[str, Any]], resamples: int, coverage: float, seed: int
 ) -> dict[str, Any] | None:
-    """How right the verdicts are on the videos whose label is known, without those whose people the
-    model was trained on as far as names tell; None where there are no such videos.
+    """How accurate the verdicts are on videos with known labels, except those of people whom the
+    model was trained on, as far as names tell; None where there are no such videos.
 
     Returns
     -------
     dict
-        `counts` by label and what each was called; `roc_auc` with its interval over groups, of the
-        videos that have a score; `scored` and `groups` of those; `counted`, all of them, and
-        `unknown`, those whose people the model may have seen; `left_out`, those whose people it has
-        seen.
+        `counts` by label and outcome; `roc_auc` of the videos that have a score, with its interval
+        over groups; the numbers `scored` and `groups` of those; `counted`, the number of all videos
+        in `counts`; `unknown`, of those whose people may be in the training; `left_out`, of those
+        left out because their people are.
     """
     labelled = [row for row in rows if row["label"]]
-    counted = [row for row in labelled if row["seen"] != "yes"]
+    counted = [row for row in labelled if row["people_in_training"] != "yes"]
     if not counted:
         return None
     scored = [row for row in counted if row["score"] is not None]
     return {
         "counts": {
             label.word: {
-                word: sum(row["label"] == label.word and row["called"] == word for row in counted)
-                for word in CALLED
+                word: sum(row["label"] == label.word and row["outcome"] == word for row in counted)
+                for word in OUTCOMES
             }
             for label in Label
         },
@@ -131,19 +131,19 @@ def worth(
         "scored": len(scored),
         "groups": len({row["group"] for row in scored}),
         "counted": len(counted),
-        "unknown": sum(row["seen"] == "unknown" for row in counted),
+        "unknown": sum(row["people_in_training"] == "unknown" for row in counted),
         "left_out": len(labelled) - len(counted),
     }
 
 
-def on_people_seen(measured: dict[str, Any]) -> str:
-    """Whether the model has seen the people on whom `worth` measured, in words."""
-    if not measured["unknown"]:
+def training_overlap_text(accuracy: dict[str, Any]) -> str:
+    """Whether the people of `accuracy_on_labelled` are in the model's training, in words."""
+    if not accuracy["unknown"]:
         return "As far as names tell, the model was trained on none of these people."
     return (
-        f"The people of {measured['unknown']} of these {measured['counted']} videos are not named "
-        "(or their data set is not, in the table or in the training), so the model may have been "
-        "trained on them."
+        f"In {accuracy['unknown']} of these {accuracy['counted']} videos, people or their data set "
+        "are not named (in the table or in the training), so the model may have been trained on "
+        "them."
     )
 
 
@@ -155,5 +155,5 @@ def _roc_auc(
     labels = np.array([row["label"] == Label.FAKE.word for row in rows], int)
     scores = np.array([row["score"] for row in rows], float)
     groups = np.array([row["group"] for row in rows])
-    measured = evaluate(labels, scores, scores, groups, 0.5, resamples, coverage, seed)
-    return measured["roc_auc"]
+    metrics = evaluate(labels, scores, scores, groups, 0.5, resamples, coverage, seed)
+    return metrics["roc_auc"]

@@ -1,4 +1,4 @@
-"""Who is who in a video: faces of sampled frames that overlap are one person's."""
+"""Who is who in a video: overlapping faces of sampled frames belong to one person."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from collections.abc import Sequence
 
 from workflow_scripts.lib.faces.crops import FaceCrop
 
-__all__ = ["follow", "overlap"]
+__all__ = ["link_faces", "overlap"]
 
-# Of two squares, their common area over that of both. Frames are about a second apart: a face that
-# moved by three quarters of its width still counts as the same.
-LEAST_OVERLAP = 0.1
+# Intersection over union of two squares. Frames are about a second apart: a face that moved by
+# three quarters of its width still counts as the same.
+MIN_OVERLAP = 0.1
 
 
-def follow(found: Sequence[Sequence[FaceCrop]]) -> list[list[FaceCrop]]:
-    """Join the faces of all frames, in order of time, to one track per person.
+def link_faces(frames: Sequence[Sequence[FaceCrop]]) -> list[list[FaceCrop]]:
+    """Link the faces of all frames, in order of time, into one track per person.
 
-    Frame by frame, the pair of track and face that overlap most is taken first. A track whose
-    person is not seen in a frame goes on in a later one. Longer tracks come first, of equals those
+    In each frame, the track and the face that overlap most are linked first. A track without a face
+    in one frame can continue in a later one. Longer tracks come first; of equally long ones, those
     that began first.
     """
     tracks: list[list[FaceCrop]] = []
-    for faces in found:
+    for faces in frames:
         pairs = [
             (overlap(_square(track[-1]), _square(face)), -t, -f)
             for t, track in enumerate(tracks)
             for f, face in enumerate(faces)
         ]
-        followed: set[int] = set()
-        taken: set[int] = set()
+        linked_tracks: set[int] = set()
+        linked_faces: set[int] = set()
         for shared, t, f in sorted(pairs, reverse=True):
-            if shared >= LEAST_OVERLAP and -t not in followed and -f not in taken:
+            if shared >= MIN_OVERLAP and -t not in linked_tracks and -f not in linked_faces:
                 tracks[-t].append(faces[-f])
-                followed.add(-t)
-                taken.add(-f)
-        tracks += [[face] for f, face in enumerate(faces) if f not in taken]
+                linked_tracks.add(-t)
+                linked_faces.add(-f)
+        tracks += [[face] for f, face in enumerate(faces) if f not in linked_faces]
     return sorted(tracks, key=len, reverse=True)
 
 
 def overlap(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
-    """Common area of two squares (left, top, side) over the area of both, 0 to 1."""
+    """Intersection over union of two squares (left, top, side), 0 to 1."""
     width, height = (
         min(one[axis] + one[2], other[axis] + other[2]) - max(one[axis], other[axis])
         for axis in (0, 1)
