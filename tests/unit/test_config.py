@@ -86,6 +86,7 @@ def experiment(**changes):
         ({"faces": {"confidence": "high"}}, ["faces.confidence", "'high'"]),
         ({"run": "../up"}, ["run", "'../up'", "Letters, digits"]),
         ({"run": 2026}, ["run: 2026", "text is needed", "--config 'run=!!str 2026'"]),
+        ({"experiments": {2026: {}}}, ["experiments: 2026", 'Put the name in quotes: "2026"']),
         ({"videos_to_judge": 1e5}, ["videos_to_judge: 100000.0", '`videos_to_judge: "']),
         ({"download": {"server": True}}, ["download.server: True", '`server: "']),
         ({"splits": {"protocols": ["person"]}}, ["splits.protocols.0", "'person'", "identity"]),

@@ -147,10 +147,14 @@ def _explain(error: Any) -> str:
     if error.validator == "required":
         return f"{key}: {error.message}. Add it."
     if error.validator == "type" and "string" in error.validator_value and _is_scalar(error):
+        wrong = (
+            f"{key}: {error.instance!r} was read as a number or a yes or no, and text is needed."
+        )
+        if "propertyNames" in error.absolute_schema_path:
+            return f'{wrong} Put the name in quotes: "{error.instance}".'
         last = key.rpartition(".")[2]
         return (
-            f"{key}: {error.instance!r} was read as a number or a yes or no, and text is needed. "
-            f'Say that it is text: `{last}: "2026"` in the file, '
+            f'{wrong} Say that it is text: `{last}: "2026"` in the file, '
             f"`--config '{last}=!!str 2026'` on the command line."
         )
     return f"{key}: {error.instance!r} is not allowed ({error.message}). Needed: {description}"
