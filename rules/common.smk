@@ -35,7 +35,7 @@ PROTOCOLS = config["splits"]["protocols"]
 HONEST = [name for name in PROTOCOLS if name in APART]
 EXPERIMENTS = config["experiments"]
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
-SAMPLING = {key: config["sampling"][key] for key in ("frames", "every")}  # without its limits
+SAMPLING = {key: config["sampling"][key] for key in ("frames", "stride")}  # without its limits
 CROP_SIZE = crop_size(config)
 # What `rule all` asks for, besides the record: each stage adds its own, a line below its rules
 RESULTS, FIGURES = [], []

@@ -52,7 +52,7 @@ def external_bundle_stamp():
 
 def verdict_frame_plan():
     """The frames of a video to examine, if the model was trained with this config's sampling."""
-    return plan_frames(config["judge_frames"], config["judge_every"], config["sampling"])
+    return plan_frames(config["judge_frames"], config["judge_stride"], config["sampling"])
 
 
 def check_external_bundle():
@@ -135,7 +135,7 @@ rule judge_video:
             Path(RUN, f"verdicts/{wildcards.video}.json"),
         ),
         frames=config["judge_frames"],
-        every=config["judge_every"],
+        stride=config["judge_stride"],
     message:
         "Judging {wildcards.video}"
     script:

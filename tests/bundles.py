@@ -39,13 +39,13 @@ def write_small_bundle(
     model: str = "extra_trees",
     features: str = "spectrum",
     frames: int = FRAMES,
-    every: int = 4,
+    stride: int = 4,
     size: int = SIZE,
     trees: int = TREES,
 ) -> Path:
     """Train a model on noise, fakes smoother than reals, and bundle it; returns the bundle."""
     crops = {
-        "sampling": {"frames": frames, "every": every},
+        "sampling": {"frames": frames, "stride": stride},
         "detector": {"backend": "onnxruntime", "min_face_size": 20},
         "faces": {"confidence": 0.9, "scale": 1.3, "size": size},
     }

@@ -286,7 +286,10 @@ class Checker:
         self.variables = set(re.findall(variable, makefile, re.MULTILINE))
         self.outputs = set(outputs_of(rules.values()))
         self.spellings = {spelling for path in self.outputs for spelling in spellings(path)}
+        verdict = json.loads((ROOT / "config/schemas/verdict.schema.json").read_text())
         columns = {*rows["properties"], *summary.COLUMNS, *OF_A_RUN, "train_..."}
+        columns |= {key.rpartition(".")[2] for key in keys_of(verdict)}
+        columns |= {key for part in verdict["definitions"].values() for key in keys_of(part)}
         sections = self.schema["properties"]
         layouts = subcommands(subcommands(self.deepfake)["manifest"])
         self.after = {  # what comes after a word, or its plural

@@ -71,7 +71,7 @@ CONFIGS: dict[str, tuple[str, str]] = {
         "{run: r, manifest: m, sampling: {frames: 1.5}}",
         "sampling.frames: 1.5",
     ),
-    "a negative number": ("{run: r, manifest: m, sampling: {every: -1}}", "sampling.every: -1"),
+    "a negative number": ("{run: r, manifest: m, sampling: {stride: -1}}", "sampling.stride: -1"),
     "infinity": ("{run: r, manifest: m, faces: {scale: .inf}}", "faces.scale: inf"),
     "not a number": ("{run: r, manifest: m, faces: {scale: .nan}}", "faces.scale: nan"),
     "a number too large": ("{run: r, manifest: m, seed: 1e400}", "seed: "),

@@ -87,7 +87,7 @@ def make_bundles(folder: Path, size: int, trees: int) -> dict[str, Path]:
     ):
         (folder / model).mkdir()
         made[f"verdict by {model} on {features}"] = write_small_bundle(
-            folder / model, model, features, frames=7, every=30, size=size, trees=trees
+            folder / model, model, features, frames=7, stride=30, size=size, trees=trees
         )
     return made
 

@@ -110,9 +110,9 @@ def _number(text: str) -> float | None:
     return float(text) if text else None
 
 
-def _judge_more(video: Video, bundle: Path, frames: int, every: int | str) -> Row:
+def _judge_more(video: Video, bundle: Path, frames: int, stride: int | str) -> Row:
     """The same from other frames, in this process."""
-    verdict = run_verdict(Path(video.path), bundle, frames, every, 1).verdict
+    verdict = run_verdict(Path(video.path), bundle, frames, stride, 1).verdict
     return Row(video, verdict["verdict"], verdict["score"], bool(verdict["warnings"]))
 
 
@@ -144,11 +144,11 @@ def try_them(folder: Path, kept: Path, size: Size) -> None:
         bundle = _train(project, number, group, c23, size)
         judged = [video for video in (*c23, *c40) if video.group == group]
         rows: dict[tuple[int, int | str], list[Row]] = {(7, 30): _judge(project, number, judged)}
-        for frames, every in size.frames:
-            rows[frames, every] = [_judge_more(v, bundle, frames, every) for v in judged]
-        for (frames, every), found in rows.items():
+        for frames, stride in size.frames:
+            rows[frames, stride] = [_judge_more(v, bundle, frames, stride) for v in judged]
+        for (frames, stride), found in rows.items():
             for row in found:
-                distance = every if every == SPREAD else f"one every {every}"
+                distance = stride if stride == SPREAD else f"one every {stride}"
                 what = f"{row.video.compression}, {frames} frames, {distance}"
                 told.setdefault(what, []).append(row)
         print(f"{number} of {len(groups)} groups", file=sys.stderr, flush=True)

@@ -33,7 +33,7 @@ def test_left_out_keys_take_the_documented_default():
     config = complete_config(MINIMAL)
     assert config["sampling"] == {
         "frames": 7,
-        "every": 30,
+        "stride": 30,
         "max_seconds": 120,
         "max_memory_mb": 2000,
     }

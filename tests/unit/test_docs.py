@@ -26,7 +26,7 @@ def test_nothing_is_excused_that_no_page_names():
 
 RIGHT = """
 Start `snakemake verdicts --config run=NAME videos_to_judge=FOLDER`, `make test`, `deepfake --help`.
-The keys `sampling.every`, `download: server:` and `min_face_size: 30`; `slurm-qos: NAME`.
+The keys `sampling.stride`, `download: server:` and `min_face_size: 30`; `slurm-qos: NAME`.
 `results/<run>/splits/<protocol>.tsv`, `models/*/*/model.zip`, `splits/identity.tsv`, `verdicts/`,
 `bundle.zip`, `lib/features/`, `rules/STAGE.smk`, the column `video_id`, `dct+sparsity`, `--frames`,
 `python -m
@@ -41,7 +41,7 @@ snakemake results/<run>/models/<protocol>/<experiment>/bundle.zip --configfile c
 ```
 
 ```yaml
-faces: {margin: 1.5}
+faces: {scale: 1.5}
 ```
 
 | column | what |
@@ -82,8 +82,8 @@ WRONG = {
     "```\nmake demo # or\n# make tests\n```": "page.md:3: `make tests`",
     "Do:\n\n    make tests": "page.md:3: `make tests`",
     "```\ndeepfake manifest folders FOLDER \\\n    --outputs TSV\n```": "no option --outputs there",
-    "```yaml\nface: {margin: 1.5}\n```": "'face' was unexpected",
-    "```yaml\nfaces: {margin: 100}\n```": "100 is greater than the maximum",
+    "```yaml\nface: {scale: 1.5}\n```": "'face' was unexpected",
+    "```yaml\nfaces: {scale: 100}\n```": "100 is greater than the maximum",
     # keys of the config
     "`sampling.evry`": "no such key",
     "`download: servers:`": "no such key",

@@ -78,7 +78,7 @@ def test_only_what_a_limit_stopped_is_tried_again_and_once(videos, tmp_path):
     write_clip(slow, [np.full((2160, 3840, 3), 90, np.uint8)] * 7)
     rows = [*few_of(videos), Video("slow", str(slow), "real")]
     project = tiny_project(tmp_path / "project", rows)
-    little = {"every": 1, "max_memory_mb": 100}
+    little = {"stride": 1, "max_memory_mb": 100}
     project.configure(sampling=little, quality={"max_rejected_fraction": 0.5})
     project.snakemake("--until", "build_store")
     status = project.results / "faces/slow.json"

@@ -25,7 +25,7 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _every(text: str) -> int | str:
+def _stride(text: str) -> int | str:
     from workflow_scripts.lib.verdicts.frame_plan import SPREAD
 
     try:
@@ -38,7 +38,7 @@ def _every(text: str) -> int | str:
     short_help="Say whether a video is a deepfake.",
     epilog=examples(
         "deepfake judge clip.mp4 --model bundle.zip",
-        "deepfake judge clip.mp4 --model bundle.zip --every spread --output clip",
+        "deepfake judge clip.mp4 --model bundle.zip --stride spread --output clip",
         then="Then open verdict/verdict.html. A bundle comes from `snakemake bundles`; all videos "
         "of a folder are judged by `snakemake verdicts` (docs/verdicts.md).",
     ),
@@ -57,10 +57,10 @@ def judge(
             help="How many frames to examine (default: as in training).",
         ),
     ] = None,
-    every: Annotated[
+    stride: Annotated[
         Any,
         typer.Option(
-            parser=_every,
+            parser=_stride,
             metavar="N|spread",
             help="Distance between them, in frames; 'spread': over the whole video.",
         ),
@@ -75,13 +75,13 @@ def judge(
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and so does a closed pipe
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     with failures("judge"):
-        verdict = write_verdict(video, model, output, frames, every)
+        verdict = write_verdict(video, model, output, frames, stride)
     print(answer(verdict))
     print(f"Details: {output / 'verdict.html'}")
 
 
 def write_verdict(
-    video: Path, model: Path, folder: Path, frames: int | None, every: int | str | None
+    video: Path, model: Path, folder: Path, frames: int | None, stride: int | str | None
 ) -> dict[str, Any]:
     """Judge a video and write `verdict.json` and `verdict.html` to a folder.
 
@@ -91,7 +91,7 @@ def write_verdict(
         The video and the model's bundle.
     folder : Path
         Created if missing; an earlier verdict in it is deleted.
-    frames, every : int or str, optional
+    frames, stride : int or str, optional
         Which frames to examine, see `run_verdict`.
 
     Returns
@@ -111,7 +111,7 @@ def write_verdict(
     _check_paths(video, model)
     pair = [folder / name for name in ("verdict.json", "verdict.html")]
     _clear(folder, pair)
-    result = run_verdict(video, model, frames, every, 1)
+    result = run_verdict(video, model, frames, stride, 1)
     verdict = result.verdict
     if verdict["sampling"]["status"] in FAILURES:
         raise UserError(verdict["reason"])

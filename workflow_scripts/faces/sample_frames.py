@@ -62,7 +62,7 @@ def main(
             path,
             frames,
             sampling["frames"],
-            sampling["every"],
+            sampling["stride"],
             max_seconds,
             max_memory_mb,
             REMEDY,

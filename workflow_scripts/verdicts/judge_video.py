@@ -12,7 +12,7 @@ def main(
     path: Path,
     bundle: Path,
     frames: int | None,
-    every: int | str | None,
+    stride: int | str | None,
     stamp: str,
     threads: int,
     verdict: Path,
@@ -21,7 +21,7 @@ def main(
 ) -> None:
     """Write the `verdict`, its page and a small picture. The verdict records the file's `stamp`, to
     detect changes."""
-    result = run_verdict(path, bundle, frames, every, threads)
+    result = run_verdict(path, bundle, frames, stride, threads)
     content = result.verdict
     write_json(verdict, {**content, "stamp": stamp})
     write_page(page, result)

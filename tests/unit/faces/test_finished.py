@@ -123,7 +123,7 @@ def test_a_machine_without_the_videos_leaves_finished_faces(tmp_path):
         "path": tmp_path / "gone.mp4",
         "stamp": "10 1",
         "attempt": 1,
-        "sampling": {"frames": 7, "every": 30},
+        "sampling": {"frames": 7, "stride": 30},
         "max_seconds": 60,
         "max_memory_mb": 500,
         "detector": {},

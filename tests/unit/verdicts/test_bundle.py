@@ -131,9 +131,9 @@ def test_another_version_is_refused_with_the_remedy(made, tmp_path, about):
         lambda card: card["operating_points"]["real_called_fake"].update(expected=1.5),
         lambda card: card["operating_points"].update(high=float("inf")),
         lambda card: card["crops"]["sampling"].update(frames=2.5),
-        lambda card: card["crops"]["sampling"].update(every=0),
-        lambda card: card["crops"]["sampling"].update(every=10**12),
-        lambda card: card["features"].update(side=64),
+        lambda card: card["crops"]["sampling"].update(stride=0),
+        lambda card: card["crops"]["sampling"].update(stride=10**12),
+        lambda card: card["features"].update(resize=64),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(made, tmp_path, change):

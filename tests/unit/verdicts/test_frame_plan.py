@@ -13,7 +13,7 @@ from workflow_scripts.lib.verdicts.frame_plan import (
     plan_frames,
 )
 
-STUDY = {"frames": 7, "every": 30}
+STUDY = {"frames": 7, "stride": 30}
 NUMBERS = st.integers(1, MAX_NUMBER)
 
 
@@ -22,7 +22,7 @@ def test_what_is_not_requested_is_as_in_training():
     assert plan_frames(14, None, STUDY) == FramePlan(14, 30, 240, 4000)
     assert plan_frames(None, 60, STUDY) == FramePlan(7, 60, 240, 2000)
     assert plan_frames(3, 15, STUDY) == FramePlan(3, 15, 120, 2000)
-    assert plan_frames(None, SPREAD, STUDY).every is None
+    assert plan_frames(None, SPREAD, STUDY).stride is None
     assert plan_frames(None, SPREAD, STUDY).max_seconds > 120
 
 
@@ -34,8 +34,8 @@ def test_more_frames_get_more_memory_and_time():
 
 
 @given(st.none() | NUMBERS, st.none() | NUMBERS | st.just(SPREAD))
-def test_three_attempts_have_the_time_that_decoding_may_take(frames, every):
-    plan = plan_frames(frames, every, STUDY)
+def test_three_attempts_have_the_time_that_decoding_may_take(frames, stride):
+    plan = plan_frames(frames, stride, STUDY)
     assert plan.max_seconds >= 120
     assert plan.max_memory_mb >= 2000
     assert 3 * 60 * plan.minutes >= plan.max_seconds

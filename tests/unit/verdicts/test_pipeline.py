@@ -216,7 +216,7 @@ def test_a_model_that_is_not_of_arrays_judges_without_evidence(tmp_path):
 
 def test_more_frames_when_asked(bundle, tmp_path):
     write_face_clip(tmp_path / "clip.mp4", 20)
-    verdict = judge(tmp_path / "clip.mp4", bundle, tmp_path, "--frames", "9", "--every", "2")
+    verdict = judge(tmp_path / "clip.mp4", bundle, tmp_path, "--frames", "9", "--stride", "2")
     assert [frame["index"] for frame in verdict["sampling"]["frames"]] == list(range(0, 18, 2))
 
 
@@ -230,8 +230,8 @@ def test_frames_spread_over_the_whole_video_when_asked(bundle, tmp_path, capsys)
         (tmp_path / "verdict.html").read_text(),
     ):
         assert sentence in text
-    verdict = judge(tmp_path / "clip.mp4", bundle, tmp_path, "--every", "spread")
-    assert verdict["sampling"]["every"] is None
+    verdict = judge(tmp_path / "clip.mp4", bundle, tmp_path, "--stride", "spread")
+    assert verdict["sampling"]["stride"] is None
     assert [frame["index"] for frame in verdict["sampling"]["frames"]] == [8, 25, 41]
     assert verdict["frames_examined"].endswith("spread over all 50.")
 
@@ -242,9 +242,9 @@ def test_frames_spread_over_the_whole_video_when_asked(bundle, tmp_path, capsys)
         ["--frames", "0"],
         ["--frames", "2"],
         ["--frames", "1" + "0" * 20],
-        ["--every", "-1"],
-        ["--every", "seldom"],
-        ["--every", "1000001"],
+        ["--stride", "-1"],
+        ["--stride", "seldom"],
+        ["--stride", "1000001"],
     ],
 )
 def test_what_cannot_be_asked_for_is_refused(bundle, tmp_path, options, capsys):

@@ -102,7 +102,7 @@ def test_of_one_frame_no_rate_is_told():
     assert measurements["bits_per_pixel"] is None
 
 
-def filmed(folder, rng, every=30, change=lambda picture: picture, shrunk=1, quality=23):
+def filmed(folder, rng, stride=30, change=lambda picture: picture, shrunk=1, quality=23):
     """Measures of a face as some camera would film it, from encoded frames to which `change` was
     done before; `quality` is the encoder's CRF."""
     side = int(rng.uniform(150, 300)) // 2 * 2
@@ -118,14 +118,14 @@ def filmed(folder, rng, every=30, change=lambda picture: picture, shrunk=1, qual
         decoded = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     crops = np.stack([cv2.resize(frame, (320, 320)) for frame in decoded])
     boxes = np.tile([0, 0, small, small], (3, 1))
-    return measure(crops, boxes, np.arange(3) * every, np.arange(3.0), bits_per_pixel)
+    return measure(crops, boxes, np.arange(3) * stride, np.arange(3.0), bits_per_pixel)
 
 
 UNLIKE = {
     "blurred": {"change": lambda picture: cv2.GaussianBlur(picture, (0, 0), 4)},
     "compressed": {"quality": 45},
     "tiny": {"shrunk": 6},
-    "another frame rate": {"every": 15},
+    "another frame rate": {"stride": 15},
 }
 
 

@@ -11,24 +11,24 @@ from workflow_scripts.lib.common.errors import UserError
 __all__ = ["MAX_NUMBER", "SPREAD", "FramePlan", "check_frame_count", "min_faces", "plan_frames"]
 
 MAX_NUMBER = 1_000_000  # of frames, and of their distance
-SPREAD = "spread"  # for `every`: over the whole video
+SPREAD = "spread"  # for `stride`: over the whole video
 MIN_FACES = 3  # of one person; a score from fewer varies too much
 # What decoding a video for a verdict may take: the defaults of the config's `sampling`, for as many
 # frames as there
 MAX_SECONDS, MAX_MEMORY_MB = 120, 2000
-FRAMES, EVERY = 7, 30
+FRAMES, STRIDE = 7, 30
 SPREAD_ALLOWANCE = 10.0  # times that: some hours of video
 
 
 @dataclass(frozen=True)
 class FramePlan:
-    """Sample `frames` frames, one every `every` or, where that is None, over the whole video.
+    """Sample `frames` frames, one every `stride` or, where that is None, over the whole video.
 
     Decoding them may take `max_seconds` of CPU time and `max_memory_mb` of memory.
     """
 
     frames: int
-    every: int | None
+    stride: int | None
     max_seconds: int
     max_memory_mb: int
 
@@ -45,21 +45,21 @@ class FramePlan:
 
 
 def plan_frames(
-    frames: int | None, every: int | str | None, sampling: Mapping[str, int]
+    frames: int | None, stride: int | str | None, sampling: Mapping[str, int]
 ) -> FramePlan:
-    """Plan which frames to sample: `frames` frames, one every `every`.
+    """Plan which frames to sample: `frames` frames, one every `stride`.
 
-    None takes the value of the model's training (`sampling` of its config); `SPREAD` for `every`
+    None takes the value of the model's training (`sampling` of its config); `SPREAD` for `stride`
     spreads the frames over the whole video.
     """
     frames = sampling["frames"] if frames is None else frames
-    every = sampling["every"] if every is None else every
+    stride = sampling["stride"] if stride is None else stride
     memory_factor = max(1.0, frames / FRAMES)
     memory_mb = round(MAX_MEMORY_MB * memory_factor)
-    if isinstance(every, str):
+    if isinstance(stride, str):
         return FramePlan(frames, None, round(MAX_SECONDS * SPREAD_ALLOWANCE), memory_mb)
-    time_factor = max(1.0, frames * every / (FRAMES * EVERY))
-    return FramePlan(frames, every, round(MAX_SECONDS * time_factor), memory_mb)
+    time_factor = max(1.0, frames * stride / (FRAMES * STRIDE))
+    return FramePlan(frames, stride, round(MAX_SECONDS * time_factor), memory_mb)
 
 
 def min_faces(training_frames: int) -> int:

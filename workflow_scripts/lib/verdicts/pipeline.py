@@ -53,13 +53,13 @@ FORMAT = 3  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
 NOT_JUDGED = "not judged"
 WHOLE_VIDEO_HINT = (
-    f"To examine the whole video, spread the frames (--every {SPREAD}, or "
-    f"judge_every={SPREAD} for many videos)."
+    f"To examine the whole video, spread the frames (--stride {SPREAD}, or "
+    f"judge_stride={SPREAD} for many videos)."
 )
 MAX_FACES = 50  # of a frame, the largest; a warning reports frames with more
 REMEDY = (
-    "ask for fewer frames or closer ones (--frames and --every; for many videos, judge_frames "
-    "and judge_every)"
+    "ask for fewer frames or closer ones (--frames and --stride; for many videos, judge_frames "
+    "and judge_stride)"
 )
 DIGITS = 6
 
@@ -80,12 +80,12 @@ def outcome(verdict: dict[str, Any]) -> str:
 
 
 def run_verdict(
-    video: Path, bundle_path: Path, frames: int | None, every: int | str | None, threads: int
+    video: Path, bundle_path: Path, frames: int | None, stride: int | str | None, threads: int
 ) -> VerdictResult:
     """Make the verdict on one video from a bundle alone.
 
-    `frames` and `every` are the number of sampled frames and their distance in frames; None takes
-    the value of the model's training. `SPREAD` for `every` spreads them over the whole video.
+    `frames` and `stride` are the number of sampled frames and their distance in frames; None takes
+    the value of the model's training. `SPREAD` for `stride` spreads them over the whole video.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def run_verdict(
         bundle = read_bundle(bundle_path, Path(scratch))
         settings = bundle.card["crops"]
         check_frame_count(frames, settings["sampling"])
-        plan = plan_frames(frames, every, settings["sampling"])
+        plan = plan_frames(frames, stride, settings["sampling"])
         logging.info("Reading %d frames of %s", plan.frames, printable_name(str(video)))
         checksum, sampled = _sample_unchanged(video, Path(scratch), plan)
         detector = make_detector(
@@ -150,7 +150,7 @@ def _sampling(sampled: SampledVideo, plan: FramePlan) -> dict[str, Any]:
         "fps": round(sampled.fps, 3),
         "frames_declared": sampled.declared,
         "frames_wanted": plan.frames,
-        "every": plan.every,
+        "stride": plan.stride,
         "frames": [
             {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
         ],
@@ -164,7 +164,7 @@ def _sample(video: Path, scratch: Path, plan: FramePlan) -> SampledVideo:
         video,
         path,
         plan.frames,
-        plan.every,
+        plan.stride,
         plan.max_seconds,
         plan.max_memory_mb,
         REMEDY,
@@ -183,10 +183,10 @@ def _frames_examined(sampled: SampledVideo, plan: FramePlan) -> str:
     if last is not first:
         between = f"between {first.time_s:.1f} and {last.time_s:.1f} s"
         examined = f"{len(sampled.frames)} frames {between} were examined"
-    if plan.every is None:
+    if plan.stride is None:
         return f"{examined}, spread over all {sampled.declared}."
     remaining = sampled.declared - 1 - last.index
-    if remaining < plan.every or not sampled.fps:
+    if remaining < plan.stride or not sampled.fps:
         return f"{examined}, of {sampled.declared}."
     length = sampled.declared / sampled.fps
     return f"{examined}, and nothing after that, up to {length:.1f} s. {WHOLE_VIDEO_HINT}"
