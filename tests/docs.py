@@ -189,6 +189,15 @@ def keys_of(schema: Mapping[str, Any], above: str = "") -> Iterator[str]:
         yield from keys_of(part, f"{above}{key}.")
 
 
+def properties_of(schema: Any) -> Iterator[str]:
+    """The keys that a schema has anywhere."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else ():
+        yield from properties_of(part)
+
+
 def values_of(schema: Any) -> Iterator[str]:
     """The values that a schema lists."""
     if isinstance(schema, dict):
@@ -288,8 +297,7 @@ class Checker:
         self.spellings = {spelling for path in self.outputs for spelling in spellings(path)}
         verdict = json.loads((ROOT / "config/schemas/verdict.schema.json").read_text())
         columns = {*rows["properties"], *summary.COLUMNS, *OF_A_RUN, "train_..."}
-        columns |= {key.rpartition(".")[2] for key in keys_of(verdict)}
-        columns |= {key for part in verdict["definitions"].values() for key in keys_of(part)}
+        columns |= set(properties_of(verdict))
         sections = self.schema["properties"]
         layouts = subcommands(subcommands(self.deepfake)["manifest"])
         self.after = {  # what comes after a word, or its plural
