@@ -57,7 +57,7 @@ PLAIN = {
     *("RandomForestClassifier", "RESULTS", "FIGURES", "left_out", ".….partial", "train_..."),
     # Snakemake
     *("SNAKEMAKE_PROFILE", "threads:", "resources:", "priority", "cache: True", ".snakemake/"),
-    *("slurm_account", "rule all"),
+    *("slurm_account", "rule all", "module:"),
     # other programs
     *("tmux", "screen", "squeue", "sacct", "scancel", "MinJobAge", "scontrol show config"),
     *("slurmctld slurmd slurm-client munge", "module load python/3.11", "pre-commit install"),
