@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import reproduce
 from tests.benchmarks import bench_workflow
 from tests.benchmarks.__main__ import BENCHMARKS
 from tests.benchmarks.compare_features import RECIPES, WITH_REJECTED
@@ -188,6 +189,17 @@ DISTURBED = f"""
     | two users start the same run at once | 1 | …, 1 times | nothing: bytes equal |
 """
 
+STRUCTURE = """
+    Modules by folder:
+    workflow_scripts/lib/faces: №
+    Arrows between the library's folders:
+    common -> none
+    Lines of Python and rules: №; the longest files:
+    rules/common.smk: №
+    Of № rules with a script, an edited comment runs again:
+    № common/files.py
+"""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -221,7 +233,9 @@ COMMANDS = {
     "tests.benchmarks.try_verdicts": Command("--small @faceforensics", VERDICTS),
     "tests.benchmarks.try_warnings": Command("@manifest", WARNINGS),
     "tests.faults": Command("--small --page @page --folder @faults_folder", DISTURBED),
+    "tests.reproduce": Command("compare @runs @runs", "joined: as before"),
     "tests.robustness": Command("--small --page @page", ROBUSTNESS),
+    "tests.structure": Command("", STRUCTURE),
 }
 OF_ALL = [module.__name__ for module in BENCHMARKS.values()]  # run by `tests.benchmarks`
 
@@ -230,6 +244,14 @@ OF_ALL = [module.__name__ for module in BENCHMARKS.values()]  # run by `tests.be
 def some(videos):
     """A real and a fake clip of one person out of each pair."""
     return [video for number, video in enumerate(videos) if number % 4 < 2]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """A run as the command makes it, to be compared."""
+    folder = tmp_path_factory.mktemp("runs")
+    assert reproduce.main(["make", str(folder), "--runs", "joined"]) == 0
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -117,12 +117,12 @@ def test_report_holds_every_picture(copy, tmp_path):
     pictures = (
         "curves",
         "reliability",
-        "kinds",
+        "subgroups",
         "leak_gap",
         "learning_curve",
         "confusion",
         "importance",
-        "mistakes",
+        "confident_errors",
         "cost",
         "run_times",
     )
