@@ -27,6 +27,8 @@ try:
         config["report"]["published"] = with_code(config["report"]["published"])
     VIDEOS = read_manifest(Path(config["manifest"]))
     check_videos(config, VIDEOS.values())
+    # for the report's front page, which sees the config alone
+    config["report"]["demo"] = any(video.is_demo for video in VIDEOS.values())
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -110,8 +112,8 @@ def start_run():
     """Keep a second snakemake out of this run, and refuse what can be seen to go wrong."""
     targets = workflow.dag_settings.targets or ()
     try:
-        if "verdicts" in targets:
-            check_external_bundle()
+        if any(job.rule.name == "verdicts" for job in workflow.dag.jobs):
+            check_verdicts()
         if any(is_download(target) for target in targets):
             check_downloads(targets)
         else:

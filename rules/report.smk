@@ -104,7 +104,7 @@ rule render_leaderboard:
     params:
         content_digest(templates("leaderboard")),
         confidence_level=config["evaluation"]["confidence_level"],
-        demo=any(video.is_demo for video in VIDEOS.values()),
+        demo=config["report"]["demo"],
     message:
         "Writing the leaderboard's page"
     script:

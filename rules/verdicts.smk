@@ -3,7 +3,7 @@ import os
 import tempfile
 
 from workflow_scripts.lib.verdicts.frame_plan import check_frame_count, plan_frames
-from workflow_scripts.lib.verdicts.inputs import find_videos, stamp_of_verdict
+from workflow_scripts.lib.verdicts.inputs import check_given, find_videos, stamp_of_verdict
 
 try:
     VERDICT_VIDEOS = (
@@ -55,8 +55,9 @@ def verdict_frame_plan():
     return plan_frames(config["judge_frames"], config["judge_stride"], config["sampling"])
 
 
-def check_external_bundle():
-    """Refuse an unusable bundle, or too few frames, before the jobs of all videos fail.
+def check_verdicts():
+    """Refuse to go on without videos, with an unusable bundle or with too few frames, before an
+    earlier table makes room and the jobs of all videos fail.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def check_external_bundle():
     """
     from workflow_scripts.lib.verdicts.bundle import read_bundle
 
+    check_given(config["videos_to_judge"])
     sampling = config["sampling"]
     if path := external_bundle():
         with tempfile.TemporaryDirectory() as scratch:

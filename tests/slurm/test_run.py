@@ -71,19 +71,23 @@ def test_one_submission_carries_many_videos(run):
 def asked_by_rules():
     """CPUs, MB and minutes of a first attempt, by rule, as the rules' text says them."""
     wanted = {}
-    for path in (ROOT / "rules").glob("*.smk"):
-        for rule, body in re.findall(
-            r"^rule (\w+):\n(.*?)(?=^rule |\Z)", path.read_text(), re.MULTILINE | re.DOTALL
-        ):
-            threads = re.search(r"threads: (\d+)", body)
-            memory = re.search(r"mem_mb=(\w+)(?:\((\d+)\))?,", body)
-            minutes = re.search(r"runtime=growing\((\d+)\)", body)
-            if minutes:  # a verdict's depend on the frames that are asked for
-                wanted[rule] = (
-                    int(threads[1]) if threads else 1,
-                    int(memory[2]) if memory[1] == "growing" else TRAINING_MEMORY,
-                    int(minutes[1]),
-                )
+    text = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    named = {
+        "SMALL_JOB_MB": re.search(r"SMALL_JOB_MB = growing\((\d+)\)", text)[1],
+        "training_memory": TRAINING_MEMORY,
+    }
+    for rule, body in re.findall(
+        r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL
+    ):
+        threads = re.search(r"threads: (\d+)", body)
+        memory = re.search(r"mem_mb=(?:growing\((\d+)\)|(\w+)),", body)
+        minutes = re.search(r"runtime=growing\((\d+)\)", body)
+        if minutes:  # a verdict's depend on the frames that are asked for
+            wanted[rule] = (
+                int(threads[1]) if threads else 1,
+                int(memory[1] or named[memory[2]]),
+                int(minutes[1]),
+            )
     return wanted
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.pages import render
 from workflow_scripts.lib.data.manifest import pair_with_files
@@ -25,7 +24,7 @@ from workflow_scripts.lib.verdicts.summary import (
 
 
 def main(
-    source: Path | None,
+    source: Path,
     verdicts: list[Path],
     bundle: Path,
     n_resamples: int,
@@ -34,18 +33,7 @@ def main(
     table: Path,
     page: Path,
 ) -> None:
-    """Write table and page; `verdicts` are those (`.json`) on the videos of `source`.
-
-    Raises
-    ------
-    UserError
-        There is no `source`.
-    """
-    if source is None:
-        raise UserError(
-            "videos_to_judge is not set. Name a folder or a table of videos: "
-            "`snakemake verdicts --config videos_to_judge=FOLDER`."
-        )
+    """Write table and page; `verdicts` are those (`.json`) on the videos of `source`."""
     videos = list(find_videos(source).values())
     contents = [
         json.loads(path.read_text(encoding="utf-8"))

@@ -73,7 +73,7 @@ def test_differences_of_nothing_have_no_sign_and_small_p_no_zero(tmp_path):
 
 
 @needs_chromium
-@pytest.mark.parametrize("name", ["bars", "worth"])
+@pytest.mark.parametrize("name", ["bars", "accuracy"])
 def test_a_table_in_which_order_means_nothing_is_not_sorted(page, tmp_path, name):
     count = "return document.querySelectorAll('th button').length"
     assert look_at(page, count, tmp_path, 1200)[0] == "9"

@@ -18,10 +18,25 @@ from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.data.datasets import SUFFIXES, videos_below, warn_of_others_below
 from workflow_scripts.lib.data.manifest import Video, read_manifest
 
-__all__ = ["find_videos", "printable_name", "stamp_of_verdict"]
+__all__ = ["check_given", "find_videos", "printable_name", "stamp_of_verdict"]
 
 READABLE = 40  # characters of an id taken from the video's name
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def check_given(source: str | Path | None) -> None:
+    """Refuse to classify videos that nobody has named.
+
+    Raises
+    ------
+    UserError
+        There is no `source`.
+    """
+    if not source:
+        raise UserError(
+            "videos_to_judge is not set. Name a folder or a table of videos: "
+            "`snakemake verdicts --config videos_to_judge=FOLDER`."
+        )
 
 
 def find_videos(source: Path) -> dict[str, Video]:
