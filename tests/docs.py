@@ -44,6 +44,7 @@ OF_A_RUN = {
     *("leak", "tested_on", "format", "reproducible", "environment", "measured", "digest"),
     *("crops", "frame", "time", "confidence", "box", "keypoints"),
 }
+SET_BY_RULES = {"report.demo"}  # keys that rules/common.smk adds to the config
 # What commands write, and what stands for a reader's own.
 WRITTEN = {"verdict.json", "verdict.html", "results/demo/report.html", "slurm_logs/"}
 EXAMPLES = {
@@ -284,7 +285,7 @@ class Checker:
         """Gather what there is; `rules` are the workflow's."""
         self.rules = set(rules)
         self.schema, rows = read_yaml(config.SCHEMA), read_yaml(manifest.SCHEMA)
-        self.keys = set(keys_of(self.schema))
+        self.keys = {*keys_of(self.schema), *SET_BY_RULES}
         self.deepfake = typer.main.get_command(app)
         self.snakemake = get_argument_parser([])
         self.snakemake.allow_abbrev = False
