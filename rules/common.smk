@@ -39,7 +39,7 @@ EXPERIMENTS = config["experiments"]
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 SAMPLING = {key: config["sampling"][key] for key in ("frames", "stride")}  # without its limits
 CROP_SIZE = crop_size(config)
-# What `rule all` asks for, besides the record: each stage adds its own, a line below its rules
+# What the target `all` asks for besides the record; each stage adds its own, a line below its rules
 RESULTS, FIGURES = [], []
 # What all runs in a working directory use, and the rule that makes it
 SHARED_BY_RUNS = {"resources/detector": "export_detector", "resources/demo": "make_demo_video"}
@@ -65,7 +65,7 @@ def track_code():
     """Run jobs again when a module was edited that their script imports: each rule gets a digest of
     its code as a parameter. A download is not repeated for that."""
     for each in workflow.rules:
-        script = re.search(r"/workflow_scripts/(\w+/\w+)\.py$", each.script or "")
+        script = re.search(r"\bworkflow_scripts/(\w+/\w+)\.py$", each.script or "")
         if script and script[1] != "data/download_video":
             each.set_params(code_digest(script[1]))
 

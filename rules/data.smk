@@ -1,36 +1,7 @@
 # The videos: those of the demo, made here, and those of FaceForensics++, fetched.
-from workflow_scripts.lib.config import given_server
-from workflow_scripts.lib.data.download_paths import check_apart
 
 
-def demo_video(wildcards):
-    """The video, where the workflow makes it itself."""
-    video = VIDEOS[wildcards.video]
-    return video.path if video.is_demo else []
-
-
-def receipts_of_downloads(wildcards):
-    """A receipt for each video of the manifest that is to lie in the download's folder."""
-    folder = config["download"]["folder"]
-    videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
-    return expand(f"{folder}/receipts/{{video}}.json", video=videos)
-
-
-def is_download(target):
-    """Whether a target is what `snakemake download` makes."""
-    receipts = Path(config["download"]["folder"], "receipts")
-    return target == "download" or Path(target).is_relative_to(receipts)
-
-
-def check_downloads(targets):
-    """Refuse to download together with other work, without a server, or two rows to one file."""
-    given_server(config)
-    if not all(is_download(target) for target in targets):
-        # nothing would wait for the downloads, and what is not there yet would be missing
-        raise UserError(
-            "Downloads stand alone: run `snakemake download` first, and then the rest without it."
-        )
-    check_apart(video.path for video in VIDEOS.values())
+include: "helpers/data.smk"
 
 
 rule make_demo_video:

@@ -1,13 +1,7 @@
 # From crops to the feature sets that experiments name; `pixels` are the crops themselves.
 
 
-VIDEOS_PER_PART = 100  # of which one job computes the features
-
-
-def feature_parts(wildcards):
-    """The parts in which a feature set is computed."""
-    parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
-    return expand("<results>/features/{{features}}/{part}.npy", part=parts)
+include: "helpers/features.smk"
 
 
 rule extract_features:

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     root = parser.parse_args(arguments).folder.resolve()
     code, library = root / "workflow_scripts", root / "workflow_scripts/lib"
     modules = sorted(path for path in code.rglob("*.py") if path.name != "__init__.py")
-    rules = sorted((root / "rules").glob("*.smk"))
+    rules = sorted((root / "rules").rglob("*.smk"))
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules + rules}
 
     print("Modules by folder:")

@@ -81,6 +81,7 @@ def test_no_crop_is_left_and_the_next_run_never_had_them(copy, finished, videos,
     assert not any(crop in content for crop in wanted for content in raw)
     assert not [path for path in copy.results.rglob("*") if path.stem in GONE]
     assert {path.name for path in copy.results.iterdir()} == {
+        ".lock",
         "faces",
         "logs",
         "store.json",
