@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.lib.common.code_files import content_digest, library_modules
+from workflow_scripts.lib.common.code_files import ROOT, content_digest, library_modules
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.files import stamp as file_stamp
@@ -85,7 +85,8 @@ def main(
 def _cache_key(video: Path, settings: dict[str, Any]) -> str:
     scripts = [f"workflow_scripts/{name}.py" for name in MAKERS]
     modules = {module for name in MAKERS for module in library_modules(name)}
-    return entry_key(video, settings, content_digest([*scripts, *modules]))
+    code = content_digest(ROOT / path for path in (*scripts, *modules))
+    return entry_key(video, settings, code)
 
 
 if __name__ == "__main__":

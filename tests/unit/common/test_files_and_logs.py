@@ -163,6 +163,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
 
 def test_readers_share_a_lock_and_keep_writers_out(tmp_path):
     lock = tmp_path / ".lock"
+    lock.touch()
     hold_lock(lock, wait=False, shared=True)
     hold_lock(lock, wait=False, shared=True)
     with pytest.raises(UserError, match="Another snakemake works here"):
@@ -170,8 +171,9 @@ def test_readers_share_a_lock_and_keep_writers_out(tmp_path):
 
 
 def test_a_folder_that_is_not_there_or_not_ones_own_may_be_read(tmp_path, monkeypatch):
-    hold_lock(tmp_path / "nowhere/.lock", wait=False, shared=True)
-    assert not list(tmp_path.iterdir())
+    for path in ("nowhere/.lock", ".lock"):
+        hold_lock(tmp_path / path, wait=False, shared=True)
+    assert not list(tmp_path.iterdir())  # a reader leaves nothing there
 
     def refuse(*_):
         raise PermissionError

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.faces import sample_frames
+from workflow_scripts.lib.common import code_files
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.faces.finished import (
@@ -139,3 +140,11 @@ def test_a_machine_without_the_videos_leaves_finished_faces(tmp_path):
     with pytest.raises(UserError, match=r"gone\.mp4' is not there, .* on this machine"):
         sample_frames.main(**given)
     assert not output.exists()
+
+
+def test_the_cache_knows_its_code_in_any_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    here = sample_frames._cache_key(tmp_path / "a.mp4", {})
+    monkeypatch.chdir(tmp_path)
+    code_files._digest.cache_clear()  # as in a process that starts there
+    assert sample_frames._cache_key(tmp_path / "a.mp4", {}) == here

@@ -19,8 +19,8 @@ def hold_lock(path: Path, wait: bool, shared: bool = False) -> None:
     """Hold the lock file `path` until this process ends, in whatever way it ends.
 
     Any number of processes may hold it as `shared`: they read what it guards, which may be somebody
-    else's folder. A file system that has no locks (Lustre mounted without flock, some NFS) gets a
-    warning.
+    else's folder, and write nothing there. A file system that has no locks (Lustre mounted without
+    flock, some NFS) gets a warning.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def hold_lock(path: Path, wait: bool, shared: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         # stays open on purpose
-        lock = os.open(path, os.O_CREAT | (os.O_RDONLY if shared else os.O_RDWR), 0o666)
+        lock = os.open(path, os.O_RDONLY if shared else os.O_CREAT | os.O_RDWR, 0o666)
     except (FileNotFoundError, PermissionError) as error:
         if shared:
             return  # nobody has worked there, or nobody whom this user could disturb
