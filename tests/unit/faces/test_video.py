@@ -289,6 +289,7 @@ def test_damage_is_filled_in_the_same_way_each_time(tmp_path: Path) -> None:
         ("second_stream_is_shown", face_frame()),
         ("av1", face_frame()),
         ("garbage_in_the_middle", face_frame()),
+        ("interlaced_h264", face_frame()),
     ],
 )
 def test_pictures_are_upright_and_rgb(odd_clips: OddClips, name: str, picture: np.ndarray) -> None:
@@ -314,6 +315,31 @@ def test_a_display_matrix_says_where_each_pixel_goes(
     assert turned.shape == ((5, 3, 3) if transposed else (3, 5, 3))
     for (x, y), (right, down) in places.items():
         assert (turned[down - top, right - left] == picture[y, x]).all()
+
+
+def test_interlaced_frames_are_deinterlaced(tmp_path: Path) -> None:
+    bars = np.broadcast_to((np.arange(160) // 16 % 2 * 255)[None, :, None], (96, 160, 3))
+    fields = [np.roll(bars, 4 * moment, axis=1).astype(np.uint8) for moment in range(12)]
+    woven = [even.copy() for even in fields[::2]]
+    for picture, odd in zip(woven, fields[1::2], strict=True):
+        picture[1::2] = odd[1::2]
+    options = {"x264-params": "interlaced=1"}
+    write_clip(tmp_path / "clip.mp4", woven, options=options)
+    write_clip(tmp_path / "mirrored.mp4", woven, options=options, matrix=(-1, 0, 0, 1))
+
+    sampled = sample_frames(tmp_path / "clip.mp4", 6, 1)
+    assert [frame.index for frame in sampled.frames] == list(range(6))
+    assert [frame.time_s for frame in sampled.frames] == pytest.approx([i / 30 for i in range(6)])
+    for frame, picture in zip(sampled.frames, woven, strict=True):
+        assert combing(frame.pixels) < combing(picture) / 5
+    mirrored = sample_frames(tmp_path / "mirrored.mp4", 6, 1)
+    for frame, other in zip(sampled.frames, mirrored.frames, strict=True):
+        assert (frame.pixels == other.pixels[:, ::-1]).all()
+
+
+def combing(picture: np.ndarray) -> float:
+    """How much a picture differs from row to row, mean over the pixels."""
+    return float(np.abs(np.diff(picture.astype(float), axis=0)).mean())
 
 
 def test_frames_whose_size_changes_keep_their_shape(odd_clips: OddClips) -> None:
@@ -445,7 +471,6 @@ def test_fps_that_can_not_be_is_unknown(fps: float | None) -> None:
         ("encrypted", "is encrypted"),
         ("cover_of_music", "no video stream"),
         ("unknown_codec", "not known here"),
-        ("interlaced", "yadif"),
         ("codec_parameters_broken", "could be decoded ("),
         ("short", "4 of 7 frames"),
         ("cut_in_the_middle", "only 100 could be decoded"),

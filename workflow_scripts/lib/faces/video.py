@@ -2,8 +2,9 @@
 last wanted one.
 
 Lengths, rates and times that containers report can be wrong, so frames are counted as they come out
-of the decoder, and only the wanted ones are converted to RGB. The display matrix is applied, and
-pixels are made square; what an edit list hides does not count.
+of the decoder, and only the requested ones are converted to RGB. The display matrix is applied,
+pixels are made square, interlaced frames are deinterlaced, and frames hidden by an edit list do not
+count.
 
 Videos are untrusted. The decoder is given an open file, no name: it may open nothing itself, and
 reads only the containers of `CONTAINERS`; a playlist that is called `.mp4` could otherwise make it
@@ -25,6 +26,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.stream import Discard, Disposition
 from av.video.reformatter import Interpolation
 
@@ -156,11 +158,6 @@ def _sample(
             f"{name} is encrypted: only its publisher's player can show it. Use a copy that is not."
         )
     said = _texts(messages)
-    if found.interlaced:
-        return _unreadable(
-            f"{name} is interlaced: each of its pictures is two half ones. Convert it, for example "
-            "with `ffmpeg -i OLD -vf yadif NEW.mp4`."
-        )
     if len(found.frames) < count and _memory_lacked(said, stream.width * stream.height):
         raise MemoryError
     if not found.frames:
@@ -301,13 +298,11 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """The wanted frames, how many were decoded to get them, their rate (0 where unknown), and
-    whether a picture is two half ones."""
+    """The wanted frames, how many were decoded to get them, and their rate (0 where unknown)."""
 
     frames: tuple[Frame, ...]
     decoded: int
     fps: float
-    interlaced: bool = False
 
 
 def _decode(
@@ -322,14 +317,12 @@ def _decode(
     told = _sane_fps(stream.average_rate)
     frames: list[Frame] = []
     decoded, start = 0, None
-    for shown in _frames(container, stream, messages):
+    for shown in _deinterlaced(_frames(container, stream, messages)):
         start = shown.time if start is None else start
         shape = _square(shown.width, shown.height, stream.sample_aspect_ratio)
         if _too_large(*shape):
             continue
         if decoded >= wanted[len(frames)]:
-            if shown.interlaced_frame:
-                return _Decoded((), decoded, told, interlaced=True)
             since = math.nan if shown.time is None or start is None else shown.time - start
             earlier = frames[-1].time_s if frames else -math.inf
             time_s = _time_s(since, decoded, told, earlier)
@@ -363,6 +356,43 @@ def _frames(
             continue
         failed = 0
         yield from frames
+
+
+def _deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The same frames, those that consist of two fields deinterlaced by FFmpeg's `bwdif`. It looks
+    at the frames beside each, so from the first interlaced frame on all of them pass through it."""
+    graph, shape = None, None
+    for frame in frames:
+        if graph and shape != (frame.width, frame.height, frame.format.name):
+            yield from _filtered(graph, None)
+            graph = None
+        if graph is None and frame.interlaced_frame:
+            graph, shape = _bwdif(frame), (frame.width, frame.height, frame.format.name)
+        yield from _filtered(graph, frame) if graph else (frame,)
+    if graph:
+        yield from _filtered(graph, None)
+
+
+def _bwdif(frame: av.VideoFrame) -> Graph:
+    """A filter graph that deinterlaces frames like this one and keeps their number."""
+    graph = Graph()
+    graph.threads = 1
+    graph.link_nodes(
+        graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        ),
+        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
+
+
+def _filtered(graph: Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    """The frames that a filter graph gives for one more frame; None ends its input."""
+    graph.push(frame)
+    with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):
+        while True:
+            yield graph.vpull()
 
 
 def _picture(frame: av.VideoFrame, shape: tuple[int, int]) -> np.ndarray:
