@@ -168,7 +168,7 @@ def test_more_frames_than_there_are_cannot_be_spread(numbered: Path) -> None:
 def test_a_length_that_says_too_much_by_little_is_spread_over_all_the_same(
     numbered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video, "_length", lambda *_: 310)
+    monkeypatch.setattr(video, "_count_frames", lambda *_: 310)
     assert sample_frames(numbered, 7, None).status == VideoStatus.OK
 
 
@@ -186,11 +186,11 @@ def test_a_length_that_is_not_told_is_counted(tmp_path: Path) -> None:
 
 
 def test_decoding_stops_at_the_last_wanted_frame(numbered: Path) -> None:
-    with video._opened(numbered) as container:
-        stream, _ = video._shown_stream(container)
+    with video._open(numbered) as container:
+        stream, _ = video._default_stream(container)
         assert stream
         found = video._decode(container, stream, WANTED, [])
-        assert (len(found.frames), found.decoded) == (COUNT, 181)
+        assert (len(found.frames), found.n_decoded) == (COUNT, 181)
         left = sum(packet.size > 0 for packet in container.demux(stream))
     assert left > 100
 
@@ -309,7 +309,7 @@ def test_a_display_matrix_says_where_each_pixel_goes(
     a, b, c, d = matrix if not transposed else (0, matrix[0], matrix[3], 0)
     picture = np.random.default_rng(0).integers(0, 256, (3, 5, 3), np.uint8)
     fixed = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], np.int32)
-    turned = video._turned(picture, fixed)
+    turned = video._apply_display_matrix(picture, fixed)
     places = {(x, y): (a * x + c * y, b * x + d * y) for x in range(5) for y in range(3)}
     left, top = (min(place[axis] for place in places.values()) for axis in (0, 1))
     assert turned.shape == ((5, 3, 3) if transposed else (3, 5, 3))
@@ -401,9 +401,9 @@ def test_what_an_edit_list_hides_is_not_there(tmp_path: Path, count: int) -> Non
 
 
 def test_that_there_are_several_videos_is_noted(odd_clips: OddClips) -> None:
-    assert "has 2 videos. Number 1, which" in sample_frames(odd_clips["two_streams"], 1, 1).note
+    assert "has 2 videos. Number 1, the default" in sample_frames(odd_clips["two_streams"], 1, 1).note
     second = sample_frames(odd_clips["second_stream_is_shown"], 1, 1).note
-    assert "has 2 videos. Number 2, which" in second
+    assert "has 2 videos. Number 2, the default" in second
     assert sample_frames(odd_clips["plain"], 1, 1).note == ""
 
 
@@ -450,7 +450,7 @@ def test_time_is_counted_where_the_containers_is_not_sane(
 
 @pytest.mark.parametrize("fps", [None, float("nan"), float("inf"), -1.0, 0.0, 90000.0])
 def test_fps_that_can_not_be_is_unknown(fps: float | None) -> None:
-    assert video._sane_fps(fps) == 0.0
+    assert video._plausible_fps(fps) == 0.0
 
 
 # What is wrong is told, and only there
@@ -607,8 +607,8 @@ def test_of_a_files_messages_only_some_are_kept(
     numbered: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts: list[tuple[int, str, str]] = [(16, "h264", "damaged")] * 10_000
-    with video._opened(numbered) as container:
-        stream, _ = video._shown_stream(container)
+    with video._open(numbered) as container:
+        stream, _ = video._default_stream(container)
         assert stream
         video._decode(container, stream, [0], texts)
     assert len(texts) == video.MAX_MESSAGES
