@@ -27,8 +27,8 @@ def configuration_page() -> str:
         MADE.format(source=config.SCHEMA.relative_to(ROOT)),
         "# Configuration\n\n",
         f"{schema['description']}\n",
-        "Choose it with `snakemake --configfile FILE`; without, `config/config.yaml` (the demo) is "
-        "taken.\n",
+        "Select it with `snakemake --configfile FILE`; the default is `config/config.yaml` (the "
+        "demo).\n",
         f"\n## The run\n\n{TABLE_HEAD}",
         *(
             _row(key, part, key in schema["required"])
@@ -49,9 +49,10 @@ def manifest_page() -> str:
     lines = [
         MADE.format(source=manifest.SCHEMA.relative_to(ROOT)),
         "# Manifest\n\n",
-        f"{schema['description'].strip()} The config names it under `manifest`;\n"
-        "`deepfake manifest --help` tells how to make one from folders.\n\n",
-        "| column | needed | values | description |\n|---|---|---|---|\n",
+        f"{schema['description'].strip()}\n"
+        "The config key `manifest` names the file; `deepfake manifest --help` explains how to make "
+        "one.\n\n",
+        "| column | required | values | description |\n|---|---|---|---|\n",
     ]
     for column, part in schema["properties"].items():
         needed = "yes" if column in schema["required"] else ""
@@ -60,12 +61,12 @@ def manifest_page() -> str:
     lines.append(
         "\n## Layouts\n\n"
         "`deepfake manifest LAYOUT FOLDER --output TSV` makes a manifest of a data set on disk; "
-        "`LAYOUT\n--help` lists further options. Where a layout can't know who is in the videos, "
-        "the\nleaderboard says `unknown` where it would say whether a split "
-        "leaks. Files with the same bytes are\nfound, and marked in the column `content`. To join "
-        "data sets, put their manifests below one another\n(one header, empty cells where one has "
-        "fewer columns) and pass the result through `table`, which\nfinds copies across them.\n\n"
-        "| layout | what it takes |\n|---|---|\n"
+        "`LAYOUT\n--help` lists further options. If a layout does not identify the people in the "
+        "videos, the leaderboard\nshows `unknown` instead of whether a split leaks. Files with the "
+        "same bytes are marked in the column\n`content`.\n\n"
+        "To combine data sets, concatenate their manifests (one header, empty cells for missing "
+        "columns) and\npass the result through `table`, which detects copies across them.\n\n"
+        "| layout | input |\n|---|---|\n"
     )
     for name, layout in LAYOUTS.items():
         lines.append(f"| `{name}` | {_first_paragraph(layout)} |\n")
@@ -82,9 +83,9 @@ def experiments_page() -> str:
         MADE.format(source="workflow_scripts/lib/features/ and lib/training/registry.py"),
         "# Experiments\n\n",
         "An experiment is a feature set, a model and its parameters.\n\n",
-        "Feature sets joined by `+`, such as `spectrum+dct`, are one too: their columns side by\n"
-        "side. [What each is worth](features.md) on people that a forest has not seen.\n\n"
-        "| feature set | version | what it is |\n|---|---|---|\n",
+        "Feature sets can be joined by `+`, as in `spectrum+dct`, which puts their columns side by "
+        "side.\n[Feature sets compared](features.md) shows how well each does on unseen people.\n\n"
+        "| feature set | version | what it measures |\n|---|---|---|\n",
     ]
     for name, feature_set in FEATURE_SETS.items():
         text = " ".join((feature_set.extract.__doc__ or "").split())
@@ -120,7 +121,7 @@ def _row(key: str, part: dict[str, Any], required: bool) -> str:
     kinds = part["type"] if isinstance(part["type"], list) else [part["type"]]
     values = part.get("enum", kinds)
     allowed = " or ".join(f"`{value}`" if "enum" in part else str(value) for value in values)
-    default = "needed" if required else f"`{json.dumps(part['default'])}`"
+    default = "required" if required else f"`{json.dumps(part['default'])}`"
     return f"| `{key}` | {allowed} | {default} | {part['description'].strip()} |\n"
 
 
