@@ -30,7 +30,7 @@ from workflow_scripts.faces.crop_faces import main as crop_faces
 from workflow_scripts.faces.sample_frames import REMEDY
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.data.download import Patience, download
+from workflow_scripts.lib.data.download import RetryPolicy, download
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.faces.mtcnn_export import export_models
 from workflow_scripts.lib.faces.video import sample_to_file
@@ -266,11 +266,11 @@ def videos(folder: Path, clips: dict[str, OddClip]) -> Rows:
 
 def servers(folder: Path) -> Rows:
     """Fault, number of requests and outcome of each kind of server."""
-    patience = Patience(attempts=4, sleep=lambda seconds: None)
+    retries = RetryPolicy(attempts=4, sleep=lambda seconds: None)
     for kind, fault in FAULTS.items():
         target = folder / "downloads" / f"{kind}.mp4"
         with serving({"/a.mp4": WHOLE, "/elsewhere.mp4": WHOLE}, fault.plan) as server:
-            fetch = partial(download, f"{server.url}/a.mp4", target, None, patience)
+            fetch = partial(download, f"{server.url}/a.mp4", target, None, retries)
             outcome = said(fetch)
             outcome = outcome.replace(server.url, "http://server")
             yield fault.what, str(len(server.seen)), outcome or "the whole file"

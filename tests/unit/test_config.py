@@ -96,7 +96,7 @@ def experiment(**changes):
         ({"experiments": {"a/b": {"features": "pixels", "model": "dummy"}}}, ["a/b"]),
         (
             {"experiments": {name: {"features": "pixels", "model": "dummy"} for name in "Aa"}},
-            ["experiments", "'A' and 'a' are the same name"],
+            ["experiments", "'A' and 'a' are the same file name"],
         ),
         (experiment(model="forest"), ["experiments.e.model", "'forest'", "random_forest"]),
         (experiment(features="pixel"), ["experiments.e.features", "'pixel'", "pixels"]),
@@ -109,8 +109,8 @@ def experiment(**changes):
         ({"test_on_runs": ["results/r"]}, ["test_on_runs", "'results/r'", "Rename"]),
         ({"test_on_runs": ["results/R"]}, ["test_on_runs", "'results/R'", "Rename"]),
         ({"report": {"published": "nowhere.tsv"}}, ["report.published", "no file 'nowhere.tsv'"]),
-        ({"test_on_runs": ["a/x", "b/x/"]}, ["test_on_runs", "'b/x/'", "another one of the list"]),
-        ({"test_on_runs": ["results/.."]}, ["test_on_runs", "'results/..'", "no folder of a run"]),
+        ({"test_on_runs": ["a/x", "b/x/"]}, ["test_on_runs", "'b/x/'", "another one in the list"]),
+        ({"test_on_runs": ["results/.."]}, ["test_on_runs", "'results/..'", "not a run's folder"]),
         (
             {"test_on_runs": ["a/x"], "splits": {"protocols": ["frame"]}},
             ["test_on_runs", "identity or official", "splits.protocols"],
@@ -177,13 +177,13 @@ def test_official_passes_when_it_is_filled():
 @pytest.mark.parametrize(
     ("experiment", "message"),
     [
-        ({"features": "spectrum"}, "pixel_forest takes bytes"),
+        ({"features": "spectrum"}, "pixel_forest needs bytes"),
         ({"params": {"bootstrap": False}, "validation": "out_of_bag"}, "needs bootstrap"),
         ({"params": {"n_estimators": 0}}, "n_estimators must be whole numbers from 1, not 0"),
         ({"grid": {"n_estimators": [100, "2"]}}, "n_estimators must be .* from 1, not '2'"),
         ({"grid": {"depth": [1]}}, "has no parameter 'depth'"),
-        ({"grid": {"max_depth": [1]}, "params": {"max_depth": 2}}, "stands in params and in grid"),
-        ({"model": "random_forest", "validation": "out_of_bag"}, "for the model pixel_forest only"),
+        ({"grid": {"max_depth": [1]}, "params": {"max_depth": 2}}, "is in both params and grid"),
+        ({"model": "random_forest", "validation": "out_of_bag"}, "only for the model pixel_forest"),
     ],
 )
 def test_what_cannot_be_trained_is_told(experiment, message):

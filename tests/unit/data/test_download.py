@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.command_line import DEEPFAKE
+from tests.command_line import DEEPFAKE, deepfake
 from tests.servers import (
     FAULTS,
     HALF,
@@ -30,23 +30,29 @@ from workflow_scripts.data import download as check_downloads
 from workflow_scripts.data import download_video
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data import download
-from workflow_scripts.lib.data.download import Patience, fetch_text, find_lost, is_whole_mp4, url_of
+from workflow_scripts.lib.data.download import (
+    RetryPolicy,
+    fetch_text,
+    file_url,
+    find_missing,
+    is_complete_mp4,
+)
 from workflow_scripts.lib.data.manifest import read_manifest
 
 FILES = {"/a.mp4": WHOLE, "/elsewhere.mp4": WHOLE}
 
 
 class Pauses(list):
-    """Patience that waits for nothing and remembers what it should have waited, s."""
+    """Records the pauses, s, instead of waiting."""
 
     @property
-    def patience(self):
-        return Patience(attempts=4, first_wait=1, longest_wait=8, sleep=self.append)
+    def retries(self):
+        return RetryPolicy(attempts=4, first_wait=1, max_wait=8, sleep=self.append)
 
 
 def fetch(server, target, pauses=None):
     pauses = Pauses() if pauses is None else pauses
-    return download.download(f"{server.url}/a.mp4", target, patience=pauses.patience)
+    return download.download(f"{server.url}/a.mp4", target, retries=pauses.retries)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -68,7 +74,7 @@ def test_the_whole_file_or_none(tmp_path, name):
 def test_goes_on_where_an_earlier_call_stopped(tmp_path):
     target = tmp_path / "a.mp4"
     with serving(FILES, [drop, *[partial(say, status=503)] * 4, give]) as server:
-        with pytest.raises(UserError, match="goes on with what is there"):
+        with pytest.raises(UserError, match="it resumes the download"):
             fetch(server, target)
         assert (tmp_path / "a.mp4.part").read_bytes() == WHOLE[:HALF]
         fetch(server, target)
@@ -126,7 +132,7 @@ def test_pauses_grow_and_a_server_is_left_alone_as_long_as_it_asks(tmp_path):
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value, low, high):
-    assert low <= download._retry_after(value) <= high
+    assert low <= download._parse_retry_after(value) <= high
 
 
 def test_the_rate_is_kept(tmp_path, monkeypatch):
@@ -134,13 +140,13 @@ def test_the_rate_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(download.time, "monotonic", lambda: 0.0)  # as if the network took no time
     with serving(FILES) as server:
         url = f"{server.url}/a.mp4"
-        download.download(url, tmp_path / "a.mp4", rate_mb=0.1, patience=waited.patience)
+        download.download(url, tmp_path / "a.mp4", rate_mb=0.1, retries=waited.retries)
     assert max(waited) == pytest.approx(len(WHOLE) / 0.1e6)
     assert waited == sorted(waited)
 
 
 def test_how_far_a_file_has_come_is_told(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(download, "TOLD", 70_000)
+    monkeypatch.setattr(download, "LOG_INTERVAL", 70_000)
     caplog.set_level("INFO")
     with serving({"/a.mp4": mp4(1_000_000)}, [drop, give]) as server:
         fetch(server, tmp_path / "a.mp4")
@@ -151,7 +157,7 @@ def test_how_far_a_file_has_come_is_told(tmp_path, monkeypatch, caplog):
 def test_a_full_disk_is_told_before_it_is_full(tmp_path, monkeypatch):
     left = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: left)
-    with serving(FILES) as server, pytest.raises(UserError, match="Make room"):
+    with serving(FILES) as server, pytest.raises(UserError, match="Free some space"):
         fetch(server, tmp_path / "a.mp4")
 
 
@@ -164,21 +170,21 @@ def test_a_disk_that_is_full_is_told(tmp_path):
             download.requests.get(f"{server.url}/a.mp4", stream=True, timeout=9) as answer,
             pytest.raises(UserError, match="No space left"),
         ):
-            transfer._receive(answer)
+            transfer._receive(answer, 0)
 
 
 @given(st.integers(0, len(mp4(100)) - 1))
 def test_what_is_cut_off_is_not_whole(tmp_path_factory, kept):
     path = tmp_path_factory.mktemp("cut") / "a.mp4"
     path.write_bytes(mp4(100)[:kept])
-    assert not is_whole_mp4(path)
+    assert not is_complete_mp4(path)
 
 
 @given(st.binary(max_size=64))
 def test_anything_else_is_not_whole(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "a.mp4"
     path.write_bytes(content)
-    assert not is_whole_mp4(path)
+    assert not is_complete_mp4(path)
 
 
 def test_whole_ones_of_all_kinds_are(tmp_path):
@@ -188,31 +194,31 @@ def test_whole_ones_of_all_kinds_are(tmp_path):
     index = b"\0\0\0\x08moov"
     for content in (mp4(7), mp4(7)[:16] + index + long, mp4(7)[:16] + index + open_end):
         path.write_bytes(content)
-        assert is_whole_mp4(path)
+        assert is_complete_mp4(path)
 
 
 @pytest.mark.parametrize("name", TEXT_FAULTS)
 def test_a_text_is_fetched_whole_or_not(name):
     fault = TEXT_FAULTS[name]
     with serving({"/list": WHOLE, "/elsewhere.mp4": WHOLE}, list(fault.plan)) as server:
-        url, patience = f"{server.url}/list", Pauses().patience
+        url, retries = f"{server.url}/list", Pauses().retries
         if name == "redirected_round":
             server.plan = [partial(redirect, to="/list")]
         if fault.refused:
             with pytest.raises(UserError, match=fault.refused) as refusal:
-                fetch_text(url, patience)
-            for said_of_videos in ("goes on with", "manifest", "video"):
+                fetch_text(url, retries)
+            for said_of_videos in ("resumes", "manifest", "video"):
                 assert said_of_videos not in str(refusal.value)
         else:
-            assert fetch_text(url, patience) == WHOLE.decode()
+            assert fetch_text(url, retries) == WHOLE.decode()
         assert len(server.seen) == fault.requests
 
 
 @pytest.mark.parametrize("server", ["http://localhost:99999", "http://[::1", "http://"])
 def test_what_is_no_address_is_told_at_once(server):
     pauses = Pauses()
-    with pytest.raises(UserError, match=r"no address.*Check download\.server"):
-        fetch_text(f"{server}/list", pauses.patience)
+    with pytest.raises(UserError, match=r"invalid address.*Check download\.server"):
+        fetch_text(f"{server}/list", pauses.retries)
     assert not pauses
 
 
@@ -230,7 +236,10 @@ def test_a_server_that_answers_no_head_is_asked_otherwise(tmp_path, status):
 
 @pytest.mark.parametrize("path", ["ff/../x.mp4", "ff/a/../../../x.mp4", "ff/a/../x.mp4", "x.mp4"])
 def test_nothing_is_written_outside_of_the_folder(tmp_path, path):
-    with serving(FILES) as server, pytest.raises(UserError, match="which is not to be downloaded"):
+    with (
+        serving(FILES) as server,
+        pytest.raises(UserError, match="cannot be downloaded: it must start with"),
+    ):
         download_video.main(
             server.url, tmp_path / "ff", tmp_path / path, None, tmp_path / "receipt.json"
         )
@@ -241,7 +250,7 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path, path):
 def test_addresses_follow_the_tree():
     place = Path("original_sequences/youtube/c23/videos/000.mp4")
     wanted = "http://host/data/v3/original_sequences/youtube/c23/videos/000.mp4"
-    assert url_of("http://host/data", place) == url_of("http://host/data/", place) == wanted
+    assert file_url("http://host/data", place) == file_url("http://host/data/", place) == wanted
 
 
 # The commands
@@ -327,7 +336,16 @@ def test_lost_downloads_are_told_and_fetched_again(tmp_path):
     os.truncate(tmp_path / place / "c.mp4", 9)
     for receipt, damage in zip(receipts[3:], ("{", "[]", '{"path": 3}'), strict=True):
         receipt.write_text(damage)
-    assert find_lost(receipts) == [receipts[0], *receipts[2:]]
-    with pytest.raises(UserError, match=r"5 of 6 videos .* a for example"):
+    assert find_missing(receipts) == [receipts[0], *receipts[2:]]
+    with pytest.raises(UserError, match=r"5 of 6 videos .* for example a\."):
         check_downloads.main(receipts, tmp_path)
     assert [receipt for receipt in receipts if receipt.exists()] == [receipts[1]]
+
+
+@pytest.mark.parametrize("content", [b"run: [", b"run: \xff"])
+@pytest.mark.parametrize("command", [["filelist"], ["forget", "--video", "a"]])
+def test_a_config_that_cannot_be_read_is_named(tmp_path, capsys, command, content):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(content)
+    assert deepfake(*command, path) == 1
+    assert f"{command[0]}: The config {path} cannot be read" in capsys.readouterr().err

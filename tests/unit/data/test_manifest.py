@@ -87,7 +87,7 @@ def test_names_line_column_value_and_remedy(tmp_path, line, column, value):
 
 def test_refuses_an_id_twice(tmp_path):
     path = write(tmp_path, HEADER, "a\tx.mp4\treal\t", "a\ty.mp4\tfake\t")
-    with pytest.raises(UserError, match="Line 3, column video_id: 'a' stands in line 2"):
+    with pytest.raises(UserError, match="Line 3, column video_id: 'a' is already used in line 2"):
         read_manifest(path)
 
 
@@ -245,9 +245,7 @@ def test_a_data_set_may_have_any_name(dataset):
 def test_ids_that_differ_in_case_only_are_refused(tmp_path):
     path = tmp_path / "m.tsv"
     path.write_text("video_id\tpath\tlabel\nA1\ta.mp4\treal\na1\tb.mp4\tfake\n")
-    with pytest.raises(
-        UserError, match=r"'a1' stands in line 2 already as 'A1', which is the same"
-    ):
+    with pytest.raises(UserError, match=r"'a1' is already used in line 2 as 'A1', the same name"):
         read_manifest(path)
 
 
@@ -256,5 +254,5 @@ def test_files_of_other_videos_are_not_mixed_up():
     files = [Path("faces/a.npz"), Path("faces/b.npz")]
     assert list(pair_with_files(videos, files)) == list(zip(videos, files, strict=True))
     for wrong in (files[::-1], files[:1], [*files, files[0]]):
-        with pytest.raises(UserError, match="changed while the run"):
+        with pytest.raises(UserError, match="changed during the run"):
             pair_with_files(videos, wrong)
