@@ -113,11 +113,10 @@ def _fill_defaults(value: Any, schema: dict[str, Any]) -> Any:
     schemas = schema.get("properties", {})
     other = schema.get("additionalProperties") or {}
     values = {key: part["default"] for key, part in schemas.items() if "default" in part} | value
-    order = [
-        *(key for key in schemas if key in values),
-        *(key for key in value if key not in schemas),
-    ]
-    return {key: _fill_defaults(values[key], schemas.get(key, other)) for key in order}
+    order = dict.fromkeys([*schemas, *value])
+    return {
+        key: _fill_defaults(values[key], schemas.get(key, other)) for key in order if key in values
+    }
 
 
 def _explain(error: Any) -> str:
@@ -134,7 +133,7 @@ def _explain(error: Any) -> str:
         return f"{key}: {error.message}. Add it."
     is_scalar = isinstance(value, int | float)  # includes True and False
     if error.validator == "type" and "string" in error.validator_value and is_scalar:
-        problem = f"{key}: text is needed, but YAML reads {value!r} as a number or boolean."
+        problem = f"{key}: {value!r} was read as a number or boolean, but text is needed."
         if "propertyNames" in error.absolute_schema_path:
             return f'{problem} Put the name in quotes: "{value}".'
         name = key.rpartition(".")[2]

@@ -348,7 +348,7 @@ def _retry(function: Callable[[], T], url: str, policy: RetryPolicy, next_time: 
         return retrying(function)
     except _TransientError as error:
         raise UserError(
-            f"{url}: {error} (tried {policy.attempts} times). Start the same command later: "
+            f"{url}: {error}, after {policy.attempts} attempts. Start the same command later: "
             f"{next_time}."
         ) from error
 
