@@ -71,19 +71,8 @@ def forget(
 class Removal:
     """What must be deleted from a run, the face cache and the manifest.
 
-    Parameters
-    ----------
-    config : dict
-        The run's complete configuration.
-    videos, people : list of str
-        The selection, see `chosen_videos`.
-    cache : Path, optional
-        The face cache, if it is not the config's.
-
-    Raises
-    ------
-    UserError
-        A video or person is unknown, or a name is ambiguous.
+    `cache` replaces the config's face cache. Raises a UserError if a video or person is unknown, or
+    a name is ambiguous.
     """
 
     def __init__(

@@ -123,19 +123,15 @@ def _deepfakedetection(
     _write(output, "deepfakedetection", count, folder=folder, compressions=compressions)
 
 
-@_layout("celebdf", "FOLDER")
-def _celebdf(folder: _Folder, output: _Output, count: _Count = None) -> None:
-    _write(output, "celebdf", count, folder=folder)
+def _add_simple_layout(name: str, arguments: str = "FOLDER") -> None:
+    @_layout(name, arguments)
+    def _simple_layout(folder: _Folder, output: _Output, count: _Count = None) -> None:
+        _write(output, name, count, folder=folder)
 
 
-@_layout("dfdc", "FOLDER", "FOLDER --videos 1000")
-def _dfdc(folder: _Folder, output: _Output, count: _Count = None) -> None:
-    _write(output, "dfdc", count, folder=folder)
-
-
-@_layout("folders", "FOLDER")
-def _folders(folder: _Folder, output: _Output, count: _Count = None) -> None:
-    _write(output, "folders", count, folder=folder)
+_add_simple_layout("celebdf")
+_add_simple_layout("dfdc", "FOLDER --videos 1000")
+_add_simple_layout("folders")
 
 
 @_layout("table", "own.csv", "own.csv --columns path=file --labels real=0 fake=1")
@@ -163,8 +159,8 @@ def _table(
         ),
     ] = None,
 ) -> None:
-    pairs = {"columns": dict(columns or ()), "labels": dict(labels or ())}
-    _write(output, "table", count, path=path, folder=folder, **pairs)
+    renamed: Any = {"columns": dict(columns or ()), "labels": dict(labels or ())}
+    _write(output, "table", count, path=path, folder=folder, **renamed)
 
 
 def _write(

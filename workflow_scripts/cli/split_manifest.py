@@ -42,10 +42,7 @@ def split_manifest(
 def divide_videos(videos: list[Video], parts: int) -> list[list[Video]]:
     """Distribute the videos of each label round-robin; each part keeps their order.
 
-    Raises
-    ------
-    UserError
-        A part would lack a label.
+    Raises a UserError if a part would lack a label.
     """
     by_label = [[video for video in videos if video.label == label.word] for label in Label]
     max_parts = min(map(len, by_label))

@@ -8,14 +8,8 @@ from workflow_scripts.lib.data.download import find_missing
 
 
 def main(receipts: list[Path], download_folder: Path) -> None:
-    """Check each file that has a receipt.
-
-    Raises
-    ------
-    UserError
-        There are none, or some are missing or have another length. Their receipts are deleted, so
-        that the next `snakemake download` fetches them.
-    """
+    """Raise a UserError if there are no receipts, or if files are missing or have another length;
+    their receipts are deleted, so that the next `snakemake download` fetches them."""
     if not receipts:
         raise UserError(
             f"No video of the manifest is in download.folder ({download_folder}). Create the "

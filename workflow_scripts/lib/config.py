@@ -25,22 +25,9 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def complete_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Validate a configuration and fill in the defaults of `config/schemas/config.schema.yaml`.
+    """Validate a configuration, and return a new one with the schema's defaults filled in.
 
-    Parameters
-    ----------
-    config : dict
-        As read from the run's YAML file.
-
-    Returns
-    -------
-    dict
-        A new configuration that has every key of the schema.
-
-    Raises
-    ------
-    UserError
-        One sentence per problem, with key, value and remedy.
+    Raises a UserError with one sentence per problem: key, value and remedy.
     """
     from jsonschema import Draft202012Validator
 
@@ -62,8 +49,9 @@ def check_videos(config: dict[str, Any], videos: Iterable[Video]) -> None:
     """Raise a UserError if a label, or what the protocol `official` needs, is missing."""
     rows = list(videos)
     manifest = config["manifest"]
+    labels = {video.label for video in rows}
     for label in Label:
-        if not any(video.label == label.word for video in rows):
+        if label.word not in labels:
             raise UserError(
                 f"The manifest {manifest} has no {label.word} videos. A model needs both labels."
             )

@@ -121,7 +121,7 @@ def test_swap_changes_the_face_and_nothing_else(
     assert 80 < rows.stop - rows.start < 190
     assert 80 < columns.stop - columns.start < 170
     assert difference(real[rows, columns], fake[rows, columns]) > 3
-    person = demo._person(row["target"], row["target"])
+    person = demo._draw_person(row["target"], row["target"])
     for nose in person.landmarks["nose_tip"]:
         assert columns.start < nose[0] < columns.stop
         assert rows.start < nose[1] < rows.stop

@@ -34,7 +34,6 @@ __all__ = [
     "faceforensics_path",
     "faceforensics_videos",
     "list_video_files",
-    "log_other_files",
     "parse_pairs",
     "table",
 ]
@@ -140,11 +139,8 @@ def add_official_splits(videos: Iterable[Video], folder: Path) -> list[Video]:
     """FaceForensics++ videos with `split` filled from `train.json`, `val.json` and `test.json`,
     which list pairs of identities. `split` stays empty for people in none of them.
 
-    Raises
-    ------
-    UserError
-        A file is missing or not a list of pairs, a person is in two splits, or the two people of a
-        fake are in different splits.
+    Raises a UserError if a file is missing or not a list of pairs, a person is in two splits, or
+    the people of a fake are in different splits.
     """
     split_of: dict[str, str] = {}
     for name, split in SPLIT_FILES.items():
@@ -169,10 +165,7 @@ def _official_split(video: Video, split_of: dict[str, str]) -> str:
 def parse_pairs(text: str, origin: str) -> list[tuple[str, str]]:
     """Parse a list of pairs of FaceForensics++ identities, such as `[["071", "054"]]`.
 
-    Raises
-    ------
-    UserError
-        The text, read from `origin`, is anything else.
+    Raises a UserError, which names the `origin` of the text, for anything else.
     """
     pairs = _parse_json(text)
     if not isinstance(pairs, list) or not all(map(_is_pair, pairs)):
@@ -268,7 +261,8 @@ def dfdc(folder: Path) -> list[Video]:
         raise UserError(f"None of the {len(videos)} videos that DFDC lists is in {folder}.")
     listed = {video.path for video in videos}
     _log_skipped(listed - {video.path for video in on_disk}, "in metadata.json are not on disk")
-    _log_skipped({str(p) for p in list_video_files(folder)} - listed, "are in no metadata.json")
+    unlisted = set(map(str, list_video_files(folder, log_others=False))) - listed
+    _log_skipped(unlisted, "are in no metadata.json")
     return _with_unique_ids(on_disk)
 
 
@@ -309,7 +303,6 @@ def folders(folder: Path) -> list[Video]:
             raise UserError(
                 f"No videos in {root}. Supported file types: {', '.join(sorted(SUFFIXES))}."
             )
-        log_other_files(root)
         videos += [
             Video(_to_id(str(clip.relative_to(folder).with_suffix(""))), str(clip), label.word)
             for clip in clips
@@ -322,16 +315,9 @@ def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, s
     them; those unknown to the manifest are ignored. Without a column `video_id`, ids come from the
     paths.
 
-    Parameters
-    ----------
-    path : Path
-        UTF-8, separated by tabs, semicolons or commas, whichever the header contains.
-    folder : Path
-        Base of relative paths.
-    columns : dict
-        From manifest columns to the table's names for them, where they differ.
-    labels : dict
-        The table's words for `real` and `fake`, where they differ; case is ignored.
+    The table is UTF-8, separated by tabs, semicolons or commas, and its relative paths start in
+    `folder`. `columns` maps columns of the manifest to the table's, `labels` maps `real` and `fake`
+    to the table's words (ignoring case), where they differ.
     """
     label_of = {labels.get(label.word, label.word).lower(): label.word for label in Label}
     if not labels.keys() <= set(label_of.values()) or len(label_of) < len(Label):
@@ -397,22 +383,15 @@ def _list_clips(folder: Path, hint: str) -> list[Path]:
     return clips
 
 
-def list_video_files(folder: Path) -> list[Path]:
-    """The files in a folder, at any depth, with a suffix of `SUFFIXES`. Symbolic links are
-    followed, hidden files and folders (`.Trash-1000`) skipped."""
-    return sorted(path for path in _walk(folder) if _is_video_file(path))
-
-
-def log_other_files(folder: Path) -> None:
-    """Log, by suffix, how many files `list_video_files` skips; hidden ones are not counted."""
-    count = Counter(
-        path.suffix.lower() or "without a suffix"
-        for path in _walk(folder)
-        if not _is_video_file(path)
-    )
-    if count:
+def list_video_files(folder: Path, log_others: bool = True) -> list[Path]:
+    """The files in a folder, at any depth, with a suffix of `SUFFIXES`; logs how many have others.
+    Symbolic links are followed, hidden files and folders (`.Trash-1000`) skipped."""
+    paths = sorted(_walk(folder))
+    count = Counter(p.suffix.lower() or "without a suffix" for p in paths if not _is_video_file(p))
+    if count and log_others:
         others = ", ".join(f"{number} {suffix}" for suffix, number in sorted(count.items()))
         logging.warning("%s: skipped files without a video suffix: %s", folder, others)
+    return [path for path in paths if _is_video_file(path)]
 
 
 def _walk(folder: Path, parents: tuple[Path, ...] = ()) -> Iterator[Path]:

@@ -106,17 +106,12 @@ def download(
     """Download an MP4 to `target`, resuming an interrupted download.
 
     An existing complete `target` of the length on the server is kept. `rate_mb` limits the speed,
-    MB/s.
-
-    Raises
-    ------
-    UserError
-        The server does not have the file, or does not deliver all of it.
+    MB/s. Raises a UserError if the server does not deliver the complete file.
     """
     with requests.Session() as session:
         transfer = _Transfer(session, url, target, rate_mb, retries.sleep)
-        while not transfer.finished:
-            _retry(transfer.advance, url, retries, "it resumes the download")
+        while not _retry(transfer.advance, url, retries, "it resumes the download"):
+            pass  # progress resets the number of attempts
     return Receipt(url, str(target), transfer.version.length, transfer.version.mark)
 
 
@@ -186,27 +181,31 @@ class _Transfer:
     sleep: Callable[[float], None]
     version: _Version = _Version()
     max_received: int = 0  # bytes
-    finished: bool = False
 
     def __post_init__(self) -> None:
         self.part = self.target.with_name(f"{self.target.name}.part")
         self.version_file = self.target.with_name(f"{self.target.name}.part.json")
 
-    def advance(self) -> None:
-        """Make one request towards the complete file."""
+    def advance(self) -> bool:
+        """Make one request; returns whether the file is complete."""
         if self.target.exists():
             self.version = self._query_version()
             if is_complete_mp4(self.target) and _size(self.target) == self.version.length:
-                self.finished = True
-                return
+                return True
             logging.info("%s differs from the file on the server; fetching it again", self.target)
             self.target.unlink()
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self._load_state()
         if _size(self.part) < self.version.length or not self.version.length:
             self._fetch()
-        if _size(self.part) == self.version.length:
-            self._finish()
+        if _size(self.part) < self.version.length:
+            return False
+        if not is_complete_mp4(self.part):
+            self._discard()
+            raise _TransientError("the received file is not a complete MP4")
+        self.part.replace(self.target)
+        self.version_file.unlink(missing_ok=True)
+        return True
 
     def _query_version(self) -> _Version:
         """Ask the server for the file's version: by HEAD or, where that is not supported, by a GET
@@ -292,14 +291,6 @@ class _Transfer:
             raise _TransientError(cause)
         self.max_received = size
         logging.info("%s: %s; resuming", self.target.name, cause)
-
-    def _finish(self) -> None:
-        if not is_complete_mp4(self.part):
-            self._discard()
-            raise _TransientError("the received file is not a complete MP4")
-        self.part.replace(self.target)
-        self.version_file.unlink(missing_ok=True)
-        self.finished = True
 
 
 def _size(path: Path) -> int:

@@ -26,11 +26,7 @@ def check_unique_paths(paths: Iterable[str]) -> None:
 def path_in_dataset(folder: Path, path: Path) -> Path:
     """The path of a file relative to the download folder, which is its path on the server too.
 
-    Raises
-    ------
-    UserError
-        It is outside the folder, or contains '..' and so could leave the folder or the server's
-        data set.
+    Raises a UserError for a path outside the folder, or one that could leave it through '..'.
     """
     if not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts:
         raise UserError(

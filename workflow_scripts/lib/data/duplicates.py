@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,17 +26,19 @@ def mark_copies(videos: Sequence[Video]) -> list[Video]:
     """
     by_size = defaultdict(list)
     for video in videos:
-        by_size[_size(video.path)].append(video.path)
-    candidates = [
-        path for size, paths in by_size.items() if size and len(paths) > 1 for path in paths
-    ]
-    hashes = {
-        path: _hash(path)
-        for path in tqdm(candidates, desc="Looking for copies", unit="file", disable=None)
-    }
-    count = Counter(filter(None, (hashes.get(video.path) for video in videos)))
+        path = Path(video.path)
+        with suppress(OSError):
+            if path.is_file():
+                by_size[path.stat().st_size].append(video.path)
+    by_size.pop(0, None)
+    candidates = [path for paths in by_size.values() if len(paths) > 1 for path in paths]
+    hashes: dict[str, str] = {}
+    for name in tqdm(candidates, desc="Looking for copies", unit="file", disable=None):
+        with suppress(OSError):
+            hashes[name] = sha256(Path(name))
+    count = Counter(hashes.get(video.path) for video in videos)
     copies = {path: content for path, content in hashes.items() if count[content] > 1}
-    return [replace(v, content=copies[v.path]) if v.path in copies else v for v in videos]
+    return [replace(video, content=copies.get(video.path, video.content)) for video in videos]
 
 
 def conflicting_labels(videos: Iterable[Video]) -> list[tuple[Video, Video]]:
@@ -48,18 +51,3 @@ def conflicting_labels(videos: Iterable[Video]) -> list[tuple[Video, Video]]:
             if other.label != video.label:
                 conflicts.setdefault(video.content, (other, video))
     return list(conflicts.values())
-
-
-def _size(path: str) -> int:
-    file = Path(path)
-    try:
-        return file.stat().st_size if file.is_file() else 0
-    except OSError:
-        return 0
-
-
-def _hash(path: str) -> str:
-    try:
-        return sha256(Path(path))
-    except OSError:
-        return ""

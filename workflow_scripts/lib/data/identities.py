@@ -15,13 +15,8 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
 
     Two videos are connected if they share a `group` or a `content`, or, within one data set, a
     person (as `target` or `source`) or a `recording`. A video without any of these is its own
-    group.
-
-    Returns
-    -------
-    dict of str to str
-        Group of each `video_id`, named after the alphabetically first person or group in it, or,
-        starting with `UNKNOWN`, after a recording, a content or a video.
+    group. Groups, by `video_id`, are named after their alphabetically first person or `group`;
+    without one, the name starts with `UNKNOWN`.
     """
     import networkx  # imported here because few callers need it
 

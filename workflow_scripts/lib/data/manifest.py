@@ -44,24 +44,10 @@ class Video:
 
 
 def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
-    """Read a tab-separated manifest.
+    """Read a tab-separated manifest (`config/schemas/manifest.schema.yaml`), by `video_id`.
 
-    Parameters
-    ----------
-    path : Path
-        UTF-8, with a header; `config/schemas/manifest.schema.yaml` describes the columns.
-    labelled : bool
-        Whether labels are required; otherwise they may be "".
-
-    Returns
-    -------
-    dict of str to Video
-        By `video_id`, in the table's order.
-
-    Raises
-    ------
-    UserError
-        Names file, line, column, value and remedy of the first few problems.
+    Labels may be "" unless they are required by `labelled`. Raises a UserError that names file,
+    line, column, value and remedy of the first few problems.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
@@ -89,10 +75,7 @@ def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
 def write_manifest(path: Path, videos: Iterable[Video]) -> None:
     """Write a manifest with the columns that at least one video fills.
 
-    Raises
-    ------
-    UserError
-        `read_manifest` would reject the table, for example because of a tab in a file name.
+    Raises a UserError for what `read_manifest` rejects, for example a tab in a file name.
     """
     rows = [asdict(video) for video in videos]
     if not rows:
@@ -123,10 +106,7 @@ def remove_rows(path: Path, video_ids: Iterable[str]) -> None:
 def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[tuple[Video, Path]]:
     """Pair each video with its file, `{video_id}` plus a suffix.
 
-    Raises
-    ------
-    UserError
-        They do not match because the manifest was edited during the run.
+    Raises a UserError if they do not match because the manifest was edited during the run.
     """
     rows = list(videos)
     if [video.video_id for video in rows] != [path.stem for path in files]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import stamp
-from workflow_scripts.lib.data.datasets import SUFFIXES, list_video_files, log_other_files
+from workflow_scripts.lib.data.datasets import SUFFIXES, list_video_files
 from workflow_scripts.lib.data.manifest import Video, read_manifest
 
 __all__ = ["check_given", "find_videos", "printable_name", "stamp_of_verdict"]
@@ -67,7 +67,6 @@ def find_videos(source: Path) -> dict[str, Video]:
             f"videos_to_judge: no videos in {source}. Their names must end in "
             f"{', '.join(sorted(SUFFIXES))}."
         )
-    log_other_files(source)
     videos = [Video(_id_of(path.relative_to(source)), str(path), "") for path in paths]
     return {video.video_id: video for video in videos}
 
