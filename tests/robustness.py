@@ -110,7 +110,7 @@ HABITS = [
     (
         "two ids that differ in upper and lower case only",
         "refused: many disks take them for one name",
-        "test_ids_that_differ_in_case_only_are_refused",
+        "test_rejects_ids_that_differ_only_in_case",
     ),
     (
         "a file system without locks",
@@ -130,7 +130,7 @@ HABITS = [
     (
         "folders with other files, linked and hidden ones",
         "25 suffixes of videos are taken, links followed, hidden ones left out, the rest counted",
-        "test_linked_folders_are_entered_once_a_way_and_hidden_ones_never",
+        "test_linked_folders_are_followed_and_hidden_ones_skipped",
     ),
     (
         "settings that no model can be trained with",
@@ -145,7 +145,7 @@ HABITS = [
     (
         "a data set called `group` or `video`",
         "nobody is taken for somebody else",
-        "test_a_data_set_may_have_any_name",
+        "test_data_set_may_have_any_name",
     ),
 ]
 

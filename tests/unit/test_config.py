@@ -1,4 +1,4 @@
-"""The configuration: defaults, and mistakes explained."""
+"""The configuration: defaults and error messages."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_every_key_has_description_and_default():
         assert ("default" in part) != (key in needed), key
 
 
-def test_left_out_keys_take_the_documented_default():
+def test_missing_keys_get_the_documented_default():
     config = complete_config(MINIMAL)
     assert config["sampling"] == {
         "frames": 7,
@@ -43,7 +43,7 @@ def test_left_out_keys_take_the_documented_default():
     assert list(config["experiments"]) == ["pixels64_forest"]
 
 
-def test_a_part_of_a_section_keeps_the_other_defaults():
+def test_partial_section_keeps_the_other_defaults():
     config = complete_config({**MINIMAL, "faces": {"scale": 1.0}})
     assert config["faces"] == {
         "confidence": 0.9,
@@ -186,13 +186,13 @@ def test_official_passes_when_it_is_filled():
         ({"model": "random_forest", "validation": "out_of_bag"}, "only for the model pixel_forest"),
     ],
 )
-def test_what_cannot_be_trained_is_told(experiment, message):
+def test_invalid_experiments_are_reported(experiment, message):
     whole = {"features": "pixels", "model": "pixel_forest", **experiment}
     with pytest.raises(UserError, match=message):
         complete_config({**MINIMAL, "experiments": {"a": whole}})
 
 
-def test_a_joined_run_has_the_crops_of_its_parts(tmp_path):
+def test_joined_run_has_the_crop_size_of_its_parts(tmp_path):
     joined = {**MINIMAL, **experiment(resize=128), "join_runs": [str(tmp_path / "p")]}
     assert crop_size(complete_config(joined)) == 320  # as long as nobody knows better
     (tmp_path / "p").mkdir()

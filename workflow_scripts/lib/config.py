@@ -211,7 +211,7 @@ def _learning_curve_problems(config: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _experiment_problems(experiment: dict[str, Any], crop_size: int, joined: bool) -> Iterator[str]:
+def _experiment_problems(experiment: dict[str, Any], size: int, joined: bool) -> Iterator[str]:
     """Problems of an experiment; each starts with its key within the experiment."""
     side, features = experiment["resize"], experiment["features"]
     try:
@@ -222,15 +222,15 @@ def _experiment_problems(experiment: dict[str, Any], crop_size: int, joined: boo
             f"{', '.join(FEATURE_SETS)}, or several different ones joined by +."
         )
     else:
-        if (side or crop_size) < feature_set.min_side:
+        if (side or size) < feature_set.min_side:
             yield (
                 f".resize: {feature_set.name} needs crops of at least {feature_set.min_side} "
                 "pixels. Raise it, or remove it."
             )
-    if side is not None and side > crop_size:
+    if side is not None and side > size:
         limit = "the crops of the parts" if joined else "faces.size"
         yield (
-            f".resize: {side} is larger than {limit} ({crop_size}), but crops can only be shrunk. "
+            f".resize: {side} is larger than {limit} ({size}), but crops can only be shrunk. "
             "Lower it, or raise faces.size."
         )
     name, params, grid = experiment["model"], experiment["params"], experiment["grid"]
