@@ -82,12 +82,8 @@ _Count = Annotated[
         help="Take about N videos, stratified by label and evenly spaced (default: all).",
     ),
 ]
-_Methods = Annotated[
-    list[Method], typer.Option(help="Manipulation methods; several values, or repeated.")
-]
-_Compressions = Annotated[
-    list[Compression], typer.Option(help="Compression levels; several values, or repeated.")
-]
+_Methods = Annotated[list[Method], typer.Option(help="One or more manipulation methods.")]
+_Compressions = Annotated[list[Compression], typer.Option(help="One or more compression levels.")]
 _METHODS = [Method.DEEPFAKES]
 _COMPRESSIONS = [Compression.C23]
 

@@ -184,9 +184,8 @@ def _is_pair(pair: Any) -> bool:
 
 
 def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
-    """DeepFakeDetection (the actors distributed with FaceForensics++) in its original folder
-    structure. File names start with the actor, or with target and source, so every identity is
-    known."""
+    """DeepFakeDetection, recorded with actors. It is in its original folder structure; file names
+    start with the actor, or with target and source, so every identity is known."""
     hint = "Check the folder, or choose others with --compressions."
     fake = "DeepFakeDetection"
     sources = {
@@ -208,9 +207,9 @@ def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
 
 
 def celebdf(folder: Path) -> list[Video]:
-    """Celeb-DF, version 1 or 2, in its original folder structure. Celebrities are known from the
-    file names (`idTARGET_idSOURCE_NNNN`), people in `YouTube-real` are not. `split` is `test` for
-    videos in `List_of_testing_videos.txt` and `train` for the rest; without that file it is
+    """Celeb-DF, version 1 or 2. It is in its original folder structure; celebrities are known from
+    the file names (`idTARGET_idSOURCE_NNNN`), people in `YouTube-real` are not. `split` is `test`
+    for videos in `List_of_testing_videos.txt` and `train` for the rest; without that file it is
     empty."""
     sources = {
         "Celeb-real": (r"(id\d+)_\d+", "id0_0000.mp4"),
@@ -244,9 +243,9 @@ def _read_test_list(path: Path, folders: Iterable[str]) -> set[str]:
 
 
 def dfdc(folder: Path) -> list[Video]:
-    """DFDC: folders with a `metadata.json` (`label`, `original`, `split`), at any depth. The people
-    are unknown; a fake and its original share one `recording`. Files that are listed but not on
-    disk, or on disk but not listed, are counted and left out."""
+    """DFDC, in folders with a `metadata.json`. They may be at any depth. The people are unknown; a
+    fake and its original share one `recording`. Files that are listed but not on disk, or on disk
+    but not listed, are counted and left out."""
     paths = sorted(folder.rglob("metadata.json"))
     if not paths:
         raise UserError(f"No metadata.json in {folder} or below. Check the folder.")
@@ -293,8 +292,8 @@ def _log_skipped(paths: set[str], reason: str) -> None:
 
 
 def folders(folder: Path) -> list[Video]:
-    """Two folders, `real/` and `fake/`, with videos at any depth. The people are unknown: fill in
-    the column `group` if you know them."""
+    """Two folders of videos, `real/` and `fake/`. Videos may be at any depth. The people are
+    unknown: fill in the column `group` if you know them."""
     videos = []
     for label in Label:
         root = folder / label.word

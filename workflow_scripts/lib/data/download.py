@@ -50,6 +50,7 @@ MAX_TEXT_BYTES = 10_000_000
 TRANSIENT_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 HEAD_UNSUPPORTED = {405, 501}
 HINT = "Check download.server"
+PAGE_HINT = f"{HINT}, and open the address in a browser to see what it says."
 PAGE_TYPES = re.compile(r"text/|application/(json|xml|xhtml)")
 
 T = TypeVar("T")
@@ -122,10 +123,7 @@ def fetch_text(url: str, retries: RetryPolicy = DEFAULT_RETRIES) -> str:
         with requests.Session() as session, _request(session, "GET", url) as response:
             content = _read_text(response, url)
         if content.lstrip().startswith(b"<"):
-            raise UserError(
-                f"{url} is a page, not a list. {HINT}, and open the address in a browser to see "
-                "what it says."
-            )
+            raise UserError(f"{url} is a page, not a list. {PAGE_HINT}")
         return content.decode(errors="replace")
 
     return _retry(fetch, url, retries, "nothing was changed")
@@ -402,10 +400,7 @@ def _check_status(response: requests.Response, url: str) -> None:
 def _reject_page(response: requests.Response) -> None:
     content_type = response.headers.get("Content-Type", "")
     if PAGE_TYPES.match(content_type.lower()):
-        raise UserError(
-            f"{response.url} is a page ({content_type}), not a video. {HINT}, and open the address "
-            "in a browser to see what it says."
-        )
+        raise UserError(f"{response.url} is a page ({content_type}), not a video. {PAGE_HINT}")
 
 
 def _version(response: requests.Response) -> _Version:
