@@ -22,7 +22,7 @@ rule make_demo_video:
 
 
 rule download:
-    """Check that all that was downloaded is still there."""
+    """Check that all downloaded videos still exist."""
     input:
         receipts=receipts_of_downloads,
     log:
@@ -34,7 +34,7 @@ rule download:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(10),
     message:
-        "Looking whether all downloads are there"
+        "Checking that all downloads exist"
     script:
         "../workflow_scripts/data/download.py"
 
@@ -42,7 +42,7 @@ rule download:
 # A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
 # an edited script must not cost a download.
 rule download_video:
-    """Fetch one video of the manifest from the data set's server."""
+    """Download one video of the manifest."""
     output:
         receipt=f"{config['download']['folder']}/receipts/{{video}}.json",
     log:

@@ -34,7 +34,7 @@ MANIFESTS: dict[str, tuple[bytes, str]] = {
     "a column too few": (b"video_id\tpath\na\tx.mp4\n", "lacks the column 'label'"),
     "a cell too many": (HEADER + b"a\tx.mp4\treal\tmore\n", "4 cells for 3 columns"),
     "a cell too few": (HEADER + b"a\tx.mp4\n", "column label: the cell is empty"),
-    "an id twice": (HEADER + GOOD + GOOD, "'a' stands in line 2 already"),
+    "an id twice": (HEADER + GOOD + GOOD, "'a' is already used in line 2"),
     "an id that climbs": (HEADER + b"../../etc/a\tx.mp4\treal\n", "column video_id"),
     "an absolute id": (HEADER + b"/etc/passwd\tx.mp4\treal\n", "column video_id"),
     "an id that is an option": (HEADER + b"-rf\tx.mp4\treal\n", "column video_id"),

@@ -30,7 +30,7 @@ from tests.projects import (
     tiny_project,
     write_small_videos,
 )
-from workflow_scripts.cli.split_manifest import deal
+from workflow_scripts.cli.split_manifest import divide_videos
 
 __all__ = ["RUNS", "compare_folders", "main"]
 
@@ -62,7 +62,7 @@ def make_joined(folder: Path) -> Path:
     write_small_videos(folder / "videos")
     videos = few_of(small_videos(folder / "videos"))
     parts = []
-    for number, rows in enumerate(deal(videos, 2)):
+    for number, rows in enumerate(divide_videos(videos, 2)):
         part = tiny_project(folder / f"part{number}", rows)
         part.snakemake("results/small/store.json")
         parts.append(part.results)

@@ -30,7 +30,7 @@ from workflow_scripts.faces.crop_faces import main as crop_faces
 from workflow_scripts.faces.sample_frames import REMEDY
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.config import complete_config
-from workflow_scripts.lib.data.download import Patience, download
+from workflow_scripts.lib.data.download import RetryPolicy, download
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.faces.mtcnn_export import export_models
 from workflow_scripts.lib.faces.video import sample_to_file
@@ -110,7 +110,7 @@ HABITS = [
     (
         "two ids that differ in upper and lower case only",
         "refused: many disks take them for one name",
-        "test_ids_that_differ_in_case_only_are_refused",
+        "test_rejects_ids_that_differ_only_in_case",
     ),
     (
         "a file system without locks",
@@ -130,7 +130,7 @@ HABITS = [
     (
         "folders with other files, linked and hidden ones",
         "25 suffixes of videos are taken, links followed, hidden ones left out, the rest counted",
-        "test_linked_folders_are_entered_once_a_way_and_hidden_ones_never",
+        "test_linked_folders_are_followed_and_hidden_ones_skipped",
     ),
     (
         "settings that no model can be trained with",
@@ -145,7 +145,7 @@ HABITS = [
     (
         "a data set called `group` or `video`",
         "nobody is taken for somebody else",
-        "test_a_data_set_may_have_any_name",
+        "test_data_set_may_have_any_name",
     ),
 ]
 
@@ -266,11 +266,11 @@ def videos(folder: Path, clips: dict[str, OddClip]) -> Rows:
 
 def servers(folder: Path) -> Rows:
     """Fault, number of requests and outcome of each kind of server."""
-    patience = Patience(attempts=4, sleep=lambda seconds: None)
+    retries = RetryPolicy(attempts=4, sleep=lambda seconds: None)
     for kind, fault in FAULTS.items():
         target = folder / "downloads" / f"{kind}.mp4"
         with serving({"/a.mp4": WHOLE, "/elsewhere.mp4": WHOLE}, fault.plan) as server:
-            fetch = partial(download, f"{server.url}/a.mp4", target, None, patience)
+            fetch = partial(download, f"{server.url}/a.mp4", target, None, retries)
             outcome = said(fetch)
             outcome = outcome.replace(server.url, "http://server")
             yield fault.what, str(len(server.seen)), outcome or "the whole file"

@@ -203,7 +203,7 @@ FAULTS = {
     "no_answer": Fault("ends the connection without an answer", [hang_up, hang_up, give], 3),
     "never_answers": Fault("never answers", [hang_up], 4, "no answer"),
     "missing": Fault("404: no such file", [partial(say, status=404)], 1, "answers 404"),
-    "forbidden": Fault("403: no access", [partial(say, status=403)], 1, "been given access"),
+    "forbidden": Fault("403: no access", [partial(say, status=403)], 1, "you were given access"),
     "busy": Fault("503 with Retry-After, then well", [partial(say, status=503), give], 2),
     "always_busy": Fault("503 always", [partial(say, status=503)], 4, "answers 503"),
     "broken": Fault("500, then well", [partial(say, status=500), give], 2),
@@ -241,7 +241,7 @@ FAULTS = {
     "too_long_told": Fault("tells 1000 bytes more than it has", [partial(lie, more=1000)], 5,
                            "the connection ended after"),
     "too_short_told": Fault("tells 1000 bytes less than it has", [partial(lie, more=-1000)], 4,
-                            "no whole MP4"),
+                            "not a complete MP4"),
     "no_length": Fault(
         "tells no length", [lambda h: h.answer(200, WHOLE, -1)], 4, "how long the file is"
     ),
@@ -258,7 +258,7 @@ FAULTS = {
         "redirects to a local file", [partial(redirect, to="file:///etc/passwd")], 1, "another host"
     ),
     "redirected_round": Fault(
-        "redirects round and round", [partial(redirect, to="/a.mp4")], 6, "round and round"
+        "redirects round and round", [partial(redirect, to="/a.mp4")], 6, "redirects in a loop"
     ),
     "page": Fault(
         "an HTML error page with status 200", [partial(say, status=200)], 1, "is a page"
@@ -267,14 +267,14 @@ FAULTS = {
         "an HTML error page with status 200, called a video",
         [partial(say, status=200, Content_Type="video/mp4")],
         4,
-        "no whole MP4",
+        "not a complete MP4",
     ),
     "empty": Fault("an empty file", [partial(give, content=b"")], 4, "how long the file is"),
     "index_missing": Fault(
         "a file cut between two of its boxes",
         [partial(give, content=WHOLE[: WHOLE.rindex(b"moov") - 4])],
         4,
-        "no whole MP4",
+        "not a complete MP4",
     ),
 }  # fmt: skip
 
@@ -299,10 +299,10 @@ TEXT_FAULTS = {
     "missing": Fault("404: no such file", [partial(say, status=404)], 1,
                      r"404 Not Found\. Check download\.server\.$"),
     "odd_address": Fault("redirects to what is no address",
-                         [partial(redirect, to="http://[::1")], 1, "redirects to no address"),
+                         [partial(redirect, to="http://[::1")], 1, "to, an invalid address"),
     "odd_port": Fault("redirects to a port that there is not",
                       [partial(redirect, to="https://127.0.0.1:99999/")], 1,
-                      "redirects to no address"),
+                      "to, an invalid address"),
     "page_as_video": Fault("an HTML page that is called a video",
                            [partial(say, status=200, Content_Type="video/mp4")], 1, "is a page"),
     "endless": Fault("sends more than any list has",

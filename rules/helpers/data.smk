@@ -1,6 +1,6 @@
 # What the rules of data.smk ask of the config, the manifest and each other.
-from workflow_scripts.lib.config import given_server
-from workflow_scripts.lib.data.download_paths import check_apart
+from workflow_scripts.lib.config import require_server
+from workflow_scripts.lib.data.download_paths import check_unique_paths
 
 
 def demo_video(wildcards):
@@ -24,10 +24,10 @@ def is_download(target):
 
 def check_downloads(targets):
     """Refuse to download together with other work, without a server, or two rows to one file."""
-    given_server(config)
+    require_server(config)
     if not all(is_download(target) for target in targets):
         # nothing would wait for the downloads, and what is not there yet would be missing
         raise UserError(
             "Downloads stand alone: run `snakemake download` first, and then the rest without it."
         )
-    check_apart(video.path for video in VIDEOS.values())
+    check_unique_paths(video.path for video in VIDEOS.values())

@@ -1,4 +1,4 @@
-"""`deepfake` as a whole: its help, what it imports, and its completion."""
+"""`deepfake`: help, imports and completion."""
 
 import os
 import re
@@ -17,22 +17,22 @@ COMMANDS = [path.stem.replace("_", "-") for path in MODULES if path.stem != "mai
 
 def test_help_lists_every_command(capsys):
     assert deepfake("--help") == 0
-    told = capsys.readouterr().out
-    listed = re.findall(r"^  (\S+)  ", told.partition("\nCommands:\n")[2], re.MULTILINE)
+    output = capsys.readouterr().out
+    listed = re.findall(r"^  (\S+)  ", output.partition("\nCommands:\n")[2], re.MULTILINE)
     assert sorted(listed) == sorted(COMMANDS)
-    assert "..." not in told.partition("Commands:")[2], "a line is cut off"
+    assert "..." not in output.partition("Commands:")[2], "a line is cut off"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_shows_how_it_is_typed(command, capsys):
+def test_each_command_shows_examples(command, capsys):
     assert deepfake(command, "--help") == 0
-    told = capsys.readouterr().out
-    _, example, then = told.rstrip().rsplit("\n\n", 2)
+    output = capsys.readouterr().out
+    _, example, then = output.rstrip().rsplit("\n\n", 2)
     assert re.match(rf"  Examples?:\n    deepfake {command} ", example)
     assert then, "what comes next"
 
 
-def test_help_imports_nothing_that_is_slow():
+def test_help_has_no_slow_imports():
     code = (
         "import sys\n"
         "from tests.command_line import deepfake\n"
@@ -45,15 +45,15 @@ def test_help_imports_nothing_that_is_slow():
     assert ended.stdout.splitlines()[-1] == "[]"
 
 
-def completion(**asked):
-    """What a shell gets that asks for completion."""
+def completion(**variables):
+    """The output for a shell's completion request."""
     ended = subprocess.run(
-        DEEPFAKE, cwd=ROOT, env=os.environ | asked, capture_output=True, text=True, check=False
+        DEEPFAKE, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False
     )
     return ended.stdout
 
 
-def test_the_shell_is_given_its_completion():
+def test_shell_completion():
     assert "complete -o default" in completion(_DEEPFAKE_COMPLETE="source_bash")
     typed = {"COMP_WORDS": "deepfake manifest f", "COMP_CWORD": "2"}
     found = completion(_DEEPFAKE_COMPLETE="complete_bash", **typed)
@@ -61,12 +61,12 @@ def test_the_shell_is_given_its_completion():
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["judge"], ["manifest"]])
-def test_what_is_typed_wrongly_has_a_status_of_its_own(arguments, capsys):
+def test_usage_errors_exit_with_status_2(arguments, capsys):
     assert deepfake(*arguments) == 2
-    said = capsys.readouterr()
-    assert "Usage: deepfake" in said.out + said.err
+    output = capsys.readouterr()
+    assert "Usage: deepfake" in output.out + output.err
 
 
-def test_a_name_may_begin_with_a_dash(capsys):
+def test_file_name_may_start_with_a_dash(capsys):
     assert deepfake("judge", "--model", "none.zip", "--", "-clip.mp4") == 1
     assert capsys.readouterr().err == "judge: -clip.mp4 does not exist. Correct the path.\n"

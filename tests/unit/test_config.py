@@ -1,4 +1,4 @@
-"""The configuration: defaults, and mistakes explained."""
+"""The configuration: defaults and error messages."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_every_key_has_description_and_default():
         assert ("default" in part) != (key in needed), key
 
 
-def test_left_out_keys_take_the_documented_default():
+def test_missing_keys_get_the_documented_default():
     config = complete_config(MINIMAL)
     assert config["sampling"] == {
         "frames": 7,
@@ -43,7 +43,7 @@ def test_left_out_keys_take_the_documented_default():
     assert list(config["experiments"]) == ["pixels64_forest"]
 
 
-def test_a_part_of_a_section_keeps_the_other_defaults():
+def test_partial_section_keeps_the_other_defaults():
     config = complete_config({**MINIMAL, "faces": {"scale": 1.0}})
     assert config["faces"] == {
         "confidence": 0.9,
@@ -96,7 +96,7 @@ def experiment(**changes):
         ({"experiments": {"a/b": {"features": "pixels", "model": "dummy"}}}, ["a/b"]),
         (
             {"experiments": {name: {"features": "pixels", "model": "dummy"} for name in "Aa"}},
-            ["experiments", "'A' and 'a' are the same name"],
+            ["experiments", "'A' and 'a' are the same file name"],
         ),
         (experiment(model="forest"), ["experiments.e.model", "'forest'", "random_forest"]),
         (experiment(features="pixel"), ["experiments.e.features", "'pixel'", "pixels"]),
@@ -109,8 +109,8 @@ def experiment(**changes):
         ({"test_on_runs": ["results/r"]}, ["test_on_runs", "'results/r'", "Rename"]),
         ({"test_on_runs": ["results/R"]}, ["test_on_runs", "'results/R'", "Rename"]),
         ({"report": {"published": "nowhere.tsv"}}, ["report.published", "no file 'nowhere.tsv'"]),
-        ({"test_on_runs": ["a/x", "b/x/"]}, ["test_on_runs", "'b/x/'", "another one of the list"]),
-        ({"test_on_runs": ["results/.."]}, ["test_on_runs", "'results/..'", "no folder of a run"]),
+        ({"test_on_runs": ["a/x", "b/x/"]}, ["test_on_runs", "'b/x/'", "another one in the list"]),
+        ({"test_on_runs": ["results/.."]}, ["test_on_runs", "'results/..'", "not a run's folder"]),
         (
             {"test_on_runs": ["a/x"], "splits": {"protocols": ["frame"]}},
             ["test_on_runs", "identity or official", "splits.protocols"],
@@ -177,22 +177,22 @@ def test_official_passes_when_it_is_filled():
 @pytest.mark.parametrize(
     ("experiment", "message"),
     [
-        ({"features": "spectrum"}, "pixel_forest takes bytes"),
+        ({"features": "spectrum"}, "pixel_forest needs bytes"),
         ({"params": {"bootstrap": False}, "validation": "out_of_bag"}, "needs bootstrap"),
         ({"params": {"n_estimators": 0}}, "n_estimators must be whole numbers from 1, not 0"),
         ({"grid": {"n_estimators": [100, "2"]}}, "n_estimators must be .* from 1, not '2'"),
         ({"grid": {"depth": [1]}}, "has no parameter 'depth'"),
-        ({"grid": {"max_depth": [1]}, "params": {"max_depth": 2}}, "stands in params and in grid"),
-        ({"model": "random_forest", "validation": "out_of_bag"}, "for the model pixel_forest only"),
+        ({"grid": {"max_depth": [1]}, "params": {"max_depth": 2}}, "is in both params and grid"),
+        ({"model": "random_forest", "validation": "out_of_bag"}, "only for the model pixel_forest"),
     ],
 )
-def test_what_cannot_be_trained_is_told(experiment, message):
+def test_invalid_experiments_are_reported(experiment, message):
     whole = {"features": "pixels", "model": "pixel_forest", **experiment}
     with pytest.raises(UserError, match=message):
         complete_config({**MINIMAL, "experiments": {"a": whole}})
 
 
-def test_a_joined_run_has_the_crops_of_its_parts(tmp_path):
+def test_joined_run_has_the_crop_size_of_its_parts(tmp_path):
     joined = {**MINIMAL, **experiment(resize=128), "join_runs": [str(tmp_path / "p")]}
     assert crop_size(complete_config(joined)) == 320  # as long as nobody knows better
     (tmp_path / "p").mkdir()

@@ -152,7 +152,7 @@ def test_a_run_never_downloads(project):
 
 @pytest.mark.parametrize(
     ("server", "message"),
-    [(None, "download.server is empty"), ("http://localhost", "No video of the manifest lies in")],
+    [(None, "download.server is empty"), ("http://localhost", "No video of the manifest is in")],
 )
 def test_it_says_what_is_missing(project, server, message):
     project.configure(run="small", manifest="config/demo.tsv", download={"server": server})

@@ -137,7 +137,7 @@ def test_the_last_videos_can_be_forgotten_and_an_unfinished_download_is_named(co
     assert status == 0, said
     assert {path.name for path in copy.results.rglob("*")} == {".lock"}
     assert f"- {part.name}: the video itself" in said
-    assert "Next: nothing. No video is left" in said
+    assert "Next: add videos to the manifest; none is left." in said
     assert part.exists()
 
 
@@ -156,7 +156,7 @@ def test_a_killed_command_is_repeated_as_it_was(copy):
         (["--video", "nobody"], "no video"),
         (["--video", "real*"], "no video"),
         (["--person", "nobody"], "nobody is called"),
-        ([], "whom"),
+        ([], "nothing selected"),
     ],
 )
 def test_who_is_unknown_is_told_and_nothing_deleted(copy, arguments, words):

@@ -7,7 +7,7 @@ import pytest
 
 from tests.command_line import deepfake
 from tests.projects import few_of, fingerprint, logged_jobs, tiny_project
-from workflow_scripts.cli.split_manifest import deal
+from workflow_scripts.cli.split_manifest import divide_videos
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import read_manifest, write_manifest
 from workflow_scripts.lib.provenance.record import read_record
@@ -26,7 +26,7 @@ def parts(tmp_path_factory, tiny, few):
     """Two finished runs over different videos."""
     folder = tmp_path_factory.mktemp("parts")
     made = []
-    for number, rows in enumerate(deal(few, 2)):
+    for number, rows in enumerate(divide_videos(few, 2)):
         part = tiny_project(folder / f"project{number}", rows)
         shutil.copytree(tiny.root / "resources", part.root / "resources")
         part.snakemake(STORE)
@@ -80,7 +80,7 @@ def test_each_video_is_in_one_part(parts, few, tmp_path, change, message):
 
 @pytest.mark.slow
 def test_parts_of_different_settings_are_not_mixed(parts, few, tmp_path):
-    other = tiny_project(tmp_path / "other", deal(few, 2)[1])
+    other = tiny_project(tmp_path / "other", divide_videos(few, 2)[1])
     shutil.copytree(parts[0].root / "resources", other.root / "resources")
     other.configure(faces={"size": 64, "scale": 1.0})
     other.snakemake(STORE)

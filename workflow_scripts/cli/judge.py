@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from workflow_scripts.cli._shared import examples, failures
+from workflow_scripts.cli._shared import examples, print_errors
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["answer", "app", "write_verdict"]
+__all__ = ["app"]
 
 app = typer.Typer()
 
 
-def _positive(text: str) -> int:
+def _parse_number(text: str) -> int:
     from workflow_scripts.lib.verdicts.frame_plan import MAX_NUMBER
 
     if not re.fullmatch("[0-9]{1,7}", text) or not 1 <= int(text) <= MAX_NUMBER:
@@ -25,11 +25,11 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _stride(text: str) -> int | str:
+def _parse_stride(text: str) -> int | str:
     from workflow_scripts.lib.verdicts.frame_plan import SPREAD
 
     try:
-        return text if text == SPREAD else _positive(text)
+        return text if text == SPREAD else _parse_number(text)
     except typer.BadParameter as error:
         raise typer.BadParameter(f"{error}, and not {SPREAD!r}") from error
 
@@ -39,8 +39,8 @@ def _stride(text: str) -> int | str:
     epilog=examples(
         "deepfake judge clip.mp4 --model bundle.zip",
         "deepfake judge clip.mp4 --model bundle.zip --stride spread --output clip",
-        then="Then open verdict/verdict.html. A bundle comes from `snakemake bundles`; all videos "
-        "of a folder are judged by `snakemake verdicts` (docs/verdicts.md).",
+        then="Then open verdict/verdict.html. `snakemake bundles` makes bundles; `snakemake "
+        "verdicts` judges all videos of a folder (docs/verdicts.md).",
     ),
 )
 def judge(
@@ -52,15 +52,15 @@ def judge(
     frames: Annotated[
         int | None,
         typer.Option(
-            parser=_positive,
+            parser=_parse_number,
             metavar="N",
-            help="How many frames to examine (default: as in training).",
+            help="Number of frames to examine (default: as in training).",
         ),
     ] = None,
     stride: Annotated[
         Any,
         typer.Option(
-            parser=_stride,
+            parser=_parse_stride,
             metavar="N|spread",
             help="Distance between them, in frames; 'spread': over the whole video.",
         ),
@@ -68,64 +68,61 @@ def judge(
 ) -> None:
     """Say whether a video is a deepfake, with a model bundle and nothing else.
 
-    Writes verdict.json and verdict.html to a folder. The exit status is 0 for any verdict, 1
-    without one.
+    Writes verdict.json and verdict.html to a folder. The exit status is 0 for any verdict, and 1
+    if there is none.
     """
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # and so does a closed pipe
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback on Ctrl-C
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # or a closed pipe
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    with failures("judge"):
-        verdict = write_verdict(video, model, output, frames, stride)
-    print(answer(verdict))
+    with print_errors("judge"):
+        verdict = _write_verdict(video, model, output, frames, stride)
+    print(_format_verdict(verdict))
     print(f"Details: {output / 'verdict.html'}")
 
 
-def write_verdict(
+def _write_verdict(
     video: Path, model: Path, folder: Path, frames: int | None, stride: int | str | None
 ) -> dict[str, Any]:
-    """Judge a video and write `verdict.json` and `verdict.html` to a folder.
-
-    Parameters
-    ----------
-    video, model : Path
-        The video and the model's bundle.
-    folder : Path
-        Created if missing; an earlier verdict in it is deleted.
-    frames, stride : int or str, optional
-        Which frames to examine, see `run_verdict`.
-
-    Returns
-    -------
-    dict
-        What `verdict.json` holds.
-
-    Raises
-    ------
-    UserError
-        There is no verdict; says why.
-    """
+    """Judge a video and write `verdict.json` and `verdict.html`; an earlier verdict in the folder
+    is deleted first."""
     from workflow_scripts.lib.common.files import write_json
+    from workflow_scripts.lib.verdicts.bundle import check_bundle_path
     from workflow_scripts.lib.verdicts.page import write_page
     from workflow_scripts.lib.verdicts.pipeline import FAILURES, run_verdict
 
-    _check_paths(video, model)
-    pair = [folder / name for name in ("verdict.json", "verdict.html")]
-    _clear(folder, pair)
+    # mistyped paths must not delete an earlier verdict
+    if video.is_dir():
+        raise UserError(
+            f"{video} is a folder. All its videos are judged by `snakemake verdicts --config "
+            "videos_to_judge=FOLDER judge_with=BUNDLE`."
+        )
+    if not video.exists():
+        raise UserError(f"{video} does not exist. Correct the path.")
+    check_bundle_path(model)
+    json_path, page_path = folder / "verdict.json", folder / "verdict.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        json_path.unlink(missing_ok=True)
+        page_path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {folder} ({error.strerror}). Give another --output."
+        ) from error
     result = run_verdict(video, model, frames, stride, 1)
-    verdict = result.verdict
-    if verdict["sampling"]["status"] in FAILURES:
-        raise UserError(verdict["reason"])
-    write_json(pair[0], verdict)
-    write_page(pair[1], result)
-    return verdict
+    if result.verdict["sampling"]["status"] in FAILURES:
+        raise UserError(result.verdict["reason"])
+    write_json(json_path, result.verdict)
+    write_page(page_path, result)
+    return result.verdict
 
 
-def answer(verdict: dict[str, Any]) -> str:
-    """A verdict in words, for a terminal."""
-    probability = verdict["probability"]
-    probability_text = "" if probability is None else f", probability of fake {probability:.0%}"
+def _format_verdict(verdict: dict[str, Any]) -> str:
+    """A verdict as text for the terminal."""
+    headline = verdict["verdict"].upper()
+    if verdict["probability"] is not None:
+        headline += f", probability of fake {verdict['probability']:.0%}"
     lines = [
-        f"{verdict['verdict'].upper()}{probability_text}",
+        headline,
         f"{verdict['reason']} {verdict['error_rate_text']}",
         verdict["frames_examined"],
         *(f"Warning: {warning}" for warning in verdict["warnings"]),
@@ -135,29 +132,3 @@ def answer(verdict: dict[str, Any]) -> str:
             "The model was trained on the demo: its verdicts mean nothing outside the demo."
         )
     return "\n".join([*lines, verdict["disclaimer"]])
-
-
-def _check_paths(video: Path, model: Path) -> None:
-    """Refuse mistyped paths before an earlier verdict is deleted."""
-    from workflow_scripts.lib.verdicts.bundle import check_bundle_path
-
-    if video.is_dir():
-        raise UserError(
-            f"{video} is a folder. All its videos are judged by `snakemake verdicts --config "
-            "videos_to_judge=FOLDER judge_with=BUNDLE`."
-        )
-    if not video.exists():
-        raise UserError(f"{video} does not exist. Correct the path.")
-    check_bundle_path(model)
-
-
-def _clear(folder: Path, files: list[Path]) -> None:
-    """Create the folder if missing, and delete an earlier verdict in it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in files:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"Nothing can be written to {folder} ({error.strerror}): give another --output."
-        ) from error

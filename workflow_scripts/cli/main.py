@@ -1,6 +1,6 @@
 """The command line, `deepfake`: a module per subcommand.
 
-They are all imported for each of them, so they import what they work with only once they run.
+Every call imports all of them, so heavy imports belong into their functions.
 """
 
 import typer
@@ -9,16 +9,15 @@ from workflow_scripts.cli import filelist, forget, judge, manifest, split_manife
 from workflow_scripts.cli._shared import examples
 
 app = typer.Typer(
-    help="""Judge videos, and prepare and tidy up runs of the workflow. The workflow itself is
-    started by `snakemake`.""",
+    help="Judge videos, prepare runs and clean up. The workflow itself starts with `snakemake`.",
     epilog=examples(
         "deepfake manifest folders FOLDER --output config/mine.tsv",
         "deepfake judge clip.mp4 --model bundle.zip",
-        then="`deepfake COMMAND --help` tells more of each; README.md tells how they fit together.",
+        then="`deepfake COMMAND --help` explains each command, README.md how to combine them.",
     ),
     no_args_is_help=True,
     context_settings={"help_option_names": ["--help", "-h"]},
-    rich_markup_mode=None,  # rich would have to be imported for each message
+    rich_markup_mode=None,  # rich is slow to import
     pretty_exceptions_enable=False,
 )
 for command in (judge, manifest, split_manifest, filelist, forget):
@@ -26,7 +25,7 @@ for command in (judge, manifest, split_manifest, filelist, forget):
 
 
 def main() -> None:
-    """Run the command line of this process."""
+    """Run the command line with this process's arguments."""
     app(prog_name="deepfake")
 
 

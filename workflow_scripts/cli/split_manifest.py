@@ -1,18 +1,16 @@
-"""`deepfake split-manifest`: parts of a manifest that several people, or several runs, work on."""
+"""`deepfake split-manifest`: parts of a manifest for several people or runs."""
 
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workflow_scripts.cli._shared import examples, failures
+from workflow_scripts.cli._shared import examples, print_errors
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video, read_manifest, write_manifest
 
-__all__ = ["app", "deal", "write_parts"]
+__all__ = ["app", "divide_videos"]
 
 app = typer.Typer()
 
@@ -27,40 +25,31 @@ app = typer.Typer()
 )
 def split_manifest(
     manifest: Annotated[Path, typer.Argument(metavar="TSV", help="The manifest.")],
-    parts: Annotated[int, typer.Option(metavar="N", help="How many parts.")],
+    parts: Annotated[int, typer.Option(metavar="N", help="Number of parts.")],
 ) -> None:
-    """Divide a manifest into parts that several people, or several runs, work on.
+    """Divide a manifest into parts for several people or runs.
 
-    The rows of each label are dealt in turn, so that every part has both.
+    The parts get equal shares of each label.
     """
-    with failures("split-manifest"):
-        for path in write_parts(manifest, parts):
+    with print_errors("split-manifest"):
+        videos = list(read_manifest(manifest).values())
+        for number, part in enumerate(divide_videos(videos, parts), start=1):
+            path = manifest.with_stem(f"{manifest.stem}-{number}")
+            write_manifest(path, part)
             print(path)
 
 
-def write_parts(manifest: Path, parts: int) -> Iterator[Path]:
-    """Write the parts of a manifest beside it, numbered from 1; each path, once it is written."""
-    videos = list(read_manifest(manifest).values())
-    for number, part in enumerate(deal(videos, parts), start=1):
-        path = manifest.with_stem(f"{manifest.stem}-{number}")
-        write_manifest(path, part)
-        yield path
+def divide_videos(videos: list[Video], parts: int) -> list[list[Video]]:
+    """Distribute the videos of each label round-robin; each part keeps their order.
 
-
-def deal(videos: list[Video], parts: int) -> list[list[Video]]:
-    """Deal videos, label by label, into as many parts; each keeps their order.
-
-    Raises
-    ------
-    UserError
-        A part would have no video of some label.
+    Raises a UserError if a part would lack a label.
     """
-    dealt: list[list[Video]] = [[] for _ in range(max(parts, 1))]
-    count = Counter[str]()
-    for video in videos:
-        dealt[count[video.label] % len(dealt)].append(video)
-        count[video.label] += 1
-    most = min(count[label.word] for label in Label)
-    if not 1 <= parts <= most:
-        raise UserError(f"--parts: {parts} is not between 1 and {most}, the videos of a label.")
-    return dealt
+    by_label = [[video for video in videos if video.label == label.word] for label in Label]
+    max_parts = min(map(len, by_label))
+    if not 1 <= parts <= max_parts:
+        raise UserError(
+            f"--parts: {parts} is not between 1 and {max_parts}, the number of videos of the rarer "
+            "label."
+        )
+    part_of = {v.video_id: i % parts for of_label in by_label for i, v in enumerate(of_label)}
+    return [[v for v in videos if part_of[v.video_id] == part] for part in range(parts)]

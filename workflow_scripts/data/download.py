@@ -1,34 +1,28 @@
-"""Check that all that was downloaded is still there."""
+"""Check that all downloaded videos still exist."""
 
 import logging
 from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.data.download import find_lost
+from workflow_scripts.lib.data.download import find_missing
 
 
 def main(receipts: list[Path], download_folder: Path) -> None:
-    """Look at each file that has a receipt.
-
-    Raises
-    ------
-    UserError
-        There are none; or some are gone or have another length. Their receipts are deleted, so
-        that the next `snakemake download` fetches them.
-    """
+    """Raise a UserError if there are no receipts, or if files are missing or have another length;
+    their receipts are deleted, so that the next `snakemake download` fetches them."""
     if not receipts:
         raise UserError(
-            f"No video of the manifest lies in download.folder ({download_folder}). Make the "
+            f"No video of the manifest is in download.folder ({download_folder}). Create the "
             "manifest with `deepfake filelist CONFIG`."
         )
-    lost = find_lost(receipts)
-    for receipt in lost:
+    missing = find_missing(receipts)
+    for receipt in missing:
         receipt.unlink()
-    if lost:
+    if missing:
         raise UserError(
-            f"{len(lost)} of {len(receipts)} videos in {download_folder}, or their receipts, were "
-            f"deleted or changed after their download, {lost[0].stem} for example. Start the same "
-            "command again to fetch them."
+            f"{len(missing)} of {len(receipts)} videos in {download_folder}, or their receipts, "
+            f"were deleted or changed after the download, for example {missing[0].stem}. Start the "
+            "same command again to fetch them."
         )
     logging.info("%d videos are in %s", len(receipts), download_folder)
 

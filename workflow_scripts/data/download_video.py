@@ -1,12 +1,12 @@
-"""Fetch one video of the manifest from the data set's server."""
+"""Download one video of the manifest."""
 
 import logging
 from dataclasses import asdict
 from pathlib import Path
 
 from workflow_scripts.lib.common.files import write_json
-from workflow_scripts.lib.data.download import download, url_of
-from workflow_scripts.lib.data.download_paths import place_below
+from workflow_scripts.lib.data.download import download, file_url
+from workflow_scripts.lib.data.download_paths import path_in_dataset
 
 
 def main(
@@ -16,11 +16,11 @@ def main(
     download_rate_mb: float | None,
     receipt: Path,
 ) -> None:
-    """Write the video to `path`, somewhere below the download's folder, and a receipt of it."""
-    url = url_of(download_server, place_below(download_folder, path))
-    fetched = download(url, path, download_rate_mb)
-    logging.info("%s: %.1f MB", path, fetched.bytes / 1e6)
-    write_json(receipt, asdict(fetched))
+    """Download to `path`, a file in the download folder, and write a receipt."""
+    url = file_url(download_server, path_in_dataset(download_folder, path))
+    record = download(url, path, download_rate_mb)
+    logging.info("%s: %.1f MB", path, record.bytes / 1e6)
+    write_json(receipt, asdict(record))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from workflow_scripts.lib.data import demo
 
 
 def main(video: str, clip: Path) -> None:
-    """Encode the demo's clip of the id `video` to `clip`."""
+    """Write the clip with the id `video`."""
     demo.write_clip(video, clip)
 
 

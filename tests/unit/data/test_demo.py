@@ -1,4 +1,4 @@
-"""The demo's made-up clips: the manifest's contract, and what real and fake clips show."""
+"""The demo's synthetic clips: the manifest, and properties of real and fake clips."""
 
 import csv
 from collections import Counter
@@ -20,7 +20,7 @@ ROWS = demo.manifest_rows()
 REAL = [row for row in ROWS if row["label"] == "real"]
 FAKE = [row for row in ROWS if row["label"] == "fake"]
 LAST_SAMPLED_FRAME = 180
-LOOKED_AT = FAKE[::5]  # fakes of which a frame is drawn
+RENDERED = FAKE[::5]
 
 
 def frames(video_id: str, count: int) -> list[np.ndarray]:
@@ -34,7 +34,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def first_frames() -> dict[str, np.ndarray]:
-    return {row["video_id"]: frames(row["video_id"], 1)[0] for row in REAL + LOOKED_AT}
+    return {row["video_id"]: frames(row["video_id"], 1)[0] for row in REAL + RENDERED}
 
 
 def swapped_box(real: np.ndarray, fake: np.ndarray) -> tuple[slice, slice]:
@@ -43,7 +43,7 @@ def swapped_box(real: np.ndarray, fake: np.ndarray) -> tuple[slice, slice]:
     return slice(y, y + height), slice(x, x + width)
 
 
-def test_manifest_file_is_what_the_module_makes() -> None:
+def test_manifest_file_matches_the_module() -> None:
     with MANIFEST.open(newline="", encoding="utf-8") as table:
         reader = csv.DictReader(table, delimiter="\t")
         assert list(reader) == ROWS
@@ -68,14 +68,14 @@ def test_partners_swap_faces_with_each_other_only() -> None:
     assert len(groups) == len(REAL) // 2
 
 
-def test_frame_rates_are_mixed_and_say_nothing_about_the_label() -> None:
+def test_frame_rates_vary_independently_of_the_label() -> None:
     rates = {row["video_id"]: demo.frame_rate(row["video_id"]) for row in ROWS}
     assert all(rates[row["video_id"]] == rates[row["target"]] for row in FAKE)
     assert set(rates.values()) == {25, 30}
     assert list(rates.values()).count(25) / len(rates) == pytest.approx(0.25, abs=0.05)
 
 
-def test_clip_decodes_and_is_the_same_bytes_again(tmp_path: Path) -> None:
+def test_clip_decodes_and_is_reproducible(tmp_path: Path) -> None:
     video_id = "id03_id02"
     main(video_id, tmp_path / "clip.mp4")
     main(video_id, tmp_path / "again.mp4")
@@ -95,10 +95,10 @@ def test_clip_decodes_and_is_the_same_bytes_again(tmp_path: Path) -> None:
 
 
 def test_frames_are_rgb_pictures_that_move() -> None:
-    shown = frames("id05", 31)
-    assert all(f.dtype == np.uint8 and f.shape == (demo.HEIGHT, demo.WIDTH, 3) for f in shown)
-    noise_alone = difference(shown[0], shown[1])
-    assert difference(shown[0], shown[30]) > 1.5 * noise_alone
+    pictures = frames("id05", 31)
+    assert all(f.dtype == np.uint8 and f.shape == (demo.HEIGHT, demo.WIDTH, 3) for f in pictures)
+    noise_alone = difference(pictures[0], pictures[1])
+    assert difference(pictures[0], pictures[30]) > 1.5 * noise_alone
 
 
 def test_identities_differ_by_more_than_noise(first_frames: dict[str, np.ndarray]) -> None:
@@ -112,7 +112,7 @@ def test_identities_differ_by_more_than_noise(first_frames: dict[str, np.ndarray
     assert nearest > 2 * noise
 
 
-@pytest.mark.parametrize("row", LOOKED_AT, ids=lambda row: row["video_id"])
+@pytest.mark.parametrize("row", RENDERED, ids=lambda row: row["video_id"])
 def test_swap_changes_the_face_and_nothing_else(
     row: dict[str, str], first_frames: dict[str, np.ndarray]
 ) -> None:
@@ -121,13 +121,13 @@ def test_swap_changes_the_face_and_nothing_else(
     assert 80 < rows.stop - rows.start < 190
     assert 80 < columns.stop - columns.start < 170
     assert difference(real[rows, columns], fake[rows, columns]) > 3
-    person = demo._person(row["target"], row["target"])
+    person = demo._draw_person(row["target"], row["target"])
     for nose in person.landmarks["nose_tip"]:
         assert columns.start < nose[0] < columns.stop
         assert rows.start < nose[1] < rows.stop
 
 
-@pytest.mark.parametrize("row", LOOKED_AT, ids=lambda row: row["video_id"])
+@pytest.mark.parametrize("row", RENDERED, ids=lambda row: row["video_id"])
 def test_swap_loses_detail_but_keeps_the_colour(
     row: dict[str, str], first_frames: dict[str, np.ndarray]
 ) -> None:
@@ -141,7 +141,7 @@ def test_swap_loses_detail_but_keeps_the_colour(
 
 
 @pytest.mark.parametrize("video_id", ["id99", "id00_id02", "", "../id00"])
-def test_unknown_clip_is_refused_in_words(video_id: str, tmp_path: Path) -> None:
+def test_unknown_clip_is_rejected(video_id: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"config/demo\.tsv"):
         demo.write_clip(video_id, tmp_path / "clip.mp4")
     assert not list(tmp_path.iterdir())

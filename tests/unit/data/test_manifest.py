@@ -1,4 +1,4 @@
-"""The manifest: what is refused, and who belongs together."""
+"""The manifest: validation and groups."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_reads_rows_in_order(tmp_path):
     assert videos["a"].split == "test"
 
 
-def test_takes_what_windows_programs_write(tmp_path):
+def test_reads_windows_text_files(tmp_path):
     path = tmp_path / "videos.tsv"
     path.write_bytes(f"\ufeff{HEADER}\r\na\tz.mp4\tfake\t\r\n\r\n".encode())
     assert list(read_manifest(path)) == ["a"]
@@ -46,16 +46,16 @@ def test_takes_what_windows_programs_write(tmp_path):
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from(["", "\ufeff"]),
 )
-def test_rows_are_removed_and_all_else_stays(tmp_path_factory, names, gone, end, mark):
+def test_removing_rows_changes_nothing_else(tmp_path_factory, names, removed, end, mark):
     path = tmp_path_factory.mktemp("manifest") / "videos.tsv"
 
-    def content(kept):
-        rows = [f'"\u2028{name}.mp4\t {name} \treal' for name in kept]
+    def content(remaining):
+        rows = [f'"\u2028{name}.mp4\t {name} \treal' for name in remaining]
         return (mark + end.join(["path\tvideo_id\tlabel", "", *rows]) + end).encode()
 
     path.write_bytes(content(names))
-    remove_rows(path, gone)
-    assert path.read_bytes() == content([name for name in names if name not in gone])
+    remove_rows(path, removed)
+    assert path.read_bytes() == content([name for name in names if name not in removed])
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,9 @@ def test_names_line_column_value_and_remedy(tmp_path, line, column, value):
     assert "Needed: " in message
 
 
-def test_refuses_an_id_twice(tmp_path):
+def test_rejects_duplicate_ids(tmp_path):
     path = write(tmp_path, HEADER, "a\tx.mp4\treal\t", "a\ty.mp4\tfake\t")
-    with pytest.raises(UserError, match="Line 3, column video_id: 'a' stands in line 2"):
+    with pytest.raises(UserError, match="Line 3, column video_id: 'a' is already used in line 2"):
         read_manifest(path)
 
 
@@ -118,7 +118,7 @@ def test_explains_a_missing_table(tmp_path):
         read_manifest(tmp_path / "none.tsv")
 
 
-def test_shows_only_the_first_problems(tmp_path):
+def test_lists_only_the_first_problems(tmp_path):
     path = write(tmp_path, HEADER, *(f"v{i}\tx.mp4\tmaybe\t" for i in range(20)))
     with pytest.raises(UserError, match="and 15 more"):
         read_manifest(path)
@@ -159,11 +159,11 @@ def test_a_swapped_pair_is_one_group():
     assert len({groups["a"], groups["d"], groups["e"]}) == 3
 
 
-def test_unknown_videos_are_groups_of_their_own():
+def test_videos_of_unknown_people_are_separate_groups():
     assert len(set(assign_groups([Video(f"v{i}", "x", "real") for i in range(5)]).values())) == 5
 
 
-def test_recordings_and_copies_are_kept_together_and_people_name_the_group():
+def test_recordings_and_copies_share_a_group_named_after_people():
     base = Video("", "x", "real", dataset="d")
     videos = [
         replace(base, video_id="a", recording="r"),
@@ -186,7 +186,7 @@ identity = st.sampled_from(["", *"abcdefgh"])
     st.lists(st.tuples(identity, identity, st.sampled_from(["", "g", "h"])), max_size=30),
     st.randoms(),
 )
-def test_groups_are_the_finest_division_that_splits_no_identity(rows, random):
+def test_groups_are_connected_components(rows, random):
     videos = [Video(f"v{i}", "x", "real", g, t, s) for i, (t, s, g) in enumerate(rows)]
     groups = assign_groups(videos)
     for name in ("group", "target", "source"):
@@ -210,7 +210,7 @@ def test_groups_are_the_finest_division_that_splits_no_identity(rows, random):
         assert len(reached) == len(members)
 
 
-def test_writes_nothing_that_it_would_not_read(tmp_path):
+def test_rejects_writing_an_unreadable_manifest(tmp_path):
     for path in ("a\tb.mp4", "a\nb.mp4", "a\udce9.mp4"):
         with pytest.raises(UserError, match="column path"):
             write_manifest(tmp_path / "videos.tsv", [Video("a", path, "real")])
@@ -218,7 +218,7 @@ def test_writes_nothing_that_it_would_not_read(tmp_path):
 
 
 @given(st.lists(st.tuples(*[st.text("groupvideo:\\\\", max_size=6)] * 2), min_size=2, max_size=2))
-def test_no_name_of_a_data_set_makes_one_of_two_people(pairs):
+def test_data_set_names_never_merge_people(pairs):
     (dataset, name), (other, known) = pairs
     videos = [
         Video("a", "a.mp4", "real", target=name or "x", dataset=dataset),
@@ -233,7 +233,7 @@ def test_no_name_of_a_data_set_makes_one_of_two_people(pairs):
 
 
 @pytest.mark.parametrize("dataset", ["group", "video"])
-def test_a_data_set_may_have_any_name(dataset):
+def test_data_set_may_have_any_name(dataset):
     videos = [
         Video("a", "a.mp4", "real", target="1", dataset=dataset),
         Video("1", "b.mp4", "real"),
@@ -242,19 +242,17 @@ def test_a_data_set_may_have_any_name(dataset):
     assert len(set(assign_groups(videos).values())) == 3
 
 
-def test_ids_that_differ_in_case_only_are_refused(tmp_path):
+def test_rejects_ids_that_differ_only_in_case(tmp_path):
     path = tmp_path / "m.tsv"
     path.write_text("video_id\tpath\tlabel\nA1\ta.mp4\treal\na1\tb.mp4\tfake\n")
-    with pytest.raises(
-        UserError, match=r"'a1' stands in line 2 already as 'A1', which is the same"
-    ):
+    with pytest.raises(UserError, match=r"'a1' is already used in line 2 as 'A1', the same name"):
         read_manifest(path)
 
 
-def test_files_of_other_videos_are_not_mixed_up():
+def test_files_must_match_the_videos():
     videos = [Video("a", "x", "real"), Video("b", "x", "fake")]
     files = [Path("faces/a.npz"), Path("faces/b.npz")]
     assert list(pair_with_files(videos, files)) == list(zip(videos, files, strict=True))
     for wrong in (files[::-1], files[:1], [*files, files[0]]):
-        with pytest.raises(UserError, match="changed while the run"):
+        with pytest.raises(UserError, match="changed during the run"):
             pair_with_files(videos, wrong)

@@ -1,8 +1,8 @@
-"""Layouts: how data sets lay out their videos, and what their file names tell.
+"""Data set layouts: where each data set keeps its videos, and what the file names encode.
 
-One function per data set, from its folder to manifest rows. A person is named as `target` or
-`source` only where the data set itself names them. Where it does not, the cells stay empty, and
-the run calls it unknown whether the same person stands on both sides of a split.
+Each layout is a function that returns manifest rows. `target` and `source` are filled only where
+the data set names the people. Elsewhere they stay empty, and the run reports that it cannot rule
+out an identity leak.
 """
 
 from __future__ import annotations
@@ -27,19 +27,15 @@ __all__ = [
     "LAYOUTS",
     "Compression",
     "Method",
+    "add_official_splits",
     "celebdf",
-    "deepfakedetection",
     "dfdc",
     "faceforensics",
     "faceforensics_path",
-    "faceforensics_video",
-    "folders",
-    "listed_videos",
+    "faceforensics_videos",
+    "list_video_files",
     "parse_pairs",
     "table",
-    "videos_below",
-    "warn_of_others_below",
-    "with_official_splits",
 ]
 
 ORIGINAL = "original"
@@ -48,12 +44,12 @@ SUFFIXES = {  # of the containers that the decoder reads
     *(".mkv", ".mov", ".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt"),
     *(".ts", ".vob", ".webm", ".wmv"),
 }
-MAX_ID = 64
+MAX_ID_LENGTH = 64
 SPLIT_FILES = {"train.json": "train", "val.json": "validation", "test.json": "test"}
 
 
 class Method(StrEnum):
-    """What made a fake of FaceForensics++, as its folders are called."""
+    """The manipulation methods of FaceForensics++, named like its folders."""
 
     DEEPFAKES = "Deepfakes"
     FACE2FACE = "Face2Face"
@@ -63,7 +59,7 @@ class Method(StrEnum):
 
 
 class Compression(StrEnum):
-    """How videos of FaceForensics++ and of DeepFakeDetection are compressed; raw ones hardly."""
+    """The compression levels of FaceForensics++ and DeepFakeDetection."""
 
     RAW = "raw"
     C23 = "c23"
@@ -71,94 +67,111 @@ class Compression(StrEnum):
 
 
 def faceforensics(folder: Path, methods: Sequence[str], compressions: Sequence[str]) -> list[Video]:
-    """FaceForensics++, in its own tree. A fake is named `target_source`, so everyone is known."""
-    videos = []
-    for compression in dict.fromkeys(compressions):
-        for method in dict.fromkeys((ORIGINAL, *methods)):
-            place = folder / faceforensics_path(method, compression)
-            hint = "Check the folder, or choose others with --methods and --compressions."
-            for clip in _clips(place, hint):
-                videos.append(faceforensics_video(clip, method, compression))
-    return videos
+    """FaceForensics++ in its original folder structure. Fakes are named `target_source`, so every
+    identity is known."""
+    hint = "Check the folder, or choose others with --methods and --compressions."
+    return [
+        _faceforensics_video(clip, method, compression)
+        for compression in dict.fromkeys(compressions)
+        for method in dict.fromkeys((ORIGINAL, *methods))
+        for clip in _list_clips(folder / faceforensics_path(method, compression), hint)
+    ]
 
 
 def faceforensics_path(method: str, compression: str) -> Path:
-    """Where the tree, on disk and on the server, keeps the videos of a method or of `original`."""
-    parts = ("original_sequences", "youtube")
-    if method != ORIGINAL:
-        parts = ("manipulated_sequences", method)
+    """The folder of a method's videos (or of `original`), on disk and on the server."""
+    parts = ("manipulated_sequences", method)
+    if method == ORIGINAL:
+        parts = ("original_sequences", "youtube")
     return Path(*parts, compression, "videos")
 
 
-def faceforensics_video(clip: Path, method: str, compression: str) -> Video:
-    """The manifest row of one file of FaceForensics++."""
-    original = method == ORIGINAL
-    scheme = "NNN.mp4" if original else "TTT_SSS.mp4 (target, source)"
-    people = _match(r"(\d{3})" if original else r"(\d{3})_(\d{3})", clip, scheme)
-    return Video(
-        video_id=f"{method}_{compression}_{clip.stem}",
-        path=str(clip),
-        label=(Label.REAL if original else Label.FAKE).word,
-        target=people[0],
-        source="" if original else people[1],
-        dataset="faceforensics",
-        method=method,
-        compression=compression,
-    )
-
-
-def listed_videos(
+def faceforensics_videos(
     pairs: Sequence[tuple[str, str]],
     folder: Path,
     methods: Sequence[str],
     compressions: Sequence[str],
-    count: int | None,
+    max_videos: int | None,
 ) -> list[Video]:
-    """The videos of FaceForensics++ that its server has, as they will lie in `folder`: of originals
-    and of each method the first `count`, in the order of the server's list of pairs."""
-    originals = [person for pair in pairs for person in pair]
+    """The FaceForensics++ videos of the server's list of identity `pairs`, with the paths they
+    will have in `folder`: the first `max_videos` of the originals and of each method."""
+    originals = list(chain(*pairs))
     fakes = [name for one, other in pairs for name in (f"{one}_{other}", f"{other}_{one}")]
     return [
-        faceforensics_video(folder / place / f"{name}.mp4", method, compression)
+        _faceforensics_video(
+            folder / faceforensics_path(method, compression) / f"{name}.mp4", method, compression
+        )
         for compression in compressions
         for method in (ORIGINAL, *methods)
-        for place in [faceforensics_path(method, compression)]
-        for name in (originals if method == ORIGINAL else fakes)[:count]
+        for name in (originals if method == ORIGINAL else fakes)[:max_videos]
     ]
 
 
-def with_official_splits(videos: Iterable[Video], folder: Path) -> list[Video]:
-    """FaceForensics++ videos with `split` filled from its `train.json`, `val.json`, `test.json`,
-    lists of pairs of identities. A video whose people are in none of them keeps it empty.
+def _faceforensics_video(clip: Path, method: str, compression: str) -> Video:
+    name_format = (r"(\d{3})_(\d{3})", "TTT_SSS.mp4 (target, source)")
+    if method == ORIGINAL:
+        name_format = (r"(\d{3})", "NNN.mp4")
+    columns = {"dataset": "faceforensics", "method": method, "compression": compression}
+    return _parse_clip(clip, f"{method}_{compression}", *name_format, **columns)
 
-    Raises
-    ------
-    UserError
-        A file is missing or no list of pairs; a person is in two of them, or a fake is made from
-        people of two.
+
+def _parse_clip(
+    clip: Path, prefix: str, pattern: str, example: str, method: str, **columns: str
+) -> Video:
+    """A manifest row whose people come from the file name: the groups of `pattern` are the target
+    and, for a fake made by `method`, the source."""
+    match = re.fullmatch(pattern, clip.stem, re.ASCII)
+    if not match:
+        raise UserError(f"{clip} does not match {example}. Rename the file or move it elsewhere.")
+    target, source = (*match.groups(), "", "")[:2]
+    return Video(
+        video_id=_to_id(f"{prefix}_{clip.stem}"),
+        path=str(clip),
+        label=(Label.FAKE if source else Label.REAL).word,
+        target=target,
+        source=source,
+        method=method if source else ORIGINAL,
+        **columns,
+    )
+
+
+def add_official_splits(videos: Iterable[Video], folder: Path) -> list[Video]:
+    """FaceForensics++ videos with `split` filled from `train.json`, `val.json` and `test.json`,
+    which list pairs of identities. `split` stays empty for people in none of them.
+
+    Raises a UserError if a file is missing or not a list of pairs, a person is in two splits, or
+    the people of a fake are in different splits.
     """
-    part_of: dict[str, str] = {}
-    for name, part in SPLIT_FILES.items():
-        for person in chain(*parse_pairs(_read_text(folder / name), str(folder / name))):
-            if part_of.setdefault(person, part) != part:
-                raise UserError(f"{folder / name}: {person} is in {part_of[person]} already.")
-    return [replace(video, split=_official_part(video, part_of)) for video in videos]
+    split_of: dict[str, str] = {}
+    for name, split in SPLIT_FILES.items():
+        path = folder / name
+        for person in chain(*parse_pairs(_read_text(path), str(path))):
+            if split_of.setdefault(person, split) != split:
+                raise UserError(f"{path}: {person} is in {split_of[person]} already.")
+    return [replace(video, split=_official_split(video, split_of)) for video in videos]
 
 
-def parse_pairs(text: str, where: str) -> list[tuple[str, str]]:
-    """Read a list of pairs of FaceForensics++ identities, such as `[["071", "054"]]`.
+def _official_split(video: Video, split_of: dict[str, str]) -> str:
+    splits = {name: split_of.get(name, "") for name in (video.target, video.source) if name}
+    if len(set(splits.values())) > 1:
+        listed = " and ".join(f"{name} in {split or 'no list'}" for name, split in splits.items())
+        raise UserError(
+            f"{video.path} shows two people, and the split files have {listed}. Check that they "
+            "belong to this data set."
+        )
+    return next(iter(splits.values()))
 
-    Raises
-    ------
-    UserError
-        The text, which comes from `where`, is anything else.
+
+def parse_pairs(text: str, origin: str) -> list[tuple[str, str]]:
+    """Parse a list of pairs of FaceForensics++ identities, such as `[["071", "054"]]`.
+
+    Raises a UserError, which names the `origin` of the text, for anything else.
     """
-    try:
-        pairs = json.loads(text)
-    except (ValueError, RecursionError):
-        pairs = None
+    pairs = _parse_json(text)
     if not isinstance(pairs, list) or not all(map(_is_pair, pairs)):
-        raise UserError(f'{where} is not a list of pairs such as [["071", "054"]]. Fetch it again.')
+        raise UserError(
+            f'{origin} is not a list of pairs such as [["071", "054"]]. Download it again.'
+        )
     return [(one, other) for one, other in pairs]
 
 
@@ -170,187 +183,146 @@ def _is_pair(pair: Any) -> bool:
     )
 
 
-def _official_part(video: Video, part_of: dict[str, str]) -> str:
-    parts = {person: part_of.get(person, "") for person in (video.target, video.source) if person}
-    if len(set(parts.values())) > 1:
-        found = " and ".join(f"{name} in {part or 'no list'}" for name, part in parts.items())
-        raise UserError(
-            f"{video.path} shows two people, of which the split files have {found}. Are they those "
-            "of this data set?"
-        )
-    return next(iter(parts.values()))
-
-
 def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
-    """DeepFakeDetection (the actors distributed with FaceForensics++), in its own tree. File names
-    begin with the actor, or with target and source, so all people are known."""
-    kinds = {
-        Label.REAL: ("actors", "original_sequences/actors", r"(\d\d)__.+", "NN__scene.mp4"),
-        Label.FAKE: (
-            *("DFD", "manipulated_sequences/DeepFakeDetection"),
-            *(r"(\d\d)_(\d\d)__.+", "TT_SS__scene__CODE.mp4 (target, source)"),
+    """DeepFakeDetection, recorded with actors. It is in its original folder structure; file names
+    start with the actor, or with target and source, so every identity is known."""
+    hint = "Check the folder, or choose others with --compressions."
+    fake = "DeepFakeDetection"
+    sources = {
+        "actors": ("original_sequences/actors", r"(\d\d)__.+", "NN__scene.mp4"),
+        "DFD": (
+            f"manipulated_sequences/{fake}",
+            r"(\d\d)_(\d\d)__.+",
+            "TT_SS__scene__CODE.mp4 (target, source)",
         ),
     }
     videos = []
     for compression in dict.fromkeys(compressions):
-        for label, (prefix, root, pattern, scheme) in kinds.items():
-            hint = "Check the folder, or choose others with --compressions."
-            for clip in _clips(folder / root / compression / "videos", hint):
-                target, *source = _match(pattern, clip, scheme)
-                videos.append(
-                    Video(
-                        video_id=_id_of(f"{prefix}_{compression}_{clip.stem}"),
-                        path=str(clip),
-                        label=label.word,
-                        target=target,
-                        source="".join(source),
-                        dataset="deepfakedetection",
-                        method="DeepFakeDetection" if source else ORIGINAL,
-                        compression=compression,
-                    )
-                )
-    return _with_free_ids(videos)
+        columns = {"dataset": "deepfakedetection", "method": fake, "compression": compression}
+        for name, (root, pattern, example) in sources.items():
+            for clip in _list_clips(folder / root / compression / "videos", hint):
+                prefix = f"{name}_{compression}"
+                videos.append(_parse_clip(clip, prefix, pattern, example, **columns))
+    return _with_unique_ids(videos)
 
 
 def celebdf(folder: Path) -> list[Video]:
-    """Celeb-DF, version 1 or 2, in its own tree. File names identify the celebrities
-    (`idTARGET_idSOURCE_NNNN`), but not the people in `YouTube-real`. `split` is `test` for the
-    videos listed in `List_of_testing_videos.txt` and `train` for the others; without that file it
-    is empty."""
-    kinds = {
-        "Celeb-real": (Label.REAL, r"(id\d+)_\d+", "id0_0000.mp4"),
-        "YouTube-real": (Label.REAL, r"\d+", "00000.mp4"),
-        "Celeb-synthesis": (Label.FAKE, r"(id\d+)_(id\d+)_\d+", "id0_id1_0000.mp4"),
+    """Celeb-DF, version 1 or 2. It is in its original folder structure; celebrities are known from
+    the file names (`idTARGET_idSOURCE_NNNN`), people in `YouTube-real` are not. `split` is `test`
+    for videos in `List_of_testing_videos.txt` and `train` for the rest; without that file it is
+    empty."""
+    sources = {
+        "Celeb-real": (r"(id\d+)_\d+", "id0_0000.mp4"),
+        "YouTube-real": (r"\d+", "00000.mp4"),
+        "Celeb-synthesis": (r"(id\d+)_(id\d+)_\d+", "id0_id1_0000.mp4"),
     }
-    tested = _celebdf_test(folder / "List_of_testing_videos.txt", kinds)
+    test_list = _read_test_list(folder / "List_of_testing_videos.txt", sources)
     videos = []
-    for name, (label, pattern, scheme) in kinds.items():
-        for clip in _clips(folder / name, "Check the folder."):
-            target, source = (*_match(pattern, clip, scheme), "", "")[:2]
-            split = "test" if f"{name}/{clip.name}" in tested else "train"
-            videos.append(
-                Video(
-                    video_id=_id_of(f"{name}_{clip.stem}"),
-                    path=str(clip),
-                    label=label.word,
-                    target=target,
-                    source=source,
-                    dataset="celebdf",
-                    method=name if source else ORIGINAL,
-                    split=split if tested else "",
-                )
-            )
-    on_disk = {Path(video.path).relative_to(folder).as_posix() for video in videos}
-    _tell(tested - on_disk, "that the test list names are not on disk")
-    return _with_free_ids(videos)
+    files = set()
+    for name, (pattern, example) in sources.items():
+        for clip in _list_clips(folder / name, "Check the folder."):
+            files.add(file := f"{name}/{clip.name}")
+            split = ("test" if file in test_list else "train") if test_list else ""
+            columns = {"dataset": "celebdf", "method": name, "split": split}
+            videos.append(_parse_clip(clip, name, pattern, example, **columns))
+    _log_skipped(test_list - files, "in the test list are not on disk")
+    return _with_unique_ids(videos)
 
 
-def _celebdf_test(path: Path, known: Iterable[str]) -> set[str]:
-    """The files that the official list names, one "1 YouTube-real/00170.mp4" a line."""
+def _read_test_list(path: Path, folders: Iterable[str]) -> set[str]:
+    """Read Celeb-DF's list of test videos, with lines such as "1 YouTube-real/00170.mp4"."""
     if not path.exists():
         return set()
-    names = {line.split()[-1] for line in _read_text(path).splitlines() if line.strip()}
-    for name in sorted(names):
-        if name.split("/")[0] not in known:
-            raise UserError(f"{path} names {name!r}, which is in none of {', '.join(known)}.")
-    if not names:
-        logging.warning("%s names no video, so no video has a split", path)
-    return names
+    files = {line.split()[-1] for line in _read_text(path).splitlines() if line.strip()}
+    for file in sorted(files):
+        if file.split("/")[0] not in folders:
+            raise UserError(f"{path} lists {file!r}, which is in none of {', '.join(folders)}.")
+    if not files:
+        logging.warning("%s lists no videos, so the column split stays empty", path)
+    return files
 
 
 def dfdc(folder: Path) -> list[Video]:
-    """DFDC: folders with a `metadata.json` (`label`, `original`, `split`), at any depth. The people
-    are unknown; a fake and its original are one `recording`. Files that are listed but not on disk,
-    or on disk but not listed, are counted and left out."""
-    lists = sorted(folder.rglob("metadata.json"))
-    if not lists:
+    """DFDC, in folders with a `metadata.json`. They may be at any depth. The people are unknown; a
+    fake and its original share one `recording`. Files that are listed but not on disk, or on disk
+    but not listed, are counted and left out."""
+    paths = sorted(folder.rglob("metadata.json"))
+    if not paths:
         raise UserError(f"No metadata.json in {folder} or below. Check the folder.")
     videos = []
-    for path in lists:
-        try:
-            entries = json.loads(_read_text(path))
-        except (ValueError, RecursionError):
-            entries = None
+    for path in paths:
+        entries = _parse_json(_read_text(path))
         if not isinstance(entries, dict):
-            raise UserError(f"{path} does not describe videos by name. Fetch it again.")
+            raise UserError(f"{path} does not describe videos by name. Download it again.")
         videos += [_dfdc_video(path, name, entries[name]) for name in sorted(entries)]
     on_disk = [video for video in videos if Path(video.path).is_file()]
     if not on_disk:
         raise UserError(f"None of the {len(videos)} videos that DFDC lists is in {folder}.")
     listed = {video.path for video in videos}
-    _tell(listed - {video.path for video in on_disk}, "that are listed are not on disk")
-    _tell(set(map(str, videos_below(folder))) - listed, "on disk are in no metadata.json")
-    return _with_free_ids(on_disk)
-
-
-def _tell(left_out: set[str], what: str) -> None:
-    if left_out:
-        logging.warning("%d videos %s: %s for example", len(left_out), what, min(left_out))
+    _log_skipped(listed - {video.path for video in on_disk}, "in metadata.json are not on disk")
+    unlisted = set(map(str, list_video_files(folder, log_others=False))) - listed
+    _log_skipped(unlisted, "are in no metadata.json")
+    return _with_unique_ids(on_disk)
 
 
 def _dfdc_video(path: Path, name: str, entry: Any) -> Video:
-    labels = {"REAL": Label.REAL, "FAKE": Label.FAKE}
-    if (
-        not isinstance(entry, dict)
-        or not isinstance(entry.get("label"), str)
-        or entry["label"] not in labels
-        or not isinstance(entry.get("original") or "", str)
-        or Path(name).name != name
-    ):
-        raise UserError(
-            f"{path}, {name!r}: needed are the name of a file, its label REAL or FAKE, and for a "
-            "fake the name of its original."
-        )
-    label, split = labels[entry["label"]], entry.get("split")
-    return Video(
-        video_id=_id_of(Path(name).stem),
-        path=str(path.parent / name),
-        label=label.word,
-        recording=Path(entry.get("original") or name).stem,
-        dataset="dfdc",
-        method=ORIGINAL if label == Label.REAL else "dfdc",
-        split=str(split) if split in SPLIT_FILES.values() else "",
+    match entry:
+        case {"label": "REAL" | "FAKE" as label} if (
+            isinstance(original := entry.get("original") or name, str) and Path(name).name == name
+        ):
+            split = entry.get("split")
+            return Video(
+                video_id=_to_id(Path(name).stem),
+                path=str(path.parent / name),
+                label=label.lower(),
+                recording=Path(original).stem,
+                dataset="dfdc",
+                method=ORIGINAL if label == "REAL" else "dfdc",
+                split=split if split in SPLIT_FILES.values() else "",
+            )
+    raise UserError(
+        f"{path}, {name!r}: an entry needs a file name, the label REAL or FAKE and, for a fake, "
+        "the name of its original."
     )
 
 
+def _log_skipped(paths: set[str], reason: str) -> None:
+    if paths:
+        logging.warning("%d videos %s, for example %s", len(paths), reason, min(paths))
+
+
 def folders(folder: Path) -> list[Video]:
-    """Two folders, `real/` and `fake/`, with videos at any depth. The people are unknown; if you
-    know who they are, fill in the column `group`."""
+    """Two folders of videos, `real/` and `fake/`. Videos may be at any depth. The people are
+    unknown: fill in the column `group` if you know them."""
     videos = []
     for label in Label:
         root = folder / label.word
-        clips = videos_below(root) if root.is_dir() else []
+        clips = list_video_files(root) if root.is_dir() else []
         if not clips:
             raise UserError(
-                f"No videos in {root}. Expected are files ending in {', '.join(sorted(SUFFIXES))}."
+                f"No videos in {root}. Supported file types: {', '.join(sorted(SUFFIXES))}."
             )
-        warn_of_others_below(root)
-        for clip in clips:
-            name = _id_of(str(clip.relative_to(folder).with_suffix("")))
-            videos.append(Video(name, str(clip), label.word))
-    return _with_free_ids(videos)
+        videos += [
+            Video(_to_id(str(clip.relative_to(folder).with_suffix(""))), str(clip), label.word)
+            for clip in clips
+        ]
+    return _with_unique_ids(videos)
 
 
 def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, str]) -> list[Video]:
-    """A table of your own, TSV or CSV with a header. Columns have the manifest's names or are
-    renamed by `--columns`; all others are left out. A missing `video_id` is derived from the path.
+    """Your own table, TSV or CSV with a header. Columns keep their names unless `--columns` renames
+    them; those unknown to the manifest are ignored. Without a column `video_id`, ids come from the
+    paths.
 
-    Parameters
-    ----------
-    path : Path
-        UTF-8; separated by tabs, semicolons or commas, whichever its header has.
-    folder : Path
-        Where relative paths start.
-    columns : dict
-        From a manifest column to the table's name of it, where they differ.
-    labels : dict
-        What the table writes for `real` and for `fake`, where it differs; case does not matter.
+    The table is UTF-8, separated by tabs, semicolons or commas, and its relative paths start in
+    `folder`. `columns` maps columns of the manifest to the table's, `labels` maps `real` and `fake`
+    to the table's words (ignoring case), where they differ.
     """
-    words = {labels.get(label.word, label.word).lower(): label.word for label in Label}
-    if not labels.keys() <= set(words.values()) or len(words) < len(Label):
+    label_of = {labels.get(label.word, label.word).lower(): label.word for label in Label}
+    if not labels.keys() <= set(label_of.values()) or len(label_of) < len(Label):
         given = " ".join(f"{name}={word}" for name, word in labels.items())
         raise UserError(
-            f"--labels {given}: two words are needed, one for real and one for fake: "
+            f"--labels {given}: two different words are needed, one for real and one for fake: "
             "--labels real=WORD fake=WORD."
         )
     names = {field.name: columns.get(field.name, field.name) for field in fields(Video)}
@@ -358,8 +330,8 @@ def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, s
     for name, column in columns.items():
         if name not in names or column not in header:
             raise UserError(
-                f"--columns {name}={column}: the manifest knows {', '.join(names)}, and {path} has "
-                f"{', '.join(header)}."
+                f"--columns {name}={column}: the manifest's columns are {', '.join(names)}, those "
+                f"of {path} are {', '.join(header)}."
             )
     videos = []
     for line, row in rows:
@@ -368,23 +340,24 @@ def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, s
             raise UserError(
                 f"{path}, line {line}: no path. Name its column: --columns path=COLUMN."
             )
-        word = cells["label"].lower()
-        if word not in words:
+        if cells["label"].lower() not in label_of:
             raise UserError(
                 f"{path}, line {line}: the label {cells['label']!r} is neither of "
-                f"{' and '.join(words)}. Name column and words: --columns label=COLUMN "
+                f"{' and '.join(label_of)}. Name column and words: --columns label=COLUMN "
                 "--labels real=WORD fake=WORD."
             )
-        cells |= {"path": str(folder / cells["path"]), "label": words[word]}
+        cells["path"] = str(folder / cells["path"])
+        cells["label"] = label_of[cells["label"].lower()]
         videos.append(Video(**cells))
     if not videos:
-        raise UserError(f"{path} has no rows. Needed are a header, and a row for each video.")
+        raise UserError(f"{path} has no rows. Add a header and one row per video.")
     if any(video.video_id for video in videos):
         return videos
-    return _with_free_ids(replace(v, video_id=_id_of(Path(v.path).stem)) for v in videos)
+    return _with_unique_ids(replace(v, video_id=_to_id(Path(v.path).stem)) for v in videos)
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Header and numbered rows of a table."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             header = lines.readline()
@@ -397,103 +370,84 @@ def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]
 
 
 LAYOUTS: dict[str, Callable[..., list[Video]]] = {
-    "faceforensics": faceforensics,
-    "deepfakedetection": deepfakedetection,
-    "celebdf": celebdf,
-    "dfdc": dfdc,
-    "folders": folders,
-    "table": table,
+    layout.__name__: layout
+    for layout in (faceforensics, deepfakedetection, celebdf, dfdc, folders, table)
 }
 
 
-def _clips(folder: Path, hint: str) -> list[Path]:
-    clips = sorted(path for path in folder.glob("*") if _is_clip(path, {".mp4"}))
+def _list_clips(folder: Path, hint: str) -> list[Path]:
+    clips = sorted(path for path in folder.glob("*") if _is_video_file(path, {".mp4"}))
     if not clips:
-        raise UserError(f"No .mp4 in {folder}. {hint}")
+        raise UserError(f"No .mp4 files in {folder}. {hint}")
     return clips
 
 
-def videos_below(folder: Path) -> list[Path]:
-    """The files of a folder, at any depth, that are called a video; linked folders count, hidden
-    ones (`.Trash-1000`) don't."""
-    return sorted(path for path in _files_below(folder, ()) if _is_clip(path, SUFFIXES))
+def list_video_files(folder: Path, log_others: bool = True) -> list[Path]:
+    """The files in a folder, at any depth, with a suffix of `SUFFIXES`; logs how many have others.
+    Symbolic links are followed, hidden files and folders (`.Trash-1000`) skipped."""
+    paths = sorted(_walk(folder))
+    count = Counter(p.suffix.lower() or "without a suffix" for p in paths if not _is_video_file(p))
+    if count and log_others:
+        others = ", ".join(f"{number} {suffix}" for suffix, number in sorted(count.items()))
+        logging.warning("%s: skipped files without a video suffix: %s", folder, others)
+    return [path for path in paths if _is_video_file(path)]
 
 
-def warn_of_others_below(folder: Path) -> None:
-    """Count in the log, by suffix, what `videos_below` leaves out."""
-    others = Counter(
-        path.suffix.lower() or "without a suffix"
-        for path in _files_below(folder, ())
-        if not _is_clip(path, SUFFIXES)
-    )
-    if others:
-        counted = ", ".join(f"{number} {suffix}" for suffix, number in sorted(others.items()))
-        logging.warning("%s: left out are files that are not called a video: %s", folder, counted)
-
-
-def _files_below(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """All files that are not hidden; `above` are the real places of the folders that lead here, so
-    that a link back up ends."""
-    place = folder.resolve()
-    if place in above:
+def _walk(folder: Path, parents: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """All visible files. `parents` are the resolved folders above: a link to one is not entered."""
+    resolved = folder.resolve()
+    if resolved in parents:
         return
     try:
         paths = list(folder.iterdir())
     except PermissionError as error:
         raise UserError(
-            f"The folder {folder} can't be read ({error.strerror}). Let this user read and enter "
-            "it, or move it out of the folder of videos."
+            f"The folder {folder} cannot be read ({error.strerror}). Allow this user to read and "
+            "enter it, or move it out of the folder of videos."
         ) from error
     for path in paths:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _files_below(path, (*above, place))
+            yield from _walk(path, (*parents, resolved))
         else:
             yield path
 
 
-def _is_clip(path: Path, suffixes: set[str]) -> bool:
-    """Whether a path is called a video and is no folder; "._a.mp4" is what macOS leaves beside
-    a.mp4 on foreign disks."""
+def _is_video_file(path: Path, suffixes: set[str] = SUFFIXES) -> bool:
+    """Whether a path has a video suffix and is neither hidden ("._a.mp4" is metadata that macOS
+    writes next to a.mp4) nor a folder."""
     hidden = path.name.startswith(".")
     return path.suffix.lower() in suffixes and not hidden and not path.is_dir()
-
-
-def _match(pattern: str, clip: Path, scheme: str) -> tuple[str, ...]:
-    match = re.fullmatch(pattern, clip.stem, re.ASCII)
-    if not match:
-        raise UserError(f"{clip} is not named {scheme}. Rename it or move it elsewhere.")
-    return match.groups()
 
 
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({error}). Fetch it again.") from error
+        raise UserError(f"{path} cannot be read ({error}). Download it again.") from error
 
 
-def _id_of(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:MAX_ID]
+def _parse_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _with_free_ids(videos: Iterable[Video]) -> list[Video]:
-    """The videos with a number behind each id that was given before: "a b.mp4" and "a+b.mp4" would
-    get the same one; so would "a.mp4" and "A.mp4" where case does not tell files apart."""
-    taken: set[str] = set()
-    free = []
+def _to_id(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:MAX_ID_LENGTH]
+
+
+def _with_unique_ids(videos: Iterable[Video]) -> list[Video]:
+    """The videos with a number appended to each id that is taken, ignoring case: "a b.mp4" and
+    "a+b.mp4" would get the same id, and on some disks "a" and "A" are the same file name."""
+    unique: dict[str, Video] = {}
     for video in videos:
-        video_id = _free_id(video.video_id, taken)
-        taken.add(video_id.lower())
-        free.append(replace(video, video_id=video_id))
-    return free
-
-
-def _free_id(wanted: str, taken: set[str]) -> str:
-    wanted = wanted or "video"
-    number, free = 1, wanted
-    while free.lower() in taken:
-        number += 1
-        free = f"{wanted[: MAX_ID - len(str(number)) - 1]}-{number}"
-    return free
+        base = video_id = video.video_id or "video"
+        number = 1
+        while video_id.lower() in unique:
+            number += 1
+            video_id = f"{base[: MAX_ID_LENGTH - len(str(number)) - 1]}-{number}"
+        unique[video_id.lower()] = replace(video, video_id=video_id)
+    return list(unique.values())

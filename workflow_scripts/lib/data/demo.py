@@ -1,24 +1,22 @@
-"""Made-up people for the demo: talking-head clips and face swaps, drawn from one portrait.
+"""Synthetic videos for the demo: talking-head clips and face swaps, rendered from one portrait.
 
-Everything comes from `skimage.data.astronaut()`, NASA's public-domain portrait of Eileen Collins
-that ships with scikit-image, so the demo needs no download.
+The portrait is `skimage.data.astronaut()`, NASA's public-domain picture of Eileen Collins that
+ships with scikit-image, so the demo needs no download.
 
-An *identity* is that portrait with another face shape (a thin-plate spline through moved
-landmarks), other skin, hair and clothes. A *clip* is one identity in front of a backdrop, filmed by
-a camera of its own (lens, light, white balance, noise), swaying, blinking and talking.
-A *fake* is the same recording after a swap as the first face-swap networks did it: the source's
-face, aligned to the target's landmarks, squeezed through 64 x 64 pixels, matched in colour, and
-blended in under a feathered hull. The recording's noise and fine texture are missing there, which
-is the trace that a detector can find.
+An *identity* is the portrait with another face shape (a thin-plate spline through displaced
+landmarks), skin, hair and clothes. A *clip* shows one identity swaying, blinking and talking in
+front of a backdrop, filmed by a camera of its own (lens, light, white balance, noise). A *fake* is
+the same recording after a face swap like that of the first DeepFakes: the source's face, aligned to
+the target's landmarks, downscaled to 64 x 64 pixels, colour-matched and blended in under a
+feathered hull. It lacks the recording's noise and fine texture there, which a detector can learn.
 
-Positions are (x, y) in pixels, pictures are RGB. All that is random is drawn from generators that
-are seeded with the names of the identity or the clip: with the same libraries, a clip has the same
-bytes on each run.
+Positions are (x, y) in pixels, pictures are RGB. Random generators are seeded with the names of
+identity or clip: with the same libraries, a clip has the same bytes in each run.
 """
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,43 +39,30 @@ WIDTH, HEIGHT = 480, 360
 COLUMNS = ("video_id", "path", "label", "target", "source", "dataset", "method")
 N_IDENTITIES = 24
 SECONDS = 7.5
-SWAP_SIZE = 64  # pixels that the networks of the first DeepFakes programs made
-FIELD_STEP = 3  # motion is worked out for squares of so many pixels
-# Without the macroblock tree, whose vector code made other bytes on each run (x264 core 165).
+SWAP_SIZE = 64  # pixels, the output of the first DeepFakes networks
+FIELD_STEP = 3  # pixels, resolution of the motion fields
+# The macroblock tree is off because it is not deterministic (x264 core 165).
 ENCODER = {"preset": "veryfast", "crf": "23", "threads": "1", "x264-params": "mbtree=0"}
 
-# Landmarks of the portrait, in pixels of astronaut.png, read off an 8-fold enlargement with a grid
-# and checked by drawing them. Of a pair, the viewer's left comes first.
+# Landmarks of the portrait, in pixels of astronaut.png; of a pair, the viewer's left comes first.
 LANDMARKS = {
     name: np.array(points, float)
     for name, points in {
-        "brow_outer": ((190, 90.5), (263, 96)),
-        "brow_middle": ((199, 88.5), (252, 92)),
-        "brow_inner": ((213, 93), (237, 93.5)),
-        "eye_outer": ((193, 101), (258.5, 104)),
-        "eye_top": ((203, 97), (247.5, 99.5)),
-        "eye_bottom": ((203.5, 105), (247, 107.5)),
-        "eye_inner": ((212.5, 103), (235.5, 105)),
-        "nose_wing": ((213, 130.5), (236, 131)),
+        "brow_outer": ((190, 90.5), (263, 96)), "brow_middle": ((199, 88.5), (252, 92)),
+        "brow_inner": ((213, 93), (237, 93.5)), "eye_outer": ((193, 101), (258.5, 104)),
+        "eye_top": ((203, 97), (247.5, 99.5)), "eye_bottom": ((203.5, 105), (247, 107.5)),
+        "eye_inner": ((212.5, 103), (235.5, 105)), "nose_wing": ((213, 130.5), (236, 131)),
         "mouth_corner": ((202.5, 139.5), (246.5, 141)),
-        "lip_inner_high": ((214, 142), (236, 142.5)),
-        "lip_inner_low": ((213, 147.5), (237, 146.5)),
-        "temple": ((184.5, 86), (268, 91)),
-        "jaw_ear": ((182, 125), (268.5, 127)),
-        "jaw_middle": ((185, 150), (264, 150)),
-        "jaw_low": ((200, 169.5), (250, 167)),
-        "forehead": ((226, 81),),
-        "nose_bridge": ((224.5, 103),),
-        "nose_tip": ((225, 127),),
-        "nose_base": ((225, 133.5),),
-        "lip_top": ((224.5, 139.5),),
-        "lip_inner_top": ((224.5, 142.5),),
-        "lip_inner_bottom": ((224.5, 149.5),),
-        "lip_bottom": ((224.5, 155),),
-        "chin": ((224.5, 179),),
+        "lip_inner_high": ((214, 142), (236, 142.5)), "lip_inner_low": ((213, 147.5), (237, 146.5)),
+        "temple": ((184.5, 86), (268, 91)), "jaw_ear": ((182, 125), (268.5, 127)),
+        "jaw_middle": ((185, 150), (264, 150)), "jaw_low": ((200, 169.5), (250, 167)),
+        "forehead": ((226, 81),), "nose_bridge": ((224.5, 103),), "nose_tip": ((225, 127),),
+        "nose_base": ((225, 133.5),), "lip_top": ((224.5, 139.5),),
+        "lip_inner_top": ((224.5, 142.5),), "lip_inner_bottom": ((224.5, 149.5),),
+        "lip_bottom": ((224.5, 155),), "chin": ((224.5, 179),),
     }.items()
-}
-# Outlines in the same picture. SKIN is the face with ears and neck, below the fringe.
+}  # fmt: skip
+# Outlines in the portrait. SKIN is the face with ears and neck, below the fringe.
 SKIN = (
     (181, 131), (180, 118), (181, 108), (183, 96), (185, 86), (186, 76), (188, 72), (193, 75),
     (197, 79), (205, 81), (218, 81), (228, 81), (240, 82), (250, 85), (258, 89), (268, 90),
@@ -107,7 +92,7 @@ TEETH = ((204, 140), (214, 142), (224, 142.5), (235, 142.5), (245, 141.5), (236,
 BEARD = ((182, 122), (192, 138), (202, 134), (214, 134), (225, 135.5), (236, 134), (247, 136),
          (258, 139), (269, 124), (265, 150), (252, 168), (236, 178), (224, 180), (214, 179),
          (200, 171), (186, 152))  # fmt: skip
-# What the warp may move besides the face, and what it must leave in place.
+# What the warp moves besides the face, and what it keeps in place.
 HAIR_POINTS = np.array(
     [(155, 72), (160, 110), (190, 31), (229, 15.5), (278, 33), (300, 76), (291, 115)]
 )
@@ -116,7 +101,7 @@ FIXED_POINTS = np.array(
      (225, 330), (511, 330)]
 )  # fmt: skip
 
-# Factors on the portrait's skin (RGB), and colours of hair and clothes.
+# Factors for the portrait's skin (RGB), and colours of hair and clothes.
 SKIN_TONES = np.array(
     [(1.03, 1.02, 1.02), (1, 0.95, 0.9), (0.93, 0.84, 0.74), (0.84, 0.71, 0.6), (0.7, 0.56, 0.46),
      (0.56, 0.43, 0.36)]
@@ -130,7 +115,7 @@ CLOTHES = np.array(
      (0.5, 0.38, 0.62), (0.85, 0.75, 0.5), (0.3, 0.34, 0.42)]
 )  # fmt: skip
 
-LEFT_RIGHT = np.array([[-1.0, 0.0], [1.0, 0.0]])  # moves a pair of landmarks apart
+LEFT_RIGHT = np.array([[-1.0, 0.0], [1.0, 0.0]])  # spreads a pair of landmarks
 DOWN = np.array([0.0, 1.0])
 Landmarks = dict[str, Array]
 
@@ -138,8 +123,8 @@ Landmarks = dict[str, Array]
 def manifest_rows() -> list[dict[str, str]]:
     """Return the demo's manifest, one row per clip, with the keys `COLUMNS`.
 
-    Each identity has one real clip and one fake, in which it wears its partner's face; the pairs
-    are (0, 1), (2, 3), ... as in FaceForensics++, whose ids `target_source` the fakes borrow.
+    Each identity has a real clip and a fake with its partner's face. Partners are (0, 1), (2, 3),
+    ...; fakes have ids `target_source`, as in FaceForensics++.
     """
     rows = []
     for number in range(N_IDENTITIES):
@@ -154,48 +139,41 @@ def manifest_rows() -> list[dict[str, str]]:
 
 def frame_rate(video_id: str) -> int:
     """Return the clip's frames per second; a fake has its target's."""
-    target, _ = _people_of(video_id)
+    target, _ = _parse_id(video_id)
     return 25 if _number(target) % 4 == 3 else 30
 
 
 def render(video_id: str) -> Iterator[Array]:
     """Yield the clip's frames before encoding, (HEIGHT, WIDTH, 3) uint8 RGB.
 
-    Raises
-    ------
-    UserError
-        If the demo has no such clip.
+    Raises a UserError if the demo has no such clip.
     """
-    target, source = _people_of(video_id)
-    fps = frame_rate(video_id)
-    times = np.arange(math.ceil(SECONDS * fps)) / fps
-    person = _person(target, target)
+    target, source = _parse_id(video_id)
+    times = np.arange(math.ceil(SECONDS * frame_rate(video_id))) / frame_rate(video_id)
+    person = _draw_person(target, target)
     still = _film(person, target)
-    fields = _motion_fields(person.landmarks, person.scale)
+    warp = _make_warp(person.landmarks, person.scale)
     noise = _sensor_noise(target)
     swap = None
     if source:
-        stand_in = _person(source, target)
-        swap = _prepare_swap(person, stand_in, _film(stand_in, source))
-    tremble = _rng(video_id, "alignment").normal(0, 0.12, (len(times), 2))
-    for moment, shake in zip(_performance(target, times), tremble, strict=True):
-        where = _sampling_map(fields, moment)
+        donor = _draw_person(source, target)
+        swap = _make_swap(person, donor, _film(donor, source))
+    jitter = _rng(video_id, "alignment").normal(0, 0.12, (len(times), 2))
+    for pose, offset in zip(_poses(target, times), jitter, strict=True):
+        where = warp(pose)
         frame = cv2.remap(still, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        frame = cv2.convertScaleAbs(frame, alpha=moment.light)
-        x, y = moment.noise_offset
+        frame = cv2.convertScaleAbs(frame, alpha=pose.light)
+        x, y = pose.noise_offset
         frame = cv2.add(frame, noise[y : y + HEIGHT, x : x + WIDTH], dtype=cv2.CV_8U)
-        yield _apply_swap(frame, where, swap, shake) if swap else frame
+        yield swap(frame, where, offset) if swap else frame
 
 
 def write_clip(video_id: str, path: Path) -> None:
-    """Encode the clip as H.264 in an mp4 file, with one thread, so that the bytes are the same.
-
-    A killed job leaves no half clip.
-    """
+    """Encode the clip as H.264 in an MP4 file, with one thread for reproducible bytes."""
     cv2.setNumThreads(1)
     with (
-        atomic_write(path) as unfinished,
-        av.open(str(unfinished), "w", "mp4", options={"fflags": "+bitexact"}) as container,
+        atomic_write(path) as temporary,
+        av.open(str(temporary), "w", "mp4", options={"fflags": "+bitexact"}) as container,
     ):
         stream = container.add_stream("libx264", rate=frame_rate(video_id), options=ENCODER)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -205,14 +183,14 @@ def write_clip(video_id: str, path: Path) -> None:
         container.mux(stream.encode())
 
 
-def _people_of(video_id: str) -> tuple[str, str]:
+def _parse_id(video_id: str) -> tuple[str, str]:
     """Return target and source of a clip; the source of a real one is empty."""
     for row in manifest_rows():
         if row["video_id"] == video_id:
             return row["target"], row["source"]
     raise UserError(
-        f"the demo has no clip {video_id!r}: take a video_id from config/demo.tsv, "
-        "such as id00 or id00_id01"
+        f"The demo has no clip {video_id!r}. Choose a video_id from config/demo.tsv, such as id00 "
+        "or id00_id01."
     )
 
 
@@ -221,7 +199,7 @@ def _number(identity: str) -> int:
 
 
 def _rng(*words: str) -> np.random.Generator:
-    """Return a generator that depends on the words alone."""
+    """Return a generator seeded with the words."""
     digest = hashlib.blake2b("/".join(words).encode(), digest_size=8).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))
 
@@ -231,7 +209,7 @@ def _rng(*words: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class _Person:
-    """A picture of somebody at rest, as large as a frame: floats from 0 to 1."""
+    """A frame-sized picture of a person at rest, floats from 0 to 1."""
 
     picture: Array  # (HEIGHT, WIDTH, 3)
     matte: Array  # (HEIGHT, WIDTH), 1 where the person is
@@ -239,8 +217,8 @@ class _Person:
     scale: float  # frame pixels per portrait pixel
 
 
-def _person(identity: str, performer: str) -> _Person:
-    """Draw an identity that makes the performer's face (smile and mouth at rest)."""
+def _draw_person(identity: str, performer: str) -> _Person:
+    """Draw an identity with the performer's facial expression at rest."""
     rng = _rng(identity, "framing")
     scale = rng.uniform(1.22, 1.4)
     turn = rng.normal(0, 0.02)
@@ -252,8 +230,10 @@ def _person(identity: str, performer: str) -> _Person:
     )
 
     moved = _face_shape(identity, performer)
+    volume = _rng(identity, "hair").uniform(-0.1, 0.16, (len(HAIR_POINTS), 1))
+    hair = HAIR_POINTS + volume * (HAIR_POINTS - (225, 100))
     shape = transform.ThinPlateSplineTransform.from_estimate(
-        np.concatenate([*moved.values(), _hair_shape(identity), FIXED_POINTS]),
+        np.concatenate([*moved.values(), hair, FIXED_POINTS]),
         np.concatenate([*LANDMARKS.values(), HAIR_POINTS, FIXED_POINTS]),
     )
     nodes = _nodes(4)  # the spline is smooth
@@ -278,7 +258,7 @@ def _person(identity: str, performer: str) -> _Person:
 
 
 def _face_shape(identity: str, performer: str) -> Landmarks:
-    """Return where in the portrait's picture the identity has its landmarks."""
+    """Return the identity's landmarks in the portrait."""
     rng = _rng(identity, "shape")
     points = {name: p.copy() for name, p in LANDMARKS.items()}
 
@@ -324,56 +304,51 @@ def _face_shape(identity: str, performer: str) -> Landmarks:
     return points
 
 
-def _hair_shape(identity: str) -> Array:
-    """Return `HAIR_POINTS` of hair with another volume."""
-    volume = _rng(identity, "hair").uniform(-0.1, 0.16, (len(HAIR_POINTS), 1))
-    return HAIR_POINTS + volume * (HAIR_POINTS - (225, 100))
-
-
 def _nodes(step: int) -> Array:
-    """Return the centres of the frame's `step` x `step` squares, (rows, columns, 2) float32.
-
-    A map known there is brought to all pixels by `cv2.resize`, which takes the same centres.
-    """
+    """Return the centres of the frame's `step` x `step` squares, (rows, columns, 2) float32, as
+    `cv2.resize` places them."""
     x = (np.arange(WIDTH // step, dtype=np.float32) + 0.5) * step - 0.5
     y = (np.arange(HEIGHT // step, dtype=np.float32) + 0.5) * step - 0.5
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def _fill(points: Any, blur: float, size: tuple[int, int] = (512, 512)) -> Array:
+def _soften(mask: Array, sigma: float) -> Array:
+    """Blur a uint8 mask; returns float32 from 0 to 1."""
+    return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), sigma)
+
+
+def _fixed_point(points: Any) -> Array:
+    """Convert positions to integers with 4 fractional bits, as OpenCV's drawing functions need."""
+    return np.round(np.asarray(points) * 16).astype(np.int32)
+
+
+def _fill(points: Any, sigma: float, size: tuple[int, int] = (512, 512)) -> Array:
     """Return a float32 mask (`size` is rows, columns) of a polygon with soft edges."""
     mask = np.zeros(size, np.uint8)
-    corners = np.round(np.asarray(points) * 16).astype(np.int32)
-    cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, shift=4)
-    return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), blur)
+    cv2.fillPoly(mask, [_fixed_point(points)], 255, cv2.LINE_AA, shift=4)
+    return _soften(mask, sigma)
 
 
 def _masks() -> dict[str, Array]:
-    """Return soft masks of the portrait's parts."""
+    """Return soft masks of the portrait's regions."""
     skin, hair, body = _fill(SKIN, 1.2), _fill(HAIR, 1.0), _fill(BODY, 1.0)
     teeth = _fill(TEETH, 0.7)
-    white = np.max([teeth, *(_fill(eye, 0.7) for eye in _eyes())], axis=0)
-    brows = np.max([_brow(side) for side in (0, 1)], axis=0)
-    lips = _fill(LIPS, 0.9) * (1 - teeth)
+    outline = ("eye_outer", "eye_top", "eye_inner", "eye_bottom")
+    eyes = [[LANDMARKS[name][side] for name in outline] for side in (0, 1)]
+    white = np.max([teeth, *(_fill(eye, 0.7) for eye in eyes)], axis=0)
+    lines = np.stack([LANDMARKS[f"brow_{part}"] for part in ("outer", "middle", "inner")], axis=1)
+    brows = np.zeros((512, 512), np.uint8)
+    cv2.polylines(brows, list(_fixed_point(lines)), False, 255, 3, cv2.LINE_AA, 4)
     beard = np.maximum(_fill(BEARD, 5.0) - _fill(LIPS, 1.5), 0)
     return {
-        "skin": skin, "hair": hair * (1 - skin), "body": body * (1 - skin) * (1 - hair),
-        "white": white, "brows": brows, "lips": lips, "beard": beard * skin,
-    }  # fmt: skip
-
-
-def _eyes() -> list[Array]:
-    """Return the outline of each eye in the portrait."""
-    corners = ("eye_outer", "eye_top", "eye_inner", "eye_bottom")
-    return [np.array([LANDMARKS[name][side] for name in corners]) for side in (0, 1)]
-
-
-def _brow(side: int) -> Array:
-    """Return a soft mask of one eyebrow."""
-    mask = np.zeros((512, 512), np.uint8)
-    line = np.array([LANDMARKS[f"brow_{part}"][side] for part in ("outer", "middle", "inner")])
-    cv2.polylines(mask, [np.round(line * 16).astype(np.int32)], False, 255, 3, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 0.9)
+        "skin": skin,
+        "hair": hair * (1 - skin),
+        "body": body * (1 - skin) * (1 - hair),
+        "white": white,
+        "brows": _soften(brows, 0.9),
+        "lips": _fill(LIPS, 0.9) * (1 - teeth),
+        "beard": beard * skin,
+    }
 
 
 def _skin_marks(identity: str) -> Array:
@@ -388,14 +363,7 @@ def _skin_marks(identity: str) -> Array:
         depth = rng.uniform(50, 130) if mole else rng.uniform(15, 50)
         centre = (round(x * 16), round(y * 16))
         cv2.circle(marks, centre, round(size * 16), depth, cv2.FILLED, cv2.LINE_AA, shift=4)
-    return cv2.GaussianBlur(marks.astype(np.float32) / 255, (0, 0), 0.6)
-
-
-def _tone_number(identity: str) -> int:
-    """Choose the skin tone: partners are alike, since faces are swapped between such people."""
-    pair = f"pair{_number(identity) // 2}"
-    shade = _rng(pair, "tone").integers(len(SKIN_TONES)) + _rng(identity, "tone").integers(-1, 2)
-    return int(np.clip(shade, 0, len(SKIN_TONES) - 1))
+    return _soften(marks, 0.6)
 
 
 def _smooth_noise(rng: np.random.Generator, sigma: float) -> Array:
@@ -405,10 +373,14 @@ def _smooth_noise(rng: np.random.Generator, sigma: float) -> Array:
 
 
 def _colour(picture: Array, masks: dict[str, Array], marks: Array, identity: str) -> Array:
-    """Give skin, brows, lips, hair and clothes the identity's colours and textures."""
+    """Apply the identity's colours and textures to skin, brows, lips, hair and clothes."""
+    # faces are swapped between people of similar skin, so partners get similar tones
+    shade = _rng(f"pair{_number(identity) // 2}", "tone").integers(len(SKIN_TONES))
+    shade += _rng(identity, "tone").integers(-1, 2)
+    skin_tone = SKIN_TONES[np.clip(shade, 0, len(SKIN_TONES) - 1)]
     rng = _rng(identity, "colour")
     skin, hair, body, white, brows, lips, beard = (mask[..., None] for mask in masks.values())
-    tone = np.float32(SKIN_TONES[_tone_number(identity)] * rng.uniform(0.97, 1.03, 3))
+    tone = np.float32(skin_tone * rng.uniform(0.97, 1.03, 3))
     hair_colour = np.float32(rng.choice(HAIR_COLOURS) * rng.uniform(0.96, 1.04, 3))
     clothes = np.float32(rng.choice(CLOTHES) * rng.uniform(0.9, 1.1, 3))
     lip_tint = np.float32(1 - rng.uniform(0, (0.12, 0.3, 0.25)))
@@ -477,13 +449,13 @@ def _sensor_noise(target: str) -> Array:
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """What a person and a camera do in one frame; lengths in pixels, angles in radians."""
+class _Pose:
+    """State of person and camera in one frame; lengths in pixels, angles in radians."""
 
     shift: Array  # (2,) of the head
     roll: float
     zoom: float
-    turn: Array  # (2,) how far the nose moves before the ears: yaw, pitch
+    turn: Array  # (2,) of the nose against the ears: yaw, pitch
     jolt: Array  # (2,) of the camera
     blink: float  # 0 open .. 1 closed
     mouth: float  # 0 at rest .. 1 wide open
@@ -491,15 +463,15 @@ class _Moment:
     noise_offset: Array  # (2,) integers
 
 
-def _wave(rng: np.random.Generator, times: Array, slowest: float, fastest: float) -> Array:
-    """Return a smooth signal of unit variance: three sines between two frequencies in Hz."""
-    speeds = rng.uniform(slowest, fastest, (3, 1))
+def _wave(rng: np.random.Generator, times: Array, low: float, high: float) -> Array:
+    """Return a smooth signal of unit variance: three sines with frequencies in a range, Hz."""
+    frequencies = rng.uniform(low, high, (3, 1))
     phases = rng.uniform(0, 2 * math.pi, (3, 1))
-    return np.sin(2 * math.pi * speeds * times + phases).sum(axis=0) / math.sqrt(1.5)
+    return np.sin(2 * math.pi * frequencies * times + phases).sum(axis=0) / math.sqrt(1.5)
 
 
-def _performance(target: str, times: Array) -> Iterator[_Moment]:
-    """Yield what happens at each time, in seconds."""
+def _poses(target: str, times: Array) -> Iterator[_Pose]:
+    """Yield the pose at each time, in seconds."""
     rng = _rng(target, "motion")
     head = [_wave(rng, times, 0.08, 0.45) for _ in range(6)]
     jolt = [_wave(rng, times, 0.3, 1.2) for _ in range(2)]
@@ -509,7 +481,7 @@ def _performance(target: str, times: Array) -> Iterator[_Moment]:
     blinks = np.cumsum(rng.uniform(1.4, 4, 8))
     for n, time in enumerate(times):
         closing = np.clip(1 - np.abs(time - blinks).min() / 0.13, 0, 1)
-        yield _Moment(
+        yield _Pose(
             shift=np.array([4.0 * head[0][n], 2.2 * head[1][n]]),
             roll=0.022 * head[2][n],
             zoom=1 + 0.014 * head[3][n],
@@ -522,19 +494,9 @@ def _performance(target: str, times: Array) -> Iterator[_Moment]:
         )
 
 
-@dataclass(frozen=True)
-class _Fields:
-    """How the picture gives way to motion, at the centres of squares of pixels."""
-
-    nodes: Array  # (rows, columns, 2)
-    neck: Array  # (2,) what the head rolls about
-    head: Array  # (rows, columns, 1) 1 at the head, 0 far from it
-    depth: Array  # (rows, columns, 1) how near the camera
-    blink: Array  # (rows, columns, 2) what closing the eyes adds to sampling positions
-    mouth: Array  # (rows, columns, 2) what opening the mouth adds
-
-
-def _motion_fields(landmarks: Landmarks, scale: float) -> _Fields:
+def _make_warp(landmarks: Landmarks, scale: float) -> Callable[[_Pose], Array]:
+    """Return a function that maps each pixel of a posed frame to its position in the still picture,
+    (HEIGHT, WIDTH, 2)."""
     nodes = _nodes(FIELD_STEP)
     x, y = nodes[..., 0], nodes[..., 1]
     nose, chin = landmarks["nose_bridge"][0], landmarks["chin"][0]
@@ -555,50 +517,46 @@ def _motion_fields(landmarks: Landmarks, scale: float) -> _Fields:
     mouth = -4 * scale * sideways * fading / (1 + np.exp(-np.clip(below / 1.3, -30, 30)))
 
     zero = np.zeros_like(x)
-    return _Fields(
-        nodes=nodes,
-        neck=chin + 40 * DOWN,
-        head=head.astype(np.float32),
-        depth=depth[..., None].astype(np.float32),
-        blink=np.stack([zero, blink], axis=-1).astype(np.float32),
-        mouth=np.stack([zero, mouth], axis=-1).astype(np.float32),
-    )
+    neck = chin + 40 * DOWN  # the head rolls about it
+    head, depth = head.astype(np.float32), depth[..., None].astype(np.float32)
+    blink = np.stack([zero, blink], axis=-1).astype(np.float32)
+    mouth = np.stack([zero, mouth], axis=-1).astype(np.float32)
 
+    def warp(pose: _Pose) -> Array:
+        cos, sin = math.cos(pose.roll) / pose.zoom, math.sin(pose.roll) / pose.zoom
+        inverse = np.array([[cos - 1, sin], [-sin, cos - 1]], np.float32)
+        offset = (-pose.shift - inverse @ neck).astype(np.float32)
+        where = nodes + head * (cv2.transform(nodes, inverse) + offset)
+        where -= depth * pose.turn.astype(np.float32)
+        where -= pose.jolt.astype(np.float32)
+        expression = pose.blink * blink + pose.mouth * mouth
+        at = (where + 0.5) / FIELD_STEP - 0.5
+        where += cv2.remap(expression.astype(np.float32), at, None, cv2.INTER_LINEAR)
+        return cv2.resize(where, (WIDTH, HEIGHT))
 
-def _sampling_map(fields: _Fields, moment: _Moment) -> Array:
-    """Return where in the still picture each pixel of the frame lies, (HEIGHT, WIDTH, 2)."""
-    cos, sin = math.cos(moment.roll) / moment.zoom, math.sin(moment.roll) / moment.zoom
-    back = np.array([[cos - 1, sin], [-sin, cos - 1]], np.float32)  # the head's motion undone
-    offset = (-moment.shift - back @ fields.neck).astype(np.float32)
-    where = fields.nodes + fields.head * (cv2.transform(fields.nodes, back) + offset)
-    where -= fields.depth * moment.turn.astype(np.float32)
-    where -= moment.jolt.astype(np.float32)
-    expression = moment.blink * fields.blink + moment.mouth * fields.mouth
-    at = (where + 0.5) / FIELD_STEP - 0.5
-    where += cv2.remap(expression.astype(np.float32), at, None, cv2.INTER_LINEAR)
-    return cv2.resize(where, (WIDTH, HEIGHT))
+    return warp
 
 
 # --- Face swap
 
 
-@dataclass(frozen=True)
-class _Swap:
-    """A face as a swap network makes it, and where it goes."""
+def _make_swap(
+    target: _Person, source: _Person, still: Array
+) -> Callable[[Array, Array, Array], Array]:
+    """Return a function that puts the source's face, seen in its `still`, into a frame.
 
-    face: Array  # (SWAP_SIZE, SWAP_SIZE, 3) float32 Lab
-    mask: Array  # (SWAP_SIZE, SWAP_SIZE) float32, 1 inside the face
-    to_face: Array  # (2, 3) from the target's still picture to `face`
-    window: tuple[slice, slice]  # rows and columns of the frame that the face can reach
-
-
-def _prepare_swap(target: _Person, source: _Person, still: Array) -> _Swap:
-    given, wanted = _hull(source.landmarks), _hull(target.landmarks)
-    low, high = given.min(axis=0), given.max(axis=0)
+    The function takes the frame, the positions of its pixels in the target's still picture, and the
+    alignment error in pixels of the network's output. It matches colours as the swap programs do,
+    by mean and deviation of each channel in Lab (Reinhard et al., 2001, "Color transfer between
+    images").
+    """
+    source_hull, target_hull = _hull(source.landmarks), _hull(target.landmarks)
+    low, high = source_hull.min(axis=0), source_hull.max(axis=0)
     side = math.ceil(1.15 * max(high - low))
     x, y = np.round((low + high - side) / 2).astype(int)
-    face = still[y : y + side, x : x + side].astype(np.float32) / 255
-    face = cv2.resize(face, (SWAP_SIZE, SWAP_SIZE), interpolation=cv2.INTER_AREA)
+    crop = still[y : y + side, x : x + side].astype(np.float32) / 255
+    crop = cv2.resize(crop, (SWAP_SIZE, SWAP_SIZE), interpolation=cv2.INTER_AREA)
+    lab_face = cv2.cvtColor(crop, cv2.COLOR_RGB2LAB)
 
     inner = [name for name in LANDMARKS if name.startswith(("eye", "nose", "mouth", "lip"))]
     align = transform.AffineTransform.from_estimate(
@@ -610,44 +568,34 @@ def _prepare_swap(target: _Person, source: _Person, still: Array) -> _Swap:
         scale=factor, translation=factor * (0.5 - np.array([x, y])) - 0.5
     )
     to_face = align + shrink
-    hulls = (to_face(wanted), shrink(given))
-    left, top = np.maximum(wanted.min(axis=0) - 20, 0).astype(int)
-    right, bottom = np.ceil(wanted.max(axis=0) + 20).astype(int)
-    return _Swap(
-        face=cv2.cvtColor(face, cv2.COLOR_RGB2LAB),
-        mask=np.min([_fill(hull, 2.0, (SWAP_SIZE, SWAP_SIZE)) for hull in hulls], axis=0),
-        to_face=to_face.params[:2],
-        window=(slice(top, bottom), slice(left, right)),
-    )
+    hulls = (to_face(target_hull), shrink(source_hull))
+    face_mask = np.min([_fill(hull, 2.0, (SWAP_SIZE, SWAP_SIZE)) for hull in hulls], axis=0)
+    face_mean, face_std = cv2.meanStdDev(lab_face, mask=(face_mask > 0.5).astype(np.uint8))
+    left, top = np.maximum(target_hull.min(axis=0) - 20, 0).astype(int)
+    right, bottom = np.ceil(target_hull.max(axis=0) + 20).astype(int)
+    window = (slice(top, bottom), slice(left, right))
+
+    def swap(frame: Array, where: Array, error: Array) -> Array:
+        at = cv2.transform(where[window], to_face.params[:2]) + error.astype(np.float32)
+        mask = cv2.remap(face_mask, at, None, cv2.INTER_LINEAR)[..., None]
+        region = frame[window].astype(np.float32) / 255
+        lab = cv2.cvtColor(region, cv2.COLOR_RGB2LAB)
+        mean, std = cv2.meanStdDev(lab, mask=(mask > 0.5).astype(np.uint8))
+        gain = np.clip(std / face_std, 0.7, 1.4).ravel()
+        face = (lab_face - face_mean.ravel()) * gain + mean.ravel()
+        face = cv2.cvtColor(face.astype(np.float32), cv2.COLOR_LAB2RGB)
+        face = cv2.remap(face, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        swapped = frame.copy()
+        swapped[window] = np.round(255 * np.clip(region + mask * (face - region), 0, 1))
+        return swapped
+
+    return swap
 
 
 def _hull(landmarks: Landmarks) -> Array:
-    """Return the corners of the part of a face that a swap replaces, brows to chin."""
+    """Return the corners of the face region that a swap replaces, brows to chin."""
     rim = [name for name in landmarks if name.startswith(("brow", "jaw", "chin"))]
     points = np.concatenate([landmarks[name] for name in rim])
     corners = cv2.convexHull(points.astype(np.float32))[:, 0]
     middle = corners.mean(axis=0)
     return middle + 0.93 * (corners - middle)
-
-
-def _apply_swap(frame: Array, where: Array, swap: _Swap, shake: Array) -> Array:
-    """Put the swapped face into a frame whose pixels come from `where` in the still picture.
-
-    `shake` is the error of the alignment, in pixels of the network's picture. The colours are
-    matched as the swap programs do: mean and deviation of each channel in Lab (Reinhard et al.,
-    2001, "Color transfer between images").
-    """
-    at = cv2.transform(where[swap.window], swap.to_face) + shake.astype(np.float32)
-    mask = cv2.remap(swap.mask, at, None, cv2.INTER_LINEAR)[..., None]
-    here = frame[swap.window].astype(np.float32) / 255
-    lab = cv2.cvtColor(here, cv2.COLOR_RGB2LAB)
-    wanted = cv2.meanStdDev(lab, mask=(mask > 0.5).astype(np.uint8))
-    given = cv2.meanStdDev(swap.face, mask=(swap.mask > 0.5).astype(np.uint8))
-    gain = np.clip(wanted[1] / given[1], 0.7, 1.4).ravel()
-    face = (swap.face - given[0].ravel()) * gain + wanted[0].ravel()
-    face = cv2.cvtColor(face.astype(np.float32), cv2.COLOR_LAB2RGB)
-    face = cv2.remap(face, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    swapped = frame.copy()
-    blended = here + mask * (face - here)
-    swapped[swap.window] = np.round(255 * np.clip(blended, 0, 1))
-    return swapped

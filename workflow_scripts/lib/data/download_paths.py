@@ -1,4 +1,4 @@
-"""Where downloaded files may lie."""
+"""Checks of the paths that downloads are written to."""
 
 from __future__ import annotations
 
@@ -9,37 +9,28 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["check_apart", "place_below"]
+__all__ = ["check_unique_paths", "path_in_dataset"]
 
 
-def check_apart(paths: Iterable[str]) -> None:
-    """Refuse two rows of a manifest that are one file, since two downloads would write it at once.
-
-    Raises
-    ------
-    UserError
-        Names one such file.
-    """
-    twice = [path for path, rows in Counter(map(os.path.normpath, paths)).items() if rows > 1]
-    if twice:
+def check_unique_paths(paths: Iterable[str]) -> None:
+    """Raise a UserError if two rows name the same file, which two jobs would write at once."""
+    count = Counter(map(os.path.normpath, paths))
+    duplicates = [path for path, rows in count.items() if rows > 1]
+    if duplicates:
         raise UserError(
-            f"The manifest has {len(twice)} files in more than one row, {twice[0]!r} for example, "
-            "and a file is downloaded once. Keep one row of each."
+            f"The manifest has {len(duplicates)} files in more than one row, for example "
+            f"{duplicates[0]!r}, but each file is downloaded once. Keep one row per file."
         )
 
 
-def place_below(folder: Path, path: Path) -> Path:
-    """The place of a file in the download's folder, which is its place on the server too.
+def path_in_dataset(folder: Path, path: Path) -> Path:
+    """The path of a file relative to the download folder, which is its path on the server too.
 
-    Raises
-    ------
-    UserError
-        It lies elsewhere; or its path climbs, and so would lead out of the folder, or out of the
-        data set on the server.
+    Raises a UserError for a path outside the folder, or one that could leave it through '..'.
     """
     if not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts:
         raise UserError(
-            f"The manifest has the path {str(path)!r}, which is not to be downloaded: it must "
-            f"begin with download.folder ({folder}), and have no '..' behind that. Correct it."
+            f"The path {str(path)!r} in the manifest cannot be downloaded: it must start with "
+            f"download.folder ({folder}), and have no '..' behind that. Correct the manifest."
         )
     return path.relative_to(folder)

@@ -1,14 +1,13 @@
-"""The same clip under two names: found by its bytes, so that it can't stand on both sides of a
-split.
+"""Duplicate video files, found by their bytes so that copies never end up on both sides of a split.
 
-Only files of equal size can be equal, so only those are read: of a data set without duplicates
-next to nothing.
+Only files of equal size can be equal, so only those are read.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,53 +16,38 @@ from tqdm import tqdm
 from workflow_scripts.lib.common.files import sha256
 from workflow_scripts.lib.data.manifest import Video
 
-__all__ = ["mark_copies", "two_labels"]
+__all__ = ["conflicting_labels", "mark_copies"]
 
 
 def mark_copies(videos: Sequence[Video]) -> list[Video]:
-    """The videos, in their order, with `content` filled where another one has the same bytes.
+    """The videos, in order, with `content` filled for files that have a copy.
 
-    Files that can't be read are left alone: what is wrong with them, the run finds out.
+    Unreadable files are skipped: the run reports them.
     """
-    same_size = defaultdict(list)
+    by_size = defaultdict(list)
     for video in videos:
-        size = _size(video.path)
-        if size:
-            same_size[size].append(video.path)
-    suspects = [path for paths in same_size.values() if len(paths) > 1 for path in paths]
-    hash_of = {}
-    for path in tqdm(suspects, desc="Looking for copies", unit="file", disable=None):
-        hash_of[path] = _hash(path)
-    count = Counter(hash_of.get(video.path) for video in videos)
-    return [
-        replace(video, content=content) if content and count[content] > 1 else video
-        for video in videos
-        for content in [hash_of.get(video.path)]
-    ]
+        path = Path(video.path)
+        with suppress(OSError):
+            if path.is_file():
+                by_size[path.stat().st_size].append(video.path)
+    by_size.pop(0, None)
+    candidates = [path for paths in by_size.values() if len(paths) > 1 for path in paths]
+    hashes: dict[str, str] = {}
+    for name in tqdm(candidates, desc="Looking for copies", unit="file", disable=None):
+        with suppress(OSError):
+            hashes[name] = sha256(Path(name))
+    count = Counter(hashes.get(video.path) for video in videos)
+    copies = {path: content for path, content in hashes.items() if count[content] > 1}
+    return [replace(video, content=copies.get(video.path, video.content)) for video in videos]
 
 
-def two_labels(videos: Iterable[Video]) -> list[tuple[Video, Video]]:
-    """Pairs of copies of which one is called real and the other fake, one pair for each content."""
+def conflicting_labels(videos: Iterable[Video]) -> list[tuple[Video, Video]]:
+    """Pairs of copies with different labels, one pair per content."""
     first: dict[str, Video] = {}
-    odd: dict[str, tuple[Video, Video]] = {}
+    conflicts: dict[str, tuple[Video, Video]] = {}
     for video in videos:
         if video.content:
             other = first.setdefault(video.content, video)
             if other.label != video.label:
-                odd.setdefault(video.content, (other, video))
-    return list(odd.values())
-
-
-def _size(path: str) -> int:
-    file = Path(path)
-    try:
-        return file.stat().st_size if file.is_file() else 0
-    except OSError:
-        return 0
-
-
-def _hash(path: str) -> str | None:
-    try:
-        return sha256(Path(path))
-    except OSError:
-        return None
+                conflicts.setdefault(video.content, (other, video))
+    return list(conflicts.values())

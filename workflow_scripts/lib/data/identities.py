@@ -1,4 +1,4 @@
-"""Who is in the videos: names across data sets, and groups that are never split."""
+"""Who is in the videos: names unique across data sets, and groups that are never split."""
 
 from __future__ import annotations
 
@@ -11,22 +11,17 @@ __all__ = ["assign_groups", "full_names", "names_of"]
 
 
 def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
-    """Find what must never be split: the connected components of the identity graph.
+    """Group videos that must never be split: the connected components of the identity graph.
 
-    Two videos are connected when they share a `group`, or within the same data set an identity, as
-    `target` or `source`, or a `recording`; or when they are copies, with the same `content`. A
-    video about which nothing is known is a group of its own.
-
-    Returns
-    -------
-    dict of str to str
-        Group of each `video_id`; named after the alphabetically first thing that is known of its
-        people, or, beginning with `UNKNOWN`, of its files.
+    Two videos are connected if they share a `group` or a `content`, or, within one data set, a
+    person (as `target` or `source`) or a `recording`. A video without any of these is its own
+    group. Groups, by `video_id`, are named after their alphabetically first person or `group`;
+    without one, the name starts with `UNKNOWN`.
     """
-    import networkx  # only what builds the store needs it
+    import networkx  # imported here because few callers need it
 
+    nodes_of = {video.video_id: _graph_nodes(video) for video in videos}
     graph = networkx.Graph()
-    nodes_of = {video.video_id: _nodes(video) for video in videos}
     for nodes in nodes_of.values():
         networkx.add_path(graph, nodes)
     group_of: dict[str, str] = {}
@@ -37,37 +32,37 @@ def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
 
 
 def names_of(videos: Iterable[Video]) -> set[str]:
-    """Under which names the people in some videos may stand in another table (`full_names`); with
-    `UNKNOWN` among them where somebody may be in a video who is not named together with the data
-    set. In what may be a fake there are two, `target` and `source`."""
+    """The full names (`full_names`) of the people in some videos. They include `UNKNOWN` if the
+    manifest leaves out the data set or a person of any of them; a fake shows two, `target` and
+    `source`."""
     names: set[str] = set()
     for video in videos:
         names |= full_names(video).keys()
-        named = sum(map(bool, (video.target, video.source)))
-        if named < (1 if video.label == Label.REAL.word else 2) or not video.dataset:
+        n_people = 1 if video.label == Label.REAL.word else 2
+        if bool(video.target) + bool(video.source) < n_people or not video.dataset:
             names.add(UNKNOWN)
     return names
 
 
 def full_names(video: Video) -> dict[str, str]:
-    """The names in a video's row, by what tells each from everybody else: who has the same name in
-    another data set is somebody else, but a group is one across all of them."""
-    place = _spelled(video.dataset)
-    names = {f"{place}:{name}": name for name in (video.target, video.source) if name}
-    return ({f"group:{video.group}": video.group} if video.group else {}) | names
+    """The names in a video's row, by full name. A full name of a person includes the data set: the
+    same name in two data sets is two people. A group is the same in all data sets."""
+    dataset = _escape(video.dataset)
+    names = {f"group:{video.group}": video.group} if video.group else {}
+    return names | {f"{dataset}:{name}": name for name in (video.target, video.source) if name}
 
 
-def _spelled(dataset: str) -> str:
-    """A data set as it begins a full name, so that no other name begins alike: one may be called
-    `group` or `video`, or hold a colon."""
-    plain = dataset.replace("\\", "\\\\").replace(":", "\\:")
-    return f"\\{plain}" if plain in ("group", UNKNOWN.rstrip(":")) else plain
+def _escape(dataset: str) -> str:
+    """Escape a data set's name so that no two full names are equal by accident: it may be `group`
+    or `video`, or contain a colon."""
+    escaped = dataset.replace("\\", "\\\\").replace(":", "\\:")
+    return f"\\{escaped}" if escaped in ("group", UNKNOWN.rstrip(":")) else escaped
 
 
-def _nodes(video: Video) -> list[str]:
+def _graph_nodes(video: Video) -> list[str]:
     nodes = list(full_names(video))
     if video.recording:
-        nodes.append(f"{UNKNOWN}recording:{_spelled(video.dataset)}:{video.recording}")
+        nodes.append(f"{UNKNOWN}recording:{_escape(video.dataset)}:{video.recording}")
     if video.content:
         nodes.append(f"{UNKNOWN}content:{video.content}")
     return nodes or [f"{UNKNOWN}{video.video_id}"]

@@ -1,4 +1,4 @@
-"""The manifest: which videos a run works on, what they are, and who is in them."""
+"""The manifest: the videos of a run, their labels and the people in them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,15 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.labels import DEMO
 
-__all__ = [
-    "Video",
-    "pair_with_files",
-    "read_manifest",
-    "remove_rows",
-    "write_manifest",
-]
+__all__ = ["Video", "pair_with_files", "read_manifest", "remove_rows", "write_manifest"]
 
 SCHEMA = Path(__file__).parents[3] / "config/schemas/manifest.schema.yaml"
-SHOWN_PROBLEMS = 5
+MAX_PROBLEMS = 5  # in one message
 
 
 @dataclass(frozen=True)
 class Video:
-    """One row of the manifest; a cell that was left out is an empty string."""
+    """One row of the manifest; empty cells are empty strings."""
 
     video_id: str
     path: str
@@ -45,30 +39,15 @@ class Video:
 
     @property
     def is_demo(self) -> bool:
-        """Whether it is one of those that the workflow makes up itself."""
+        """Whether the workflow generates the video itself."""
         return self.dataset == DEMO
 
 
 def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
-    """Read a tab-separated manifest.
+    """Read a tab-separated manifest (`config/schemas/manifest.schema.yaml`), by `video_id`.
 
-    Parameters
-    ----------
-    path : Path
-        The table, UTF-8, with a header; its columns are described in
-        `config/schemas/manifest.schema.yaml`.
-    labelled : bool
-        Whether each video must have a label; where it need not, one that has none gets "".
-
-    Returns
-    -------
-    dict of str to Video
-        By `video_id`, in the table's order.
-
-    Raises
-    ------
-    UserError
-        Names file, line, column, value and remedy of the first few problems.
+    Labels may be "" unless they are required by `labelled`. Raises a UserError that names file,
+    line, column, value and remedy of the first few problems.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:
@@ -77,9 +56,9 @@ def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
             rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except FileNotFoundError as error:
         raise UserError(
-            f"The manifest {path} does not exist. Make it with `deepfake manifest "
-            "--help`, or, of videos that are to be downloaded, with `deepfake filelist CONFIG`; or "
-            "correct `manifest` in the config."
+            f"The manifest {path} does not exist. Create it with `deepfake manifest --help` or, "
+            "for videos to download, `deepfake filelist CONFIG`; or correct `manifest` in the "
+            "config."
         ) from error
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise UserError(
@@ -89,144 +68,132 @@ def read_manifest(path: Path, labelled: bool = True) -> dict[str, Video]:
     _check_rows(f"The manifest {path}", header, rows, "line {}".format, labelled)
     if not rows:
         raise UserError(f"The manifest {path} has no videos. Add one row per video.")
-    videos = (Video(**{"label": "", **_named(header, cells)}) for _, cells in rows)
+    videos = (Video(**{"label": "", **_to_dict(header, cells)}) for _, cells in rows)
     return {video.video_id: video for video in videos}
 
 
 def write_manifest(path: Path, videos: Iterable[Video]) -> None:
     """Write a manifest with the columns that at least one video fills.
 
-    Raises UserError for what `read_manifest` would refuse, a tab in a file's name for example.
+    Raises a UserError for what `read_manifest` rejects, for example a tab in a file name.
     """
     rows = [asdict(video) for video in videos]
     if not rows:
-        raise UserError(f"There is no video to write into {path}, so it was not written.")
-    used = [f.name for f in fields(Video) if any(row[f.name] for row in rows)]
+        raise UserError(f"{path} was not written: there are no videos.")
+    header = [field.name for field in fields(Video) if any(row[field.name] for row in rows)]
+    cells = [[row[name] for name in header] for row in rows]
     _check_rows(
-        f"{path} was not written: what was to be in it",
-        used,
-        [(number, [row[name] for name in used]) for number, row in enumerate(rows)],
+        f"{path} was not written: the table",
+        header,
+        list(enumerate(cells)),
         lambda number: f"the row of {rows[number]['path']!r}",
     )
-    with atomic_write(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
-        out.write("\t".join(used) + "\n")
-        for row in rows:
-            out.write("\t".join(row[name] for name in used) + "\n")
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+        out.writelines("\t".join(line) + "\n" for line in (header, *cells))
 
 
 def remove_rows(path: Path, video_ids: Iterable[str]) -> None:
-    """Take videos out of a manifest; every other byte of it stays."""
-    gone = set(video_ids)
+    """Remove videos from a manifest; every other byte stays the same."""
+    removed = set(video_ids)
     with path.open(encoding="utf-8", newline="") as lines:
         header, *rows = lines
     column = [cell.strip() for cell in header.lstrip("\ufeff").split("\t")].index("video_id")
-    kept = (row for row in rows if not row.strip() or row.split("\t")[column].strip() not in gone)
-    with atomic_write(path) as aside, aside.open("w", encoding="utf-8", newline="") as out:
-        out.writelines([header, *kept])
+    rows = [r for r in rows if not r.strip() or r.split("\t")[column].strip() not in removed]
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+        out.writelines([header, *rows])
 
 
 def pair_with_files(videos: Iterable[Video], files: Sequence[Path]) -> Iterator[tuple[Video, Path]]:
-    """Pair each video with its own file, `{video_id}` and a suffix.
+    """Pair each video with its file, `{video_id}` plus a suffix.
 
-    Raises
-    ------
-    UserError
-        They don't fit: the manifest was edited while the run went on.
+    Raises a UserError if they do not match because the manifest was edited during the run.
     """
     rows = list(videos)
     if [video.video_id for video in rows] != [path.stem for path in files]:
-        raise UserError(
-            "The manifest was changed while the run went on. Start the same command again."
-        )
+        raise UserError("The manifest was changed during the run. Start the same command again.")
     return zip(rows, files, strict=True)
 
 
 def _check_rows(
-    what: str,
+    title: str,
     header: list[str],
     rows: list[tuple[int, list[str]]],
-    place: Callable[[int], str],
+    locate: Callable[[int], str],
     labelled: bool = True,
 ) -> None:
-    """Check numbered `rows` of `what`; `place` says where one of a number stands."""
+    """Check numbered rows against the schema. Messages start with `title`; `locate` says where the
+    row of a number is."""
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), yaml.CSafeLoader)
     if not labelled:
         schema["required"].remove("label")
-    _check_header(what, header, schema)
-    problems = [
-        f"{where[0].upper()}{where[1:]}{problem}"
-        for number, problem in _row_problems(header, rows, place, schema)
-        for where in [place(number)]
-    ]
+    _check_header(title, header, schema)
+    problems = list(_row_problems(header, rows, locate, schema))
+    if len(problems) > MAX_PROBLEMS:
+        problems[MAX_PROBLEMS:] = [f"and {len(problems) - MAX_PROBLEMS} more."]
     if problems:
-        more = len(problems) - SHOWN_PROBLEMS
-        shown = problems[:SHOWN_PROBLEMS] + ([f"and {more} more."] if more > 0 else [])
-        raise UserError(f"{what} has a problem.\n" + "\n".join(shown))
+        raise UserError(f"{title} has a problem.\n" + "\n".join(problems))
 
 
-def _check_header(what: str, header: list[str], schema: dict[str, Any]) -> None:
-    known = ", ".join(schema["properties"])
+def _check_header(title: str, header: list[str], schema: dict[str, Any]) -> None:
     for column in header:
         if column not in schema["properties"]:
             raise UserError(
-                f"{what} has the unknown column {column!r}. Columns are separated "
-                f"by tabs; known are {known}. Rename it or take it out."
+                f"{title} has the unknown column {column!r}. Columns are separated by tabs; known "
+                f"are {', '.join(schema['properties'])}. Rename or remove it."
             )
         if header.count(column) > 1:
-            raise UserError(f"{what} has the column {column!r} twice. Keep one.")
-    *others, last = schema["required"]
+            raise UserError(f"{title} has the column {column!r} twice. Keep one.")
     for column in schema["required"]:
         if column not in header:
             raise UserError(
-                f"{what} lacks the column {column!r}. Its first line must name the "
-                f"columns, separated by tabs; {', '.join(others)} and {last} are needed."
+                f"{title} lacks the column {column!r}. The first line must name the columns, "
+                f"separated by tabs; required are {', '.join(schema['required'])}."
             )
 
 
 def _row_problems(
     header: list[str],
     rows: list[tuple[int, list[str]]],
-    place: Callable[[int], str],
+    locate: Callable[[int], str],
     schema: dict[str, Any],
-) -> Iterable[tuple[int, str]]:
+) -> Iterator[str]:
     import fastjsonschema  # compiled once: a manifest may have a million rows
 
     check = fastjsonschema.compile(schema)
-    seen: dict[str, tuple[int, str]] = {}
+    first: dict[str, tuple[int, str]] = {}
     for number, cells in rows:
-        if len(cells) > len(header):
-            yield (
-                number,
-                f" has {len(cells)} cells for {len(header)} columns. Take out the surplus tabs.",
-            )
-            continue
-        row = _named(header, cells)
+        problem = ""
+        row = _to_dict(header, cells)
         try:
             check(row)
         except fastjsonschema.JsonSchemaValueException as error:
-            yield number, _explain(row, error, schema)
-            continue
-        # many disks don't tell upper from lower case in names of files
-        first, there = seen.setdefault(row["video_id"].lower(), (number, row["video_id"]))
-        if first != number:
-            same = there == row["video_id"]
-            as_what = "" if same else f" as {there!r}, which is the same name on many disks"
-            yield (
-                number,
-                f", column video_id: {row['video_id']!r} stands in {place(first)} already{as_what}."
-                " Give each video its own id, for example by adding method and compression.",
-            )
+            problem = _explain(row, error, schema)
+        if len(cells) > len(header):
+            problem = f" has {len(cells)} cells for {len(header)} columns. Remove surplus tabs."
+        if not problem:
+            # on many disks "a" and "A" name the same file
+            name = row["video_id"]
+            other_number, other = first.setdefault(name.lower(), (number, name))
+            if other_number != number:
+                case = "" if other == name else f" as {other!r}, the same name on many disks"
+                problem = (
+                    f", column video_id: {name!r} is already used in {locate(other_number)}{case}. "
+                    "Give each video its own id, for example by adding method and compression."
+                )
+        if problem:
+            place = locate(number)
+            yield f"{place[0].upper()}{place[1:]}{problem}"
 
 
 def _explain(row: dict[str, str], error: Any, schema: dict[str, Any]) -> str:
-    column = error.path[1] if len(error.path) > 1 else None
-    if column is None:  # a required cell is empty
+    if len(error.path) > 1:
+        column = error.path[1]
+        problem = f"{row[column]!r} is not allowed"
+    else:
         column = next(name for name in schema["required"] if name not in row)
-    value = row.get(column, "")
-    what = f"{value!r} is not allowed" if value else "the cell is empty"
-    needed = schema["properties"][column]["description"]
-    return f", column {column}: {what}. Needed: {needed}"
+        problem = "the cell is empty"
+    return f", column {column}: {problem}. Needed: {schema['properties'][column]['description']}"
 
 
-def _named(header: list[str], cells: list[str]) -> dict[str, str]:
+def _to_dict(header: list[str], cells: list[str]) -> dict[str, str]:
     return {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import stamp
-from workflow_scripts.lib.data.datasets import SUFFIXES, videos_below, warn_of_others_below
+from workflow_scripts.lib.data.datasets import SUFFIXES, list_video_files
 from workflow_scripts.lib.data.manifest import Video, read_manifest
 
 __all__ = ["check_given", "find_videos", "printable_name", "stamp_of_verdict"]
@@ -40,7 +40,7 @@ def check_given(source: str | Path | None) -> None:
 
 
 def find_videos(source: Path) -> dict[str, Video]:
-    """The videos of a folder (`layouts.videos_below`) or of a manifest whose labels may be missing,
+    """The videos of a folder (`list_video_files`) or of a manifest whose labels may be missing,
     by id.
 
     A file keeps its id whatever else the folder holds.
@@ -61,13 +61,12 @@ def find_videos(source: Path) -> dict[str, Video]:
         )
     if not source.is_dir():
         return read_manifest(source, labelled=False)
-    paths = videos_below(source)
+    paths = list_video_files(source)
     if not paths:
         raise UserError(
             f"videos_to_judge: no videos in {source}. Their names must end in "
             f"{', '.join(sorted(SUFFIXES))}."
         )
-    warn_of_others_below(source)
     videos = [Video(_id_of(path.relative_to(source)), str(path), "") for path in paths]
     return {video.video_id: video for video in videos}
 
