@@ -164,9 +164,7 @@ rule plot_curves:
     resources:
         **SMALL_JOB,
     params:
-        n_resamples=config["evaluation"]["n_resamples"],
-        confidence_level=config["evaluation"]["confidence_level"],
-        seed=config["seed"],
+        bootstrap=BOOTSTRAP,
     message:
         "Drawing ROC and precision-recall curves, protocol {wildcards.protocol}"
     script:

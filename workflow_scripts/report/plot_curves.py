@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from workflow_scripts.lib.common.plotting import CYCLE, PALE, figure_title, save_figure
 from workflow_scripts.lib.common.tables import label_numbers, read_table
-from workflow_scripts.lib.evaluation.metrics import curves
+from workflow_scripts.lib.evaluation.metrics import compute_curves
 
 MOST_BANDS = 3  # curves of a picture that show theirs
 
@@ -20,9 +21,7 @@ def main(
     protocol: str,
     evaluations: list[Path],
     predictions: list[Path],
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
+    bootstrap: dict[str, Any],
     figure: Path,
 ) -> None:
     """Draw the curves; `evaluations` (JSON) and `predictions` (per video) go in pairs."""
@@ -33,13 +32,11 @@ def main(
         key=lambda pair: -(pair[0]["video"]["roc_auc"]["value"] or 0),
     )
     found = {
-        result["experiment"]: curves(
+        result["experiment"]: compute_curves(
             label_numbers(table),
             table["score"].to_numpy(),
             table["group"].to_numpy(),
-            n_resamples,
-            confidence_level,
-            seed,
+            **bootstrap,
         )
         for result, table in best_first
     }

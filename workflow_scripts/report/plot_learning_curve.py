@@ -24,7 +24,11 @@ from workflow_scripts.lib.training.splits import leak_name
 def main(curve: Path, confidence_level: float, figure: Path) -> None:
     """Draw `learning_curve.tsv`, and say whether more people would help."""
     table = read_table(curve)
-    save_figure(figure, draw_learning_curve(table, advise(table, confidence_level)))
+    advice = {
+        str(name): advise(rows.to_dict("records"), confidence_level)
+        for name, rows in table.groupby("experiment", sort=False)
+    }
+    save_figure(figure, draw_learning_curve(table, advice))
 
 
 def draw_learning_curve(table: pd.DataFrame, said: Mapping[str, str]) -> Figure:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, PercentFormatter
 
 from workflow_scripts.lib.common.plotting import CYCLE, PALE, figure_title, save_figure
 from workflow_scripts.lib.common.tables import label_numbers, read_table
-from workflow_scripts.lib.evaluation.metrics import reliability
+from workflow_scripts.lib.evaluation.metrics import compute_reliability
 
 
 def main(protocol: str, evaluations: list[Path], predictions: list[Path], figure: Path) -> None:
@@ -20,7 +20,7 @@ def main(protocol: str, evaluations: list[Path], predictions: list[Path], figure
     bins = {}
     for result, path in zip(results, predictions, strict=True):
         table = read_table(path)
-        bins[result["experiment"]] = reliability(
+        bins[result["experiment"]] = compute_reliability(
             label_numbers(table), table["probability"].to_numpy(), table["group"].to_numpy()
         )
     save_figure(figure, draw_reliability(protocol, results[0]["leak"]["word"], bins))

@@ -8,6 +8,7 @@ import pytest
 from workflow_scripts.evaluation.compare_experiments import main
 
 LABELS = ["real", "fake"] * 6
+BOOTSTRAP = {"n_resamples": 100, "confidence_level": 0.95, "seed": 1}
 
 
 def write(folder, name, protocol, scores, validation, leak="no"):
@@ -27,7 +28,7 @@ def write(folder, name, protocol, scores, validation, leak="no"):
 
 def compared(folder, *experiments):
     evaluations, predictions, cards = zip(*experiments, strict=True)
-    main(list(evaluations), list(predictions), list(cards), 100, 0.95, 1, folder / "out.tsv")
+    main(list(evaluations), list(predictions), list(cards), BOOTSTRAP, folder / "out.tsv")
     return pd.read_csv(folder / "out.tsv", sep="\t")
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from workflow_scripts.evaluation import learning_curve
-from workflow_scripts.lib.evaluation.learning_curve import advice, choose_groups
-from workflow_scripts.lib.evaluation.metrics import growth
+from workflow_scripts.lib.evaluation.learning_curve import advise, choose_groups
+from workflow_scripts.lib.evaluation.metrics import evaluate_training_sizes
 
 # for each group of people, whether it has real and fake videos
 KINDS = st.lists(st.sampled_from([("real",), ("fake",), ("real", "fake")]), min_size=1, max_size=30)
@@ -51,6 +51,7 @@ def test_all_repeats_choose_as_many_and_not_the_same():
     assert len(found) > 4
 
 
+BOOTSTRAP = {"n_resamples": 100, "confidence_level": 0.95, "seed": 1}
 LABELS = np.tile([0, 1], 20)
 PEOPLE = np.repeat([f"g{number}" for number in range(10)], 4)
 
@@ -61,7 +62,7 @@ def noisy(strength, seed):
 
 def test_growth_is_the_mean_of_the_repeats_and_the_gain_their_difference():
     scores = [[noisy(0.5, 1), noisy(0.5, 2)], [noisy(1, 3), noisy(1, 4)], [noisy(2.5, 5)]]
-    found = growth(LABELS, scores, PEOPLE, 200, 0.95, 1)
+    found = evaluate_training_sizes(LABELS, scores, PEOPLE, 200, 0.95, 1)
     areas = [[roc_auc_score(LABELS, fit) for fit in fits] for fits in scores]
     for point, values in zip(found, areas, strict=True):
         assert point["roc_auc"]["value"] == pytest.approx(np.mean(values), abs=1e-6)
@@ -76,9 +77,10 @@ def test_growth_is_the_mean_of_the_repeats_and_the_gain_their_difference():
 
 
 def test_the_same_scores_gain_nothing_and_few_people_have_no_interval():
-    same = growth(LABELS, [[noisy(1, 1)], [noisy(1, 1)]], PEOPLE, 100, 0.95, 1)[1]
+    same = evaluate_training_sizes(LABELS, [[noisy(1, 1)], [noisy(1, 1)]], PEOPLE, 100, 0.95, 1)[1]
     assert same["gain"] == {"value": 0, "low": None, "high": None}
-    few = growth(LABELS, [[noisy(1, 1)]], np.repeat(["a", "b"], 20), 100, 0.95, 1)[0]
+    two_people = np.repeat(["a", "b"], 20)
+    few = evaluate_training_sizes(LABELS, [[noisy(1, 1)]], two_people, 100, 0.95, 1)[0]
     assert few["roc_auc"]["value"] is not None
     assert few["roc_auc"]["low"] is None
 
@@ -101,16 +103,16 @@ def sizes(gain, low, high):
     ],
 )
 def test_the_last_step_decides_what_is_said(last, said):
-    assert said in advice(sizes(*last), 0.95)
+    assert said in advise(sizes(*last), 0.95)
 
 
 def test_a_test_part_of_few_people_cannot_tell():
     few = [{**size, "test_groups": 2} for size in sizes(0.1, None, None)]
-    assert "the test part has 2 groups of people, and an interval needs 5" in advice(few, 0.95)
+    assert "the test part has 2 groups of people, and an interval needs 5" in advise(few, 0.95)
 
 
 def test_one_size_makes_no_curve():
-    assert "too few people" in advice(sizes(0.1, 0.0, 0.2)[1:], 0.95)
+    assert "too few people" in advise(sizes(0.1, 0.0, 0.2)[1:], 0.95)
 
 
 def write_fit(path, strength, seed, train_groups):
@@ -146,9 +148,7 @@ def gathered(folder, group_counts, final_groups):
         [folder / "card.json"],
         fits,
         2,
-        100,
-        0.95,
-        1,
+        BOOTSTRAP,
         folder / "out.tsv",
     )
     return pd.read_csv(folder / "out.tsv", sep="\t")
@@ -182,8 +182,6 @@ def test_fits_on_other_test_videos_are_a_defect(tmp_path):
             [tmp_path / "card.json"],
             [tmp_path / "0-0.tsv", tmp_path / "other.tsv"],
             2,
-            100,
-            0.95,
-            1,
+            BOOTSTRAP,
             tmp_path / "out.tsv",
         )

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from workflow_scripts.lib.evaluation.metrics import (
-    breakdown,
     compare,
-    curves,
+    compute_curves,
+    compute_reliability,
     evaluate,
-    reliability,
+    evaluate_subgroups,
     video_scores,
 )
 
+METRICS = ("accuracy", "roc_auc", "average_precision", "log_loss", "brier", "calibration_error")
 predictions = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 8), st.integers(0, 4)), min_size=1, max_size=60
 )
@@ -116,6 +117,14 @@ def test_bootstrap_equals_drawing_the_rows_of_whole_groups():
         low, high = np.percentile(values, [2.5, 97.5])
         assert found[name]["low"] == pytest.approx(low, abs=1e-6)
         assert found[name]["high"] == pytest.approx(high, abs=1e-6)
+
+
+def test_values_do_not_depend_on_the_number_of_resamples():
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        labels, scores, groups = rng.integers(0, 2, 80), rng.random(80).round(3), np.arange(80) % 9
+        few, many = (measure(labels, scores, groups, resamples=n) for n in (0, 7))
+        assert [few[name]["value"] for name in METRICS] == [many[name]["value"] for name in METRICS]
 
 
 def test_frames_of_few_people_give_wide_intervals():
@@ -223,7 +232,7 @@ def test_bootstrap_of_losses_equals_drawing_the_rows_of_whole_groups():
         assert found[name]["high"] == pytest.approx(high, abs=1e-6)
 
 
-SETTINGS = {"threshold": 0.5, "resamples": 20, "coverage": 0.95, "seed": 0}
+SETTINGS = {"threshold": 0.5, "n_resamples": 20, "confidence_level": 0.95, "seed": 0}
 
 
 def test_breakdown_sets_each_method_against_all_reals():
@@ -231,7 +240,7 @@ def test_breakdown_sets_each_method_against_all_reals():
     kinds = np.repeat(["original", "Swap", "Puppet", ""], 20)
     labels, groups = (kinds != "original").astype(int), np.arange(80) % 10
     scores = rng.random(80)
-    parts = breakdown(kinds, labels, scores, scores, groups, **SETTINGS)
+    parts = evaluate_subgroups(kinds, labels, scores, scores, groups, **SETTINGS)
     assert set(parts) == {"Swap", "Puppet"}
     rows = np.isin(kinds, ["original", "Swap"])
     assert parts["Swap"] == evaluate(
@@ -242,7 +251,7 @@ def test_breakdown_sets_each_method_against_all_reals():
 def test_breakdown_sets_a_compression_against_its_own_reals():
     kinds, labels = np.repeat(["c23", "c40"], 20), np.tile([0, 1], 20)
     scores = np.where(kinds == "c23", labels, 1 - labels) * 0.8
-    parts = breakdown(kinds, labels, scores, scores, np.arange(40), **SETTINGS)
+    parts = evaluate_subgroups(kinds, labels, scores, scores, np.arange(40), **SETTINGS)
     assert [parts[kind]["roc_auc"]["value"] for kind in ("c23", "c40")] == [1, 0]
     assert parts["c23"]["n"] == 20
 
@@ -324,7 +333,7 @@ def areas(found):
 @given(predictions)
 def test_curves_hold_the_areas_and_bands_hold_between_0_and_1(table):
     labels, eighths, groups = map(np.array, zip(*table, strict=True))
-    found = curves(labels, eighths / 8, groups, 50, 0.9, 1)
+    found = compute_curves(labels, eighths / 8, groups, 50, 0.9, 1)
     if len(set(labels)) < 2:
         assert found == {}
         return
@@ -342,7 +351,7 @@ def test_a_band_lies_around_its_curve():
     rng = np.random.default_rng(3)
     labels = np.arange(400) % 2
     scores = labels + rng.normal(0, 1, 400)
-    roc = curves(labels, scores, np.arange(400) // 4, 200, 0.95, 1)["roc"]
+    roc = compute_curves(labels, scores, np.arange(400) // 4, 200, 0.95, 1)["roc"]
     inside = np.interp(roc["at"], roc["x"], roc["y"])
     assert ((roc["low"] <= inside) & (inside <= roc["high"])).mean() > 0.95
 
@@ -350,7 +359,7 @@ def test_a_band_lies_around_its_curve():
 @given(predictions)
 def test_reliability_holds_every_row_once_and_gives_the_calibration_error(table):
     labels, eighths, groups = map(np.array, zip(*table, strict=True))
-    bins = reliability(labels, eighths / 8, groups)
+    bins = compute_reliability(labels, eighths / 8, groups)
     assert sum(part["n"] for part in bins) == len(labels)
     error = sum(part["n"] * abs(part["probability"] - part["share"]) for part in bins)
     expected = measure(labels, eighths / 8, groups)["calibration_error"]["value"]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from workflow_scripts.lib.common import plotting
-from workflow_scripts.lib.evaluation.metrics import curves, evaluate, reliability
+from workflow_scripts.lib.evaluation.metrics import compute_curves, compute_reliability, evaluate
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.report import (
     plot_confident_errors,
@@ -119,13 +119,13 @@ def test_confusion_shows_counts_and_shares_of_each_class(leak, caution):
 
 
 def found_curves(scores=SCORES):
-    return curves(LABELS, scores, PEOPLE, 50, 0.95, 1)
+    return compute_curves(LABELS, scores, PEOPLE, 50, 0.95, 1)
 
 
 @LEAKS
 def test_curves_are_those_that_were_found(leak, caution):
     found = found_curves()
-    one_label = curves(np.ones(60, int), SCORES, PEOPLE, 50, 0.95, 1)
+    one_label = compute_curves(np.ones(60, int), SCORES, PEOPLE, 50, 0.95, 1)
     figure = plot_curves.draw_curves("identity", leak, {"forest": found, "undefined": one_label})
     check_caution(figure, caution)
     roc, precision = figure.axes
@@ -157,7 +157,7 @@ def test_only_the_best_curves_have_colours_and_bands():
 
 @LEAKS
 def test_reliability_puts_shares_over_probabilities(leak, caution):
-    found = reliability(LABELS, SCORES, PEOPLE)
+    found = compute_reliability(LABELS, SCORES, PEOPLE)
     figure = plot_reliability.draw_reliability("identity", leak, {"forest": found, "other": found})
     check_caution(figure, caution)
     assert [axes.get_title() for axes in figure.axes] == ["forest", "other"]
@@ -168,7 +168,7 @@ def test_reliability_puts_shares_over_probabilities(leak, caution):
 
 
 def test_the_lowest_panel_of_each_column_names_its_ticks():
-    found = reliability(LABELS, SCORES, PEOPLE)
+    found = compute_reliability(LABELS, SCORES, PEOPLE)
     figure = plot_reliability.draw_reliability("identity", "no", {f"e{n}": found for n in range(5)})
     figure.canvas.draw()
     named = [
