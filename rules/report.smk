@@ -5,7 +5,7 @@ include: "helpers/report.smk"
 
 
 rule contact_sheet:
-    """Lay the strips of several videos of one label below each other."""
+    """Stack the strips of several videos of one label into one picture."""
     input:
         strips=videos_on_sheet,
     output:
@@ -23,7 +23,7 @@ rule contact_sheet:
 
 
 rule plot_quality:
-    """Show how many videos there are of each class, what was captured, and the table of all videos."""
+    """Show the videos per class, the capture rates, and the table of all videos."""
     input:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
@@ -41,13 +41,13 @@ rule plot_quality:
         content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
     message:
-        "Drawing what was captured"
+        "Drawing the capture rates"
     script:
         "../workflow_scripts/report/plot_quality.py"
 
 
 rule render_leaderboard:
-    """Show the leaderboard as a page."""
+    """Write the leaderboard as a page."""
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
@@ -69,7 +69,7 @@ rule render_leaderboard:
 
 
 rule render_comparisons:
-    """Show the paired comparisons as a page."""
+    """Write the paired comparisons as a page."""
     input:
         comparisons="<results>/comparisons.tsv",
     output:
@@ -90,7 +90,7 @@ rule render_comparisons:
 
 
 rule plot_leak_gap:
-    """Show how much better each experiment looks where its split leaks."""
+    """Compare the results of each experiment under leaky and honest protocols."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
     output:
@@ -102,13 +102,13 @@ rule plot_leak_gap:
     resources:
         **SMALL_JOB,
     message:
-        "Drawing what leaks are worth"
+        "Drawing the effect of leaks"
     script:
         "../workflow_scripts/report/plot_leak_gap.py"
 
 
 rule plot_learning_curve:
-    """Show what the experiments are worth when they have learnt from fewer people."""
+    """Show how well the experiments do when they were trained on fewer people."""
     input:
         curve="<results>/learning_curve.tsv",
     output:
@@ -128,7 +128,7 @@ rule plot_learning_curve:
 
 
 rule render_literature:
-    """Show published figures beside the run's own, and the honest ones beside both."""
+    """Write a page of published results beside the run's own."""
     input:
         leaderboard="<results>/leaderboard.tsv",
         curve=rules.plot_learning_curve.output if LEARNING_CURVES else [],
@@ -145,7 +145,7 @@ rule render_literature:
         content_digest(filter(None, [config["report"]["published"]])),
         test_fraction=config["splits"]["test_fraction"],
     message:
-        "Writing the page of published figures"
+        "Writing the page of published results"
     script:
         "../workflow_scripts/report/render_literature.py"
 
@@ -172,7 +172,7 @@ rule plot_curves:
 
 
 rule plot_reliability:
-    """Show whether the calibrated probabilities of all experiments under one protocol come true."""
+    """Show the reliability diagrams of all experiments under one protocol."""
     input:
         evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
         predictions=all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
@@ -185,13 +185,13 @@ rule plot_reliability:
     resources:
         **SMALL_JOB,
     message:
-        "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
+        "Drawing reliability diagrams, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_reliability.py"
 
 
 rule plot_subgroups:
-    """Show how well each kind of fake is found under one protocol."""
+    """Show the AUC for each kind of fake under one protocol."""
     input:
         evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
     output:
@@ -203,13 +203,13 @@ rule plot_subgroups:
     resources:
         **SMALL_JOB,
     message:
-        "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
+        "Drawing the AUC for each kind of fake, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_subgroups.py"
 
 
 rule plot_confusion:
-    """Show what one experiment got right and wrong."""
+    """Show the confusion matrices of one experiment."""
     input:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
     output:
@@ -221,13 +221,13 @@ rule plot_confusion:
     resources:
         **SMALL_JOB,
     message:
-        "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
+        "Drawing the confusion matrices of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_confusion.py"
 
 
 rule plot_importance:
-    """Show what counts for a model: where in the face it looks, or at which features."""
+    """Show the feature importance of a model: of the pixels of a face, or of other features."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
@@ -243,13 +243,13 @@ rule plot_importance:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     message:
-        "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
+        "Drawing the feature importance of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_importance.py"
 
 
 rule plot_confident_errors:
-    """Show the frames about which the experiments under one protocol were surest and wrong."""
+    """Show the most confident errors of all experiments under one protocol."""
     input:
         store="<results>/store.json",
         evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
@@ -264,13 +264,13 @@ rule plot_confident_errors:
         mem_mb=growing(1500),
         runtime=growing(10),
     message:
-        "Drawing the surest mistakes, protocol {wildcards.protocol}"
+        "Drawing the most confident errors, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_confident_errors.py"
 
 
 rule plot_cost:
-    """Show what each experiment is worth against what it cost."""
+    """Show the accuracy of each experiment against its cost."""
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
@@ -288,7 +288,7 @@ rule plot_cost:
 
 
 rule plot_run_times:
-    """Show what each rule cost."""
+    """Show the CPU time and memory of each rule."""
     input:
         unpack(lambda wildcards: logs_behind(RESULTS)),
     output:
@@ -300,12 +300,12 @@ rule plot_run_times:
     resources:
         **SMALL_JOB,
     message:
-        "Drawing what each rule cost"
+        "Drawing the cost of each rule"
     script:
         "../workflow_scripts/report/plot_run_times.py"
 
 
-if not config["join_runs"]:  # the pictures of the videos are with the parts
+if not config["join_runs"]:  # the joined runs have the contact sheets
     FIGURES += expand(rules.contact_sheet.output, label=("real", "fake"))
 FIGURES += rules.plot_quality.output
 FIGURES += rules.render_leaderboard.output

@@ -1,4 +1,4 @@
-"""Show what each experiment is worth against what it cost."""
+"""Show the accuracy of each experiment against its cost."""
 
 from pathlib import Path
 
@@ -12,15 +12,13 @@ from workflow_scripts.lib.common.tables import own_rows, read_table
 
 
 def main(leaderboard: Path, figure: Path) -> None:
-    """Draw the rows of `leaderboard.tsv` that were tested on the run's own test part."""
+    """Draw the rows of `leaderboard.tsv` for the run's own test part."""
     save_figure(figure, draw_cost(own_rows(read_table(leaderboard))))
 
 
 def draw_cost(board: pd.DataFrame) -> Figure:
-    """What each experiment is worth against what it cost: a row per protocol.
-
-    `board` is the leaderboard's table.
-    """
+    """AUC per video against CPU time and memory, a row of panels per protocol of the leaderboard's
+    rows `board`."""
     protocols = board["protocol"].unique()
     styles = experiment_styles(board["experiment"].tolist())
     figure, panels = plt.subplots(

@@ -149,7 +149,7 @@ def test_only_the_best_curves_have_colours_and_bands():
     many = {f"e{number}": found_curves() for number in range(10)}
     figure = plot_curves.draw_curves("identity", "no", many)
     roc = figure.axes[0]
-    assert len(roc.collections) == plot_curves.MOST_BANDS
+    assert len(roc.collections) == plot_curves.MAX_BANDS
     colours = [line.get_color() for line in roc.get_lines()]
     assert colours[:7] == plotting.CYCLE
     assert set(colours[7:]) == {plotting.PALE}
@@ -195,8 +195,8 @@ def test_the_leakiest_protocol_comes_first_and_is_called_so():
     for axes, level, metric in ((left, "frame", "accuracy"), (right, "video", "roc_auc")):
         lines = {line.get_label(): line for line in axes.get_lines()}
         for name, scores in (("a", SCORES), ("b", 1 - SCORES)):
-            wanted = measured(scores=scores)[level][metric]["value"]
-            assert lines[name].get_ydata().tolist() == [wanted] * 3
+            expected = measured(scores=scores)[level][metric]["value"]
+            assert lines[name].get_ydata().tolist() == [expected] * 3
 
 
 def test_kinds_of_fakes_each_have_a_panel():
@@ -290,17 +290,20 @@ def test_a_learning_curve_of_too_few_people_has_no_band():
 
 
 @LEAKS
-def test_mistakes_are_shown_a_row_per_experiment(leak, caution):
+def test_errors_have_a_row_per_experiment(leak, caution):
     crop = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    mistakes = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
-    figure = plot_confident_errors.draw_confident_errors("identity", leak, mistakes, 3)
+    errors = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
+    figure = plot_confident_errors.draw_confident_errors("identity", leak, errors)
     check_caution(figure, caution)
-    panels = figure.axes
-    assert len(panels) == 6
-    assert [panel.get_title() for panel in panels] == ["first", "second", "", "", "", ""]
-    assert np.array_equal(panels[1].get_images()[0].get_array(), crop[::-1])
-    assert [panel.get_ylabel() for panel in panels] == ["a", "", "", "b", "", ""]
-    assert [text.get_text() for text in panels[3].texts] == ["none"]
+    upper, lower = np.split(np.array(figure.axes), 2)
+    assert len(upper) == len(lower) == plot_confident_errors.N_FRAMES
+    nothing = [""] * (len(upper) - 2)
+    assert [panel.get_title() for panel in upper] == ["first", "second", *nothing]
+    assert np.array_equal(upper[1].get_images()[0].get_array(), crop[::-1])
+    assert [panel.get_ylabel() for panel in upper] == ["a", "", *nothing]
+    assert [panel.get_ylabel() for panel in lower] == ["b", "", *nothing]
+    assert {panel.get_title() for panel in lower} == {""}
+    assert [text.get_text() for text in lower[0].texts] == ["none"]
 
 
 @LEAKS
@@ -308,7 +311,8 @@ def test_importance_lies_over_the_mean_face(leak, caution):
     importance = np.zeros((32, 32))
     importance[8, 20] = 1
     face = rng.integers(0, 256, (32, 32, 3), np.uint8)
-    figure = plot_importance.draw_importance(importance, face, "forest", "identity", leak)
+    title = plotting.figure_title("forest", "identity", leak)
+    figure = plot_importance.draw_pixel_importance(importance, face, title)
     check_caution(figure, caution)
     left, middle, right = figure.axes[:3]
     assert np.array_equal(left.get_images()[0].get_array(), face)
@@ -322,17 +326,16 @@ def test_feature_importance_is_a_curve_and_shares(leak, caution):
     columns = find_feature_set("spectrum+dct").columns(32)
     importance = rng.random(len(columns))
     importance /= importance.sum()
-    figure = plot_importance.draw_feature_importance(
-        importance, columns, 32, "trees", "identity", leak
-    )
+    title = plotting.figure_title("trees", "identity", leak)
+    figure = plot_importance.draw_feature_importance(importance, columns, 32, title)
     check_caution(figure, caution)
     spectrum, bars = figure.axes
     assert sum(bar.get_width() for bar in bars.patches) == pytest.approx(1)
-    kinds = [column.partition("[")[0] for column in columns]
-    first = kinds[0].removeprefix("spectrum.")
+    planes = [column.partition("[")[0] for column in columns]
+    first = planes[0].removeprefix("spectrum.")
     (line,) = [line for line in spectrum.get_lines() if line.get_label() == first]
-    wanted = importance[np.array(kinds) == kinds[0]] / importance.mean()
-    assert np.allclose(line.get_ydata(), wanted)
+    expected = importance[np.array(planes) == planes[0]] / importance.mean()
+    assert np.allclose(line.get_ydata(), expected)
 
 
 def test_run_times_add_up_and_memory_does_not():

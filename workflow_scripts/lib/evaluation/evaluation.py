@@ -128,7 +128,7 @@ def _add_predictions(table: pd.DataFrame, scores: np.ndarray, card: dict[str, An
     )
 
 
-def _metric_arguments(table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _metric_arguments(table: pd.DataFrame) -> dict[str, Any]:
     """The arrays that metrics are computed from, (n,) each."""
     return {
         "labels": label_numbers(table),
