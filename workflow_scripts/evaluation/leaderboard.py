@@ -11,18 +11,12 @@ import pandas as pd
 
 from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.common.tables import OWN
+from workflow_scripts.lib.evaluation.metrics import PROBABILITY_METRICS, estimate_columns
 from workflow_scripts.lib.training.splits import leak_name
 
 FRAME_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
 METRICS = {
-    "video": (
-        *FRAME_METRICS,
-        "average_precision",
-        "tpr_at_5pct_fpr",
-        "log_loss",
-        "brier",
-        "calibration_error",
-    ),
+    "video": (*FRAME_METRICS, "average_precision", "tpr_at_5pct_fpr", *PROBABILITY_METRICS),
     "frame": FRAME_METRICS,
 }
 LEAKS = ("no", "unknown", "person", "video")  # from honest to leaky
@@ -49,11 +43,10 @@ def main(
     for log in tuned:
         protocol, experiment, _, _ = log.parts[-4:]
         tuning[protocol, experiment] += read_cost(log)["cpu_s"]
-    costs = {
-        key: {**read_cost(log), "tuning_cpu_s": round(tuning[key], 2)}
-        for log in trained
-        for key in [(log.parent.name, log.stem)]
-    }
+    costs = {}
+    for log in trained:
+        key = log.parent.name, log.stem
+        costs[key] = {**read_cost(log), "tuning_cpu_s": round(tuning[key], 2)}
     rows = []
     for result in sorted(results, key=_sort_key):
         key = result["protocol"], result["experiment"]
@@ -72,7 +65,7 @@ def _sort_key(result: dict[str, Any]) -> tuple[int, str, float]:
 def _row(
     evaluation: dict[str, Any], card: dict[str, Any], cost: dict[str, float]
 ) -> dict[str, Any]:
-    return {
+    row = {
         "protocol": evaluation["protocol"],
         "tested_on": evaluation["tested_on"],
         "leak": leak_name(evaluation["leak"]["word"]),
@@ -82,14 +75,11 @@ def _row(
         "resize": card["features"]["resize"],
         "test_videos": evaluation["video"]["n"],
         "test_groups": evaluation["video"]["groups"],
-        **{
-            f"{level}_{metric}{suffix}": evaluation[level][metric][key]
-            for level, metrics in METRICS.items()
-            for metric in metrics
-            for key, suffix in (("value", ""), ("low", "_low"), ("high", "_high"))
-        },
-        **{f"train_{name}": value for name, value in cost.items()},
     }
+    for level, metrics in METRICS.items():
+        for metric in metrics:
+            row |= estimate_columns(f"{level}_{metric}", evaluation[level][metric])
+    return row | {f"train_{name}": value for name, value in cost.items()}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.lib.common.tables import label_numbers, read_table
-from workflow_scripts.lib.evaluation.metrics import evaluate_training_sizes
+from workflow_scripts.lib.evaluation.metrics import estimate_columns, evaluate_training_sizes
 from workflow_scripts.lib.training.splits import leak_name
 
 
@@ -69,11 +69,8 @@ def _rows(
             "fits": len(size),
             "test_videos": len(final),
             "test_groups": final["group"].nunique(),
-            **{
-                f"{name}{suffix}": point[name][key]
-                for name in ("roc_auc", "gain")
-                for key, suffix in (("value", ""), ("low", "_low"), ("high", "_high"))
-            },
+            **estimate_columns("roc_auc", point["roc_auc"]),
+            **estimate_columns("gain", point["gain"]),
             "min": point["min"],
             "max": point["max"],
         }

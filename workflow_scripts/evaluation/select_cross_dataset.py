@@ -54,15 +54,15 @@ def main(
     check_labels(selected, candidates, protocol, other_run)
 
     rows = read_rows(other_store)
-    kept = np.flatnonzero(np.isin(rows.video, list(selected.group_of)))
-    videos = [other_videos[name] for name in rows.video[kept]]
+    numbers = np.flatnonzero(np.isin(rows.video, list(selected.group_of)))
+    videos = [other_videos[name] for name in rows.video[numbers]]
     pd.DataFrame(
         {
-            "row": kept,
-            "video": rows.video[kept],
-            "frame": rows.frame[kept],
+            "row": numbers,
+            "video": rows.video[numbers],
+            "frame": rows.frame[numbers],
             "group": [selected.group_of[video.video_id] for video in videos],
-            "label": [Label(label).word for label in rows.label[kept]],
+            "label": [Label(label).word for label in rows.label[numbers]],
             **{
                 column: [getattr(video, column) for video in videos]
                 for column in ("method", "compression", "dataset")

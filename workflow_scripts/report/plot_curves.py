@@ -43,10 +43,10 @@ def draw_curves(
     """ROC and precision-recall curves per video; `curves` are those of `metrics.compute_curves` by
     experiment, best first. The first few are coloured, and the first of these have bands."""
     figure, panels = plt.subplots(1, 2, figsize=(9.6, 4.6))
-    defined = {name: experiment for name, experiment in curves.items() if experiment}
+    defined = {name: pair for name, pair in curves.items() if pair}
     for axes, kind in zip(panels, ("roc", "precision_recall"), strict=True):
-        for rank, (name, experiment) in enumerate(defined.items()):
-            curve = experiment[kind]
+        for rank, (name, pair) in enumerate(defined.items()):
+            curve = pair[kind]
             coloured = rank < len(CYCLE)
             style = {"color": CYCLE[rank], "lw": 1.6} if coloured else {"color": PALE, "lw": 0.8}
             steps = "default" if kind == "roc" else "steps-pre"

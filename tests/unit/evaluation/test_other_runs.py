@@ -1,4 +1,4 @@
-"""Testing on another run: nobody of the training is ever scored, and nobody else is left out."""
+"""Cross-dataset tests: nobody from the training part is scored, and nobody else is left out."""
 
 import json
 from dataclasses import replace
@@ -64,8 +64,8 @@ def facts(video, crops):
 
 
 @given(runs())
-def test_people_of_the_training_are_never_scored_and_only_they_are_left_out(found):
-    (training, own), (others, there) = found
+def test_people_of_the_training_are_never_scored_and_only_they_are_left_out(pair):
+    (training, own), (others, there) = pair
     selection = select_videos(training, others, own, there)
     seen = set().union(*(facts(video, own[video.video_id]) for video in training))
     for video in others:

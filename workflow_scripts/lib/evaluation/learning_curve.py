@@ -23,7 +23,7 @@ MIN_USEFUL_GAIN = 0.02  # of AUC: a smaller one does not justify collecting more
 def choose_groups(
     groups: np.ndarray, labels: np.ndarray, halvings: int, repeat: int, seed: int
 ) -> np.ndarray:
-    """Choose groups to train on: all of them, halved so many times (rounded up).
+    """Choose groups to train on: all of them, halved `halvings` times (rounded up).
 
     Groups with real videos only, with fakes only, and with both are shuffled separately and taken
     in proportion to their number, so each subset has about the same mix as the whole. It has at

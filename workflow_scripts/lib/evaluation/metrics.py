@@ -17,7 +17,7 @@ a matrix product or a pass over the list.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -25,9 +25,11 @@ import numpy as np
 
 __all__ = [
     "MIN_GROUPS",
+    "PROBABILITY_METRICS",
     "compare",
     "compute_curves",
     "compute_reliability",
+    "estimate_columns",
     "evaluate",
     "evaluate_subgroups",
     "evaluate_training_sizes",
@@ -329,6 +331,11 @@ def compute_reliability(
             }
         )
     return result
+
+
+def estimate_columns(name: str, estimate: Mapping[str, Any]) -> dict[str, Any]:
+    """A table's columns for a metric's value and interval: `name`, `name_low`, `name_high`."""
+    return {name if key == "value" else f"{name}_{key}": x for key, x in estimate.items()}
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
