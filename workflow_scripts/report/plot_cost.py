@@ -26,11 +26,12 @@ def draw_cost(board: pd.DataFrame) -> Figure:
     )
     for (left, right), protocol in zip(panels, protocols, strict=True):
         rows = board[board["protocol"] == protocol]
-        for row in rows.itertuples():
-            style = {**styles[row.experiment], "ls": "none", "label": row.experiment}
-            left.plot(row.train_cpu_s + row.train_tuning_cpu_s, row.video_roc_auc, **style)
-            right.plot(row.train_peak_memory_mb, row.video_roc_auc, **style)
-        for axes in (left, right):
+        cpu_s = rows["train_cpu_s"] + rows["train_tuning_cpu_s"]
+        for axes, costs in ((left, cpu_s), (right, rows["train_peak_memory_mb"])):
+            for name, cost, auc in zip(
+                rows["experiment"], costs, rows["video_roc_auc"], strict=True
+            ):
+                axes.plot(cost, auc, ls="none", label=name, **styles[name])
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,14 @@ def select_videos(
     hashes are of their crops, by `video_id`. The same id may mean different videos in the two runs.
     """
     shared = set(training_hashes.values()) & set(other_hashes.values())
-    group_of = assign_groups(
-        [
-            *_qualify("training", training, training_hashes, shared),
-            *_qualify("other", others, other_hashes, shared),
-        ]
-    )
+    together = []
+    runs = (("training", training, training_hashes), ("other", others, other_hashes))
+    for run, videos, hashes in runs:
+        for video in videos:
+            crops = hashes.get(video.video_id, "")
+            content = crops if crops in shared else video.content
+            together.append(replace(video, video_id=f"{run}/{video.video_id}", content=content))
+    group_of = assign_groups(together)
     trained = {group_of[f"training/{video.video_id}"] for video in training}
     groups = {video.video_id: group_of[f"other/{video.video_id}"] for video in others}
     selected = {name: group for name, group in groups.items() if group not in trained}
@@ -158,13 +160,3 @@ def check_labels(
             f"{f'Only {labels.pop()}' if labels else 'No'} videos are left, and a test needs real "
             "and fake ones: add videos of other people to that run, or remove it from test_on_runs."
         )
-
-
-def _qualify(
-    run: str, videos: Iterable[Video], hashes: Mapping[str, str], shared: set[str]
-) -> Iterator[Video]:
-    """The videos with their run in the id, and the same `content` for crops that both runs have."""
-    for video in videos:
-        crops = hashes.get(video.video_id)
-        content = crops if crops in shared else video.content
-        yield replace(video, video_id=f"{run}/{video.video_id}", content=content or "")
