@@ -1,11 +1,11 @@
-# From models to figures that can be compared.
+# From models to metrics: on the test part, on other runs' videos, and with less training data.
 
 
 include: "helpers/evaluation.smk"
 
 
 rule evaluate_model:
-    """Measure one model on the test part of its protocol."""
+    """Evaluate one model on the test part of its protocol."""
     input:
         features_of_experiment,
         store="<results>/store.json",
@@ -21,13 +21,11 @@ rule evaluate_model:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=training_memory,
+        mem_mb=evaluation_memory,
         runtime=growing(60),
     params:
         experiment=named_experiment,
-        n_resamples=config["evaluation"]["n_resamples"],
-        confidence_level=config["evaluation"]["confidence_level"],
-        seed=config["seed"],
+        bootstrap=BOOTSTRAP,
     message:
         "Evaluating {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -35,7 +33,7 @@ rule evaluate_model:
 
 
 rule leaderboard:
-    """Put every experiment under every protocol side by side."""
+    """Compare all experiments under all protocols in one table."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json")
         + per_other_run("<results>/cross_dataset/{other}/{protocol}/{experiment}.json"),
@@ -63,7 +61,7 @@ rule leaderboard:
 
 
 rule compare_experiments:
-    """Hold the experiments of each protocol against the one that its validation liked best."""
+    """Compare the experiments of each protocol with the one that did best in its validation."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
         predictions=per_experiment("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
@@ -78,20 +76,18 @@ rule compare_experiments:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
-        n_resamples=config["evaluation"]["n_resamples"],
-        confidence_level=config["evaluation"]["confidence_level"],
-        seed=config["seed"],
+        bootstrap=BOOTSTRAP,
     message:
-        "Comparing the experiments in pairs"
+        "Testing the differences between experiments"
     script:
         "../workflow_scripts/evaluation/compare_experiments.py"
 
 
-# On other runs' videos. Nothing is written into those runs' folders.
+# Cross-dataset tests. Nothing is written into the other runs' folders.
 
 
 rule select_cross_dataset:
-    """Choose the videos of another run that show nobody whom the models of a protocol have seen."""
+    """Select the videos of another run that show nobody from a protocol's training part."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
@@ -110,13 +106,13 @@ rule select_cross_dataset:
     params:
         content_digest([config["manifest"]]),
     message:
-        "Looking for videos of {wildcards.other} that show other people, protocol {wildcards.protocol}"
+        "Selecting videos of {wildcards.other} that show other people, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/evaluation/select_cross_dataset.py"
 
 
 rule extract_cross_dataset:
-    """Get one feature set of another run's store, without writing into that run's folder."""
+    """Copy or compute a feature set of another run's store, without writing into that run's folder."""
     input:
         store=in_other_run("store.json"),
     output:
@@ -135,7 +131,7 @@ rule extract_cross_dataset:
 
 
 rule evaluate_cross_dataset:
-    """Measure one model on another run's videos of other people."""
+    """Evaluate one model on another run's videos of other people."""
     input:
         features_cross_dataset,
         store=in_other_run("store.json"),
@@ -152,20 +148,18 @@ rule evaluate_cross_dataset:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=growing(3000),
+        mem_mb=evaluation_memory,
         runtime=growing(60),
     params:
         experiment=named_experiment,
-        n_resamples=config["evaluation"]["n_resamples"],
-        confidence_level=config["evaluation"]["confidence_level"],
-        seed=config["seed"],
+        bootstrap=BOOTSTRAP,
     message:
         "Evaluating {wildcards.experiment}, protocol {wildcards.protocol}, on {wildcards.other}"
     script:
         "../workflow_scripts/evaluation/evaluate_cross_dataset.py"
 
 
-# With fewer people to learn from.
+# Learning curves: with fewer people in the training.
 
 
 rule fit_learning_curve:
@@ -195,7 +189,7 @@ rule fit_learning_curve:
 
 
 rule learning_curve:
-    """Gather what each experiment is worth when it has learnt from fewer people."""
+    """Tabulate how well each experiment does when it was trained on fewer people."""
     input:
         evaluations=per_curve("<results>/evaluation/identity/{experiment}.json"),
         predictions=per_curve("<results>/evaluation/identity/{experiment}.videos.tsv"),
@@ -212,11 +206,9 @@ rule learning_curve:
         runtime=growing(30),
     params:
         repeats=config["learning_curve"]["repeats"],
-        n_resamples=config["evaluation"]["n_resamples"],
-        confidence_level=config["evaluation"]["confidence_level"],
-        seed=config["seed"],
+        bootstrap=BOOTSTRAP,
     message:
-        "Gathering what fewer people are worth"
+        "Tabulating the learning curves"
     script:
         "../workflow_scripts/evaluation/learning_curve.py"
 

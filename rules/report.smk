@@ -5,94 +5,59 @@ include: "helpers/report.smk"
 
 
 rule contact_sheet:
-    """Lay the strips of several videos of one label below each other."""
+    """Stack the strips of several videos of one label into one picture."""
     input:
         strips=videos_on_sheet,
     output:
-        sheet=report(
-            "<results>/figures/contact_sheet_{label}.jpg",
-            caption="../report/contact_sheet.rst",
-            category="1. Data",
-            labels={"picture": "contact sheet", "label": "{label}"},
-        ),
+        sheet=figure("contact_sheet_{label}.jpg", "1. Data", "contact sheet"),
     log:
         "<logs>/contact_sheet/{label}.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
         "../workflow_scripts/report/contact_sheet.py"
 
 
-if not config["join_runs"]:  # the pictures of the videos are with the parts
-    FIGURES += expand(rules.contact_sheet.output, label=("real", "fake"))
-
-
 rule plot_quality:
-    """Show how many videos there are of each class, what was captured, and the table of all videos."""
+    """Show the videos per class, the capture rates, and the table of all videos."""
     input:
         quality="<results>/quality.tsv",
         rates="<results>/capture_rates.tsv",
     output:
-        counts=report(
-            "<results>/figures/class_counts.png",
-            caption="../report/class_counts.rst",
-            category="1. Data",
-            labels={"picture": "videos per class", "label": "both"},
-        ),
-        captured=report(
-            "<results>/figures/capture_rates.png",
-            caption="../report/capture_rates.rst",
-            category="1. Data",
-            labels={"picture": "capture rates", "label": "both"},
-        ),
-        page=report(
-            "<results>/figures/quality.html",
-            caption="../report/quality.rst",
-            category="1. Data",
-            labels={"picture": "quality of every video", "label": "both"},
-        ),
+        counts=figure("class_counts.png", "1. Data", "videos per class"),
+        captured=figure("capture_rates.png", "1. Data", "capture rates"),
+        page=figure("quality.html", "1. Data", "quality of every video"),
     log:
         "<logs>/plot_quality.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     params:
         content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
     message:
-        "Drawing what was captured"
+        "Drawing the capture rates"
     script:
         "../workflow_scripts/report/plot_quality.py"
 
 
-FIGURES += rules.plot_quality.output
-
-
 rule render_leaderboard:
-    """Show the leaderboard as a page."""
+    """Write the leaderboard as a page."""
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
-        page=report(
-            "<results>/figures/leaderboard.html",
-            caption="../report/leaderboard.rst",
-            category="2. Results",
-            labels={"picture": "leaderboard", "protocol": "all", "experiment": "all"},
-        ),
+        page=figure("leaderboard.html", "2. Results", "leaderboard"),
     log:
         "<logs>/render_leaderboard.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     params:
         content_digest(templates("leaderboard")),
         confidence_level=config["evaluation"]["confidence_level"],
@@ -103,27 +68,18 @@ rule render_leaderboard:
         "../workflow_scripts/report/render_leaderboard.py"
 
 
-FIGURES += rules.render_leaderboard.output
-
-
 rule render_comparisons:
-    """Show the paired comparisons as a page."""
+    """Write the paired comparisons as a page."""
     input:
         comparisons="<results>/comparisons.tsv",
     output:
-        page=report(
-            "<results>/figures/comparisons.html",
-            caption="../report/comparisons.rst",
-            category="2. Results",
-            labels={"picture": "paired comparisons", "protocol": "all", "experiment": "all"},
-        ),
+        page=figure("comparisons.html", "2. Results", "paired comparisons"),
     log:
         "<logs>/render_comparisons.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     params:
         content_digest(templates("comparisons")),
         confidence_level=config["evaluation"]["confidence_level"],
@@ -133,60 +89,36 @@ rule render_comparisons:
         "../workflow_scripts/report/render_comparisons.py"
 
 
-if len(EXPERIMENTS) > 1:
-    FIGURES += rules.render_comparisons.output
-
-
 rule plot_leak_gap:
-    """Show how much better each experiment looks where its split leaks."""
+    """Compare the results of each experiment under leaky and honest protocols."""
     input:
         evaluations=per_experiment("<results>/evaluation/{protocol}/{experiment}.json"),
     output:
-        figure=report(
-            "<results>/figures/leak_gap.png",
-            caption="../report/leak_gap.rst",
-            category="2. Results",
-            labels={"picture": "leak gap", "protocol": "all", "experiment": "all"},
-        ),
+        figure=figure("leak_gap.png", "2. Results", "leak gap"),
     log:
         "<logs>/plot_leak_gap.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
-        "Drawing what leaks are worth"
+        "Drawing the effect of leaks"
     script:
         "../workflow_scripts/report/plot_leak_gap.py"
 
 
-if len(PROTOCOLS) > 1:
-    FIGURES += rules.plot_leak_gap.output
-
-
 rule plot_learning_curve:
-    """Show what the experiments are worth when they have learnt from fewer people."""
+    """Show how well the experiments do when they were trained on fewer people."""
     input:
         curve="<results>/learning_curve.tsv",
     output:
-        figure=report(
-            "<results>/figures/learning_curve.png",
-            caption="../report/learning_curve.rst",
-            category="2. Results",
-            labels={
-                "picture": "learning curve",
-                "protocol": "identity",
-                "experiment": "all",
-            },
-        ),
+        figure=figure("learning_curve.png", "2. Results", "learning curve", protocol="identity"),
     log:
         "<logs>/plot_learning_curve.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     params:
         confidence_level=config["evaluation"]["confidence_level"],
     message:
@@ -195,198 +127,114 @@ rule plot_learning_curve:
         "../workflow_scripts/report/plot_learning_curve.py"
 
 
-if LEARNING_CURVES:
-    FIGURES += rules.plot_learning_curve.output
-
-
 rule render_literature:
-    """Show published figures beside the run's own, and the honest ones beside both."""
+    """Write a page of published results beside the run's own."""
     input:
         leaderboard="<results>/leaderboard.tsv",
         curve=rules.plot_learning_curve.output if LEARNING_CURVES else [],
     output:
-        page=report(
-            "<results>/figures/literature.html",
-            caption="../report/literature.rst",
-            category="2. Results",
-            labels={"picture": "published figures", "protocol": "all", "experiment": "all"},
-        ),
+        page=figure("literature.html", "2. Results", "published figures"),
     log:
         "<logs>/render_literature.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     params:
         content_digest(templates("literature")),
         content_digest(filter(None, [config["report"]["published"]])),
         test_fraction=config["splits"]["test_fraction"],
     message:
-        "Writing the page of published figures"
+        "Writing the page of published results"
     script:
         "../workflow_scripts/report/render_literature.py"
-
-
-if config["report"]["published"]:
-    FIGURES += rules.render_literature.output
 
 
 rule plot_curves:
     """Show the ROC and precision-recall curves of all experiments under one protocol."""
     input:
-        evaluations=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.json",
-            experiment=EXPERIMENTS,
-        ),
-        predictions=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
-            experiment=EXPERIMENTS,
-        ),
+        evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        predictions=all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
     output:
-        figure=report(
-            "<results>/figures/{protocol}/curves.png",
-            caption="../report/curves.rst",
-            category="2. Results",
-            labels={
-                "picture": "ROC and precision-recall",
-                "protocol": "{protocol}",
-                "experiment": "all",
-            },
-        ),
+        figure=figure("{protocol}/curves.png", "2. Results", "ROC and precision-recall"),
     log:
         "<logs>/plot_curves/{protocol}.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     params:
-        n_resamples=config["evaluation"]["n_resamples"],
-        confidence_level=config["evaluation"]["confidence_level"],
-        seed=config["seed"],
+        bootstrap=BOOTSTRAP,
     message:
         "Drawing ROC and precision-recall curves, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_curves.py"
 
 
-FIGURES += expand(rules.plot_curves.output, protocol=PROTOCOLS)
-
-
 rule plot_reliability:
-    """Show whether the calibrated probabilities of all experiments under one protocol come true."""
+    """Show the reliability diagrams of all experiments under one protocol."""
     input:
-        evaluations=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.json",
-            experiment=EXPERIMENTS,
-        ),
-        predictions=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.videos.tsv",
-            experiment=EXPERIMENTS,
-        ),
+        evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        predictions=all_experiments("<results>/evaluation/{protocol}/{experiment}.videos.tsv"),
     output:
-        figure=report(
-            "<results>/figures/{protocol}/reliability.png",
-            caption="../report/reliability.rst",
-            category="2. Results",
-            labels={"picture": "calibration", "protocol": "{protocol}", "experiment": "all"},
-        ),
+        figure=figure("{protocol}/reliability.png", "2. Results", "calibration"),
     log:
         "<logs>/plot_reliability/{protocol}.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
-        "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
+        "Drawing reliability diagrams, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_reliability.py"
 
 
-FIGURES += expand(rules.plot_reliability.output, protocol=PROTOCOLS)
-
-
 rule plot_subgroups:
-    """Show how well each kind of fake is found under one protocol."""
+    """Show the AUC for each kind of fake under one protocol."""
     input:
-        evaluations=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.json",
-            experiment=EXPERIMENTS,
-        ),
+        evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
     output:
-        figure=report(
-            "<results>/figures/{protocol}/subgroups.png",
-            caption="../report/subgroups.rst",
-            category="2. Results",
-            labels={"picture": "kinds of fakes", "protocol": "{protocol}", "experiment": "all"},
-        ),
+        figure=figure("{protocol}/subgroups.png", "2. Results", "kinds of fakes"),
     log:
         "<logs>/plot_subgroups/{protocol}.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
-        "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
+        "Drawing the AUC for each kind of fake, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_subgroups.py"
 
 
-FIGURES += expand(rules.plot_subgroups.output, protocol=PROTOCOLS)
-
-
 rule plot_confusion:
-    """Show what one experiment got right and wrong."""
+    """Show the confusion matrices of one experiment."""
     input:
         evaluation="<results>/evaluation/{protocol}/{experiment}.json",
     output:
-        figure=report(
-            "<results>/figures/{protocol}/{experiment}/confusion.png",
-            caption="../report/confusion.rst",
-            category="2. Results",
-            labels={
-                "picture": "confusion matrix",
-                "protocol": "{protocol}",
-                "experiment": "{experiment}",
-            },
-        ),
+        figure=figure("{protocol}/{experiment}/confusion.png", "2. Results", "confusion matrix"),
     log:
         "<logs>/plot_confusion/{protocol}/{experiment}.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
-        "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
+        "Drawing the confusion matrices of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_confusion.py"
 
 
-FIGURES += per_experiment(rules.plot_confusion.output)
-
-
 rule plot_importance:
-    """Show what counts for a model: where in the face it looks, or at which features."""
+    """Show the feature importance of a model: of the pixels of a face, or of other features."""
     input:
         store="<results>/store.json",
         split="<results>/splits/{protocol}.tsv",
         model="<results>/models/{protocol}/{experiment}/model.zip",
         card="<results>/models/{protocol}/{experiment}/model.json",
     output:
-        figure=report(
-            "<results>/figures/{protocol}/{experiment}/importance.png",
-            caption="../report/importance.rst",
-            category="3. Evidence",
-            labels={
-                "picture": "importance",
-                "protocol": "{protocol}",
-                "experiment": "{experiment}",
-            },
-        ),
+        figure=figure("{protocol}/{experiment}/importance.png", "3. Evidence", "importance"),
     log:
         "<logs>/plot_importance/{protocol}/{experiment}.log",
     conda:
@@ -395,37 +243,19 @@ rule plot_importance:
         mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     message:
-        "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
+        "Drawing the feature importance of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_importance.py"
 
 
-FIGURES += expand(
-    rules.plot_importance.output,
-    protocol=PROTOCOLS,
-    experiment=[name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].made_of_trees],
-)
-
-
 rule plot_confident_errors:
-    """Show the frames about which the experiments under one protocol were surest and wrong."""
+    """Show the most confident errors of all experiments under one protocol."""
     input:
         store="<results>/store.json",
-        evaluations=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.json",
-            experiment=EXPERIMENTS,
-        ),
-        predictions=expand(
-            "<results>/evaluation/{{protocol}}/{experiment}.frames.tsv",
-            experiment=EXPERIMENTS,
-        ),
+        evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
+        predictions=all_experiments("<results>/evaluation/{protocol}/{experiment}.frames.tsv"),
     output:
-        figure=report(
-            "<results>/figures/{protocol}/confident_errors.png",
-            caption="../report/confident_errors.rst",
-            category="3. Evidence",
-            labels={"picture": "surest mistakes", "protocol": "{protocol}", "experiment": "all"},
-        ),
+        figure=figure("{protocol}/confident_errors.png", "3. Evidence", "surest mistakes"),
     log:
         "<logs>/plot_confident_errors/{protocol}.log",
     conda:
@@ -434,63 +264,68 @@ rule plot_confident_errors:
         mem_mb=growing(1500),
         runtime=growing(10),
     message:
-        "Drawing the surest mistakes, protocol {wildcards.protocol}"
+        "Drawing the most confident errors, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/report/plot_confident_errors.py"
 
 
-FIGURES += expand(rules.plot_confident_errors.output, protocol=PROTOCOLS)
-
-
 rule plot_cost:
-    """Show what each experiment is worth against what it cost."""
+    """Show the accuracy of each experiment against its cost."""
     input:
         leaderboard="<results>/leaderboard.tsv",
     output:
-        figure=report(
-            "<results>/figures/cost.png",
-            caption="../report/cost.rst",
-            category="4. Cost",
-            labels={"picture": "cost against accuracy"},
-        ),
+        figure=figure("cost.png", "4. Cost", "cost against accuracy"),
     log:
         "<logs>/plot_cost.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
         "Drawing cost against accuracy"
     script:
         "../workflow_scripts/report/plot_cost.py"
 
 
-FIGURES += rules.plot_cost.output
-
-
 rule plot_run_times:
-    """Show what each rule cost."""
+    """Show the CPU time and memory of each rule."""
     input:
         unpack(lambda wildcards: logs_behind(RESULTS)),
     output:
-        figure=report(
-            "<results>/figures/run_times.png",
-            caption="../report/run_times.rst",
-            category="4. Cost",
-            labels={"picture": "run times"},
-        ),
+        figure=figure("run_times.png", "4. Cost", "run times"),
     log:
         "<logs>/plot_run_times.log",
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
+        **SMALL_JOB,
     message:
-        "Drawing what each rule cost"
+        "Drawing the cost of each rule"
     script:
         "../workflow_scripts/report/plot_run_times.py"
 
 
+if not config["join_runs"]:  # the joined runs have the contact sheets
+    FIGURES += expand(rules.contact_sheet.output, label=("real", "fake"))
+FIGURES += rules.plot_quality.output
+FIGURES += rules.render_leaderboard.output
+if len(EXPERIMENTS) > 1:
+    FIGURES += rules.render_comparisons.output
+if len(PROTOCOLS) > 1:
+    FIGURES += rules.plot_leak_gap.output
+if LEARNING_CURVES:
+    FIGURES += rules.plot_learning_curve.output
+if config["report"]["published"]:
+    FIGURES += rules.render_literature.output
+FIGURES += expand(rules.plot_curves.output, protocol=PROTOCOLS)
+FIGURES += expand(rules.plot_reliability.output, protocol=PROTOCOLS)
+FIGURES += expand(rules.plot_subgroups.output, protocol=PROTOCOLS)
+FIGURES += per_experiment(rules.plot_confusion.output)
+FIGURES += expand(
+    rules.plot_importance.output,
+    protocol=PROTOCOLS,
+    experiment=[name for name, e in EXPERIMENTS.items() if MODELS[e["model"]].made_of_trees],
+)
+FIGURES += expand(rules.plot_confident_errors.output, protocol=PROTOCOLS)
+FIGURES += rules.plot_cost.output
 FIGURES += rules.plot_run_times.output

@@ -67,7 +67,7 @@ PLAIN = {
     *("slurmctld slurmd slurm-client munge", "module load python/3.11", "pre-commit install"),
     *("apt-get install --no-install-recommends slurmctld slurmd slurm-client munge", "kill -9"),
     *("cp -r profiles/slurm profiles/mine", "source .venv/bin/activate", "-vf transpose=1"),
-    *("ffmpeg -i OLD -vf hflip,vflip NEW.mp4", "ffmpeg -i OLD -vf yadif NEW.mp4"),
+    "ffmpeg -i OLD -vf hflip,vflip NEW.mp4",
     # data sets, and how their files and people are called
     *("train.json", "val.json", "test.json", "metadata.json", "List_of_testing_videos.txt", "/v3/"),
     *("target_source.mp4", "target_source", "idTARGET_idSOURCE_NNNN", "YouTube-real", "original"),

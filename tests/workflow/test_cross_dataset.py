@@ -83,4 +83,4 @@ def test_a_run_of_known_people_only_is_an_error(copy, other, rows):
     copy.configure(test_on_runs=[str(other)])
     ended = copy.snakemake("results/small/leaderboard.tsv", check=False)
     assert ended.returncode != 0
-    assert "Only no videos are left" in ended.stdout + ended.stderr
+    assert "No videos are left" in ended.stdout + ended.stderr

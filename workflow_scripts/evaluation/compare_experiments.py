@@ -1,4 +1,4 @@
-"""Hold the experiments of each protocol against the one that its validation liked best."""
+"""Compare the experiments of each protocol with the one that did best in its validation."""
 
 import json
 import logging
@@ -12,73 +12,64 @@ from workflow_scripts.lib.evaluation.metrics import compare
 from workflow_scripts.lib.training.splits import leak_name
 
 COLUMNS = ["protocol", "leak", "experiment", "reference", "test_videos", "test_groups"]
-PARTS = ("difference", "low", "high", "p_value")
+COLUMNS += [
+    f"{metric}_{value}"
+    for metric in ("accuracy", "roc_auc")
+    for value in ("difference", "low", "high", "p_value")
+]
 
 
 def main(
     evaluations: list[Path],
     predictions: list[Path],
     cards: list[Path],
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
+    bootstrap: dict[str, Any],
     comparisons: Path,
 ) -> None:
-    """Write a table with a line per experiment and protocol: by how much it is better, per video
-    of the test part, than the protocol's reference.
+    """Write a line per experiment and protocol: how much better it is than the protocol's
+    reference, per video of the test part.
 
-    The reference is chosen by its AUC in the validation, not in the test: the luckiest of many in
+    The reference has the highest AUC in the validation, not in the test: the luckiest of many in
     the test would make the others look worse than they are. `evaluations` and `cards` (JSON) and
     `predictions` (per video) are of the same experiments.
     """
-    tried: dict[str, list[tuple[Any, Any, pd.DataFrame]]] = {}
+    protocols: dict[str, list[dict[str, Any]]] = {}
     for evaluation, card, videos in zip(evaluations, cards, predictions, strict=True):
         result = json.loads(evaluation.read_text(encoding="utf-8"))
-        about = json.loads(card.read_text(encoding="utf-8"))
-        tried.setdefault(result["protocol"], []).append((result, about, read_table(videos)))
+        validation = json.loads(card.read_text(encoding="utf-8"))["validation"]
+        result |= {"validation": validation["video_roc_auc"], "predictions": read_table(videos)}
+        protocols.setdefault(result["protocol"], []).append(result)
     rows = []
-    for experiments in tried.values():
-        reference = max(experiments, key=lambda tried: tried[1]["validation"]["video_roc_auc"])
-        for other in experiments:
-            if other is not reference:
-                rows.append(_row(other, reference, n_resamples, confidence_level, seed))
-    metrics = [f"{metric}_{part}" for metric in ("accuracy", "roc_auc") for part in PARTS]
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *metrics])
+    for experiments in protocols.values():
+        reference = max(experiments, key=lambda result: result["validation"])
+        rows += [_row(e, reference, bootstrap) for e in experiments if e is not reference]
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table.to_csv(comparisons, sep="\t", index=False)
     logging.info("%s", table.to_string(index=False))
 
 
 def _row(
-    one: tuple[Any, Any, pd.DataFrame],
-    reference: tuple[Any, Any, pd.DataFrame],
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
+    result: dict[str, Any], reference: dict[str, Any], bootstrap: dict[str, Any]
 ) -> dict[str, Any]:
-    results, _, (table, other) = zip(one, reference, strict=True)
+    table, other = result["predictions"], reference["predictions"]
     if list(table["video"]) != list(other["video"]):
         raise ValueError("the experiments were tested on different videos")
-    found = compare(
+    comparison = compare(
         label_numbers(table),
         (table["score"].to_numpy(), other["score"].to_numpy()),
         table["group"].to_numpy(),
-        (results[0]["threshold"], results[1]["threshold"]),
-        n_resamples,
-        confidence_level,
-        seed,
+        (result["threshold"], reference["threshold"]),
+        **bootstrap,
     )
+    n_videos, n_groups = comparison.pop("n"), comparison.pop("groups")
     return {
-        "protocol": results[0]["protocol"],
-        "leak": leak_name(results[0]["leak"]["word"]),
-        "experiment": results[0]["experiment"],
-        "reference": results[1]["experiment"],
-        "test_videos": found["n"],
-        "test_groups": found["groups"],
-        **{
-            f"{metric}_{part}": found[metric][part]
-            for metric in ("accuracy", "roc_auc")
-            for part in PARTS
-        },
+        "protocol": result["protocol"],
+        "leak": leak_name(result["leak"]["word"]),
+        "experiment": result["experiment"],
+        "reference": reference["experiment"],
+        "test_videos": n_videos,
+        "test_groups": n_groups,
+        **{f"{m}_{name}": value for m in comparison for name, value in comparison[m].items()},
     }
 
 

@@ -1,13 +1,11 @@
-"""Measure one model on the test part of its protocol."""
+"""Evaluate one model on the test part of its protocol."""
 
-import json
-import logging
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.common.files import write_json
 from workflow_scripts.lib.common.tables import OWN, read_table
-from workflow_scripts.lib.evaluation.evaluation import measure, predict, write_predictions
+from workflow_scripts.lib.evaluation.evaluation import evaluate_model
 from workflow_scripts.lib.training.splits import TEST, find_leak
 
 
@@ -17,29 +15,19 @@ def main(
     model: Path,
     card: Path,
     experiment: dict[str, Any],
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
+    bootstrap: dict[str, Any],
     evaluation: Path,
     frames: Path,
     videos: Path,
 ) -> None:
     """Write the metrics (`evaluation`), and the predictions per frame and per video."""
-    about = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
     leak = find_leak(*(table[column].to_numpy() for column in ("split", "video", "group")))
     table = table[table["split"] == TEST]
-    predictions = predict(model, about, store, table, experiment)
-    result = measure(*predictions, about, OWN, leak, n_resamples, confidence_level, seed)
-    write_json(evaluation, result)
-    write_predictions(*predictions, frames, videos)
-    logging.info(
-        "%s, protocol %s: accuracy per video %s, AUC %s",
-        about["experiment"],
-        about["protocol"],
-        result["video"]["accuracy"],
-        result["video"]["roc_auc"],
+    result = evaluate_model(
+        store, table, model, card, experiment, bootstrap, OWN, leak, frames, videos
     )
+    write_json(evaluation, result)
 
 
 if __name__ == "__main__":

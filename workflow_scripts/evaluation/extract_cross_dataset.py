@@ -1,4 +1,4 @@
-"""Get one feature set of another run's store, without writing into that run's folder."""
+"""Copy or compute a feature set of another run's store, without writing into that run's folder."""
 
 import logging
 from pathlib import Path
@@ -14,24 +14,25 @@ from workflow_scripts.lib.store.zarr_store import (
     write_features,
 )
 
-ROWS_AT_ONCE = 1000
+BATCH_ROWS = 1000
 
 
 def main(store: Path, features: str, marker: Path) -> None:
-    """Write the set `features` of the store beside its `marker`: a copy, where the other run has
-    the set in this version."""
+    """Write the set `features` of the store beside its `marker`; it is copied if the other run has
+    it in the current version."""
     kind, _, side = features.partition("-")
-    version, there = FEATURE_SETS[kind].version, store.with_name("features")
+    version, other_features = FEATURE_SETS[kind].version, store.with_name("features")
     extract = recipe(kind, int(side) if side else None)
-    copied = features_version(there, features) == version
-    rows = len(read_rows(store).video)
-    blocks = np.split(np.arange(rows), range(ROWS_AT_ONCE, rows, ROWS_AT_ONCE))
+    copied = features_version(other_features, features) == version
+    n_rows = len(read_rows(store).video)
     parts = (
-        read_features(there, features, block) if copied else load_matrix(store, block, extract)
-        for block in blocks
+        read_features(other_features, features, rows)
+        if copied
+        else load_matrix(store, rows, extract)
+        for rows in np.split(np.arange(n_rows), range(BATCH_ROWS, n_rows, BATCH_ROWS))
     )
-    write_features(marker.parent, features, parts, rows, version)
-    logging.info("%s: %d rows, %s", features, rows, "copied" if copied else "computed")
+    write_features(marker.parent, features, parts, n_rows, version)
+    logging.info("%s: %d rows, %s", features, n_rows, "copied" if copied else "computed")
 
 
 if __name__ == "__main__":

@@ -24,24 +24,25 @@ def main(
     threads: int,
     scores: Path,
 ) -> None:
-    """Write the test part's scores per video, beside what the model was trained on; the settings
-    are those that were chosen for the whole training part."""
+    """Write the test part's scores per video, and the size of the training set; the
+    hyper-parameters are those selected for the whole training part."""
     table = read_table(split)
-    known, test = (table[table["split"] == part] for part in (TRAIN, TEST))
-    groups, labels = (known[column].to_numpy(str) for column in ("group", "label"))
-    known = known[known["group"].isin(choose_groups(groups, labels, halvings, repeat, seed))]
+    training, test = (table[table["split"] == part] for part in (TRAIN, TEST))
+    groups, labels = (training[column].to_numpy(str) for column in ("group", "label"))
+    chosen = choose_groups(groups, labels, halvings, repeat, seed)
+    training = training[training["group"].isin(chosen)]
     params = json.loads(choice.read_text(encoding="utf-8"))["params"]
-    model = train(store, known, {**experiment, "params": params}, seed, threads)
+    model = train(store, training, {**experiment, "params": params}, seed, threads)
 
-    found = score_rows(model, store, test["row"].to_numpy(), experiment)
-    means, first = video_scores(found, test["video"].to_numpy())
+    frame_scores = score_rows(model, store, test["row"].to_numpy(), experiment)
+    means, first = video_scores(frame_scores, test["video"].to_numpy())
     per_video = test.iloc[first][["video", "group", "label"]].assign(
         score=means.round(6),
-        train_groups=known["group"].nunique(),
-        train_videos=known["video"].nunique(),
+        train_groups=len(chosen),
+        train_videos=training["video"].nunique(),
     )
     per_video.to_csv(scores, sep="\t", index=False)
-    logging.info("Trained on %d groups of people", known["group"].nunique())
+    logging.info("Trained on %d groups of people", len(chosen))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Put every experiment under every protocol side by side."""
+"""Compare all experiments under all protocols in one table."""
 
 import json
 import logging
+import math
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,15 @@ import pandas as pd
 
 from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.common.tables import OWN
+from workflow_scripts.lib.evaluation.metrics import PROBABILITY_METRICS, estimate_columns
 from workflow_scripts.lib.training.splits import leak_name
 
 FRAME_METRICS = ("accuracy", "balanced_accuracy", "roc_auc", "eer")
 METRICS = {
-    "video": (
-        *FRAME_METRICS,
-        "average_precision",
-        "tpr_at_5pct_fpr",
-        "log_loss",
-        "brier",
-        "calibration_error",
-    ),
+    "video": (*FRAME_METRICS, "average_precision", "tpr_at_5pct_fpr", *PROBABILITY_METRICS),
     "frame": FRAME_METRICS,
 }
-ORDER = {leak_name(word): place for place, word in enumerate(("no", "unknown", "person", "video"))}
+LEAKS = ("no", "unknown", "person", "video")  # from honest to leaky
 
 
 def main(
@@ -35,45 +29,37 @@ def main(
     tuned: list[Path],
     leaderboard: Path,
 ) -> None:
-    """Write a table with a line per experiment, protocol and place of the test: the honest ones
-    first, and of these the run's own test part before other runs.
+    """Write a line per experiment, protocol and test set: honest ones first, among them the run's
+    own test part before other runs, and the highest AUC per video first.
 
-    `trained` are the logs of `train_model`, `tuned` those of `fit_fold`: they tell what it cost.
+    `trained` are the logs of `train_model` and `tuned` those of `fit_fold`, which hold the costs.
     """
     results, models = (
         [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         for paths in (evaluations, cards)
     )
-    card_of, costs = {_key(card): card for card in models}, _costs(trained, tuned)
-    table = pd.DataFrame([_row(each, card_of[_key(each)], costs[_key(each)]) for each in results])
-    order = pd.DataFrame(
-        {
-            "leak": table["leak"].map(ORDER),
-            "place": table["tested_on"].replace(OWN, ""),
-            "auc": -table["video_roc_auc"].astype(float),
-        }
-    )
-    table = table.loc[order.sort_values(["leak", "place", "auc"], kind="stable").index]
-    table.to_csv(leaderboard, sep="\t", index=False)
-    logging.info("%s", table.iloc[:, :10].to_string(index=False))
-
-
-def _key(told: dict[str, Any]) -> tuple[str, str]:
-    return told["protocol"], told["experiment"]
-
-
-def _costs(
-    trained: Sequence[Path], tuned: Sequence[Path]
-) -> dict[tuple[str, str], dict[str, float]]:
-    """What training and tuning cost, by protocol and experiment, which the logs' paths name."""
+    card_of = {(card["protocol"], card["experiment"]): card for card in models}
     tuning: dict[tuple[str, str], float] = defaultdict(float)
     for log in tuned:
         protocol, experiment, _, _ = log.parts[-4:]
         tuning[protocol, experiment] += read_cost(log)["cpu_s"]
-    logs = {(log.parent.name, log.stem): log for log in trained}
-    return {
-        key: {**read_cost(log), "tuning_cpu_s": round(tuning[key], 2)} for key, log in logs.items()
-    }
+    costs = {}
+    for log in trained:
+        key = log.parent.name, log.stem
+        costs[key] = {**read_cost(log), "tuning_cpu_s": round(tuning[key], 2)}
+    rows = []
+    for result in sorted(results, key=_sort_key):
+        key = result["protocol"], result["experiment"]
+        rows.append(_row(result, card_of[key], costs[key]))
+    table = pd.DataFrame(rows)
+    table.to_csv(leaderboard, sep="\t", index=False)
+    logging.info("%s", table.iloc[:, :10].to_string(index=False))
+
+
+def _sort_key(result: dict[str, Any]) -> tuple[int, str, float]:
+    auc = result["video"]["roc_auc"]["value"]
+    test_set = "" if result["tested_on"] == OWN else result["tested_on"]
+    return LEAKS.index(result["leak"]["word"]), test_set, math.inf if auc is None else -auc
 
 
 def _row(
@@ -92,9 +78,8 @@ def _row(
     }
     for level, metrics in METRICS.items():
         for metric in metrics:
-            for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-                row[f"{level}_{metric}{suffix}"] = evaluation[level][metric][part]
-    return {**row, **{f"train_{name}": value for name, value in cost.items()}}
+            row |= estimate_columns(f"{level}_{metric}", evaluation[level][metric])
+    return row | {f"train_{name}": value for name, value in cost.items()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Gather what each experiment is worth when it has learnt from fewer people."""
+"""Tabulate how well each experiment does when it was trained on fewer people."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.lib.common.tables import label_numbers, read_table
-from workflow_scripts.lib.evaluation.metrics import growth
+from workflow_scripts.lib.evaluation.metrics import estimate_columns, evaluate_training_sizes
 from workflow_scripts.lib.training.splits import leak_name
 
 
@@ -18,76 +18,63 @@ def main(
     cards: list[Path],
     fits: list[Path],
     repeats: int,
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
+    bootstrap: dict[str, Any],
     curve: Path,
 ) -> None:
-    """Write a table with a line per experiment and number of groups that were trained on.
+    """Write a line per experiment and number of training groups.
 
-    `evaluations` and `cards` (JSON) and `predictions` (per video) are of the final models, which
-    were trained on all groups; `fits` are, for each, the tables of `fit_learning_curve`, those of
-    all `repeats` of a number of groups together.
+    `evaluations` and `cards` (JSON) and `predictions` (per video) are of the final models, trained
+    on all groups; `fits` are the tables of `fit_learning_curve`, by experiment, by number of groups
+    and by repeat.
     """
     rows: list[dict[str, Any]] = []
-    each = len(fits) // len(cards)
-    tables_of = [fits[first : first + each] for first in range(0, len(fits), each)]
-    for evaluation, predicted, card, tables in zip(
-        evaluations, predictions, cards, tables_of, strict=True
+    n_fits = len(fits) // len(cards)
+    for number, (evaluation, predicted, card) in enumerate(
+        zip(evaluations, predictions, cards, strict=True)
     ):
-        result = json.loads(evaluation.read_text(encoding="utf-8"))
         training = json.loads(card.read_text(encoding="utf-8"))["training"]
         final = read_table(predicted).assign(
             train_groups=len(training["groups"]), train_videos=training["videos"]
         )
-        read = [read_table(path) for path in tables]
-        by_size = {_size(read[i]): read[i : i + repeats] for i in range(0, len(read), repeats)}
-        by_size[_size(final)] = [final]  # few groups: "half" of them may be all
+        tables = [read_table(path) for path in fits[number * n_fits : (number + 1) * n_fits]]
+        by_size = {_size(tables[i]): tables[i : i + repeats] for i in range(0, n_fits, repeats)}
+        by_size[_size(final)] = [final]  # with few groups, a "half" may be all of them
         sizes = [by_size[size] for size in sorted(by_size)]
-        rows += _rows(result, sizes, n_resamples, confidence_level, seed)
+        rows += _rows(json.loads(evaluation.read_text(encoding="utf-8")), sizes, bootstrap)
     table = pd.DataFrame(rows)
     table.to_csv(curve, sep="\t", index=False)
     logging.info("%s", table.to_string(index=False))
 
 
 def _rows(
-    result: dict[str, Any],
-    sizes: list[list[pd.DataFrame]],
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
+    evaluation: dict[str, Any], sizes: list[list[pd.DataFrame]], bootstrap: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """An experiment's lines, from the predictions of each number of groups, the smallest first."""
+    """An experiment's lines, from its tables of predictions for each size, smallest first."""
     (final,) = sizes[-1]
-    if any(list(table["video"]) != list(final["video"]) for same in sizes for table in same):
+    if any(list(table["video"]) != list(final["video"]) for size in sizes for table in size):
         raise ValueError("the fits were tested on different videos")
-    grown = growth(
+    points = evaluate_training_sizes(
         label_numbers(final),
-        [[table["score"].to_numpy() for table in same] for same in sizes],
+        [[table["score"].to_numpy() for table in size] for size in sizes],
         final["group"].to_numpy(),
-        n_resamples,
-        confidence_level,
-        seed,
+        **bootstrap,
     )
     return [
         {
-            "experiment": result["experiment"],
-            "protocol": result["protocol"],
-            "leak": leak_name(result["leak"]["word"]),
-            "train_groups": _size(same[0]),
-            "train_videos": round(pd.concat(same)["train_videos"].mean(), 1),
-            "fits": len(same),
+            "experiment": evaluation["experiment"],
+            "protocol": evaluation["protocol"],
+            "leak": leak_name(evaluation["leak"]["word"]),
+            "train_groups": _size(size[0]),
+            "train_videos": round(pd.concat(size)["train_videos"].mean(), 1),
+            "fits": len(size),
             "test_videos": len(final),
             "test_groups": final["group"].nunique(),
-            **{
-                f"{name}{suffix}": point[name][part]
-                for name in ("roc_auc", "gain")
-                for part, suffix in (("value", ""), ("low", "_low"), ("high", "_high"))
-            },
+            **estimate_columns("roc_auc", point["roc_auc"]),
+            **estimate_columns("gain", point["gain"]),
             "min": point["min"],
             "max": point["max"],
         }
-        for same, point in zip(sizes, grown, strict=True)
+        for size, point in zip(sizes, points, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Choose the videos of another run that show nobody whom the models of a protocol have seen."""
+"""Select the videos of another run that show nobody from a protocol's training part."""
 
 import logging
 from dataclasses import asdict
@@ -12,8 +12,8 @@ from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.evaluation.other_runs import (
-    check_left,
-    check_settings,
+    check_crop_settings,
+    check_labels,
     crop_hashes,
     select_videos,
 )
@@ -31,52 +31,47 @@ def main(
     table: Path,
     selection: Path,
 ) -> None:
-    """Write a line per row of the other run's store that may test (`table`), and what was left out
-    (`selection`, JSON). `other_store` and
-    `other_manifest` are that run's."""
-    other = other_store.parent
-    own, there = StoredVideos(store), StoredVideos(other_store)
-    check_settings(own.made_with, there.made_with, other)
+    """Write a line per selected row of the other run's store (`table`), and the videos left out
+    (`selection`, JSON)."""
+    other_run = other_store.parent
+    own, other = StoredVideos(store), StoredVideos(other_store)
+    check_crop_settings(own.made_with, other.made_with, other_run)
 
-    known, known_there = read_manifest(manifest), read_manifest(other_manifest)
+    own_videos, other_videos = read_manifest(manifest), read_manifest(other_manifest)
     parts = read_table(split)
     trained = parts.loc[parts["split"] == TRAIN, "video"].unique()
-    others = [known_there[name] for name in there.names]
-    found = select_videos(
-        [known[name] for name in trained],
-        others,
+    candidates = [other_videos[name] for name in other.names]
+    selected = select_videos(
+        [own_videos[name] for name in trained],
+        candidates,
         crop_hashes(own, trained),
-        crop_hashes(there, there.names),
+        crop_hashes(other, other.names),
     )
-    for why, names in (("people", found.people), ("copies", found.copies)):
+    left_out = {"people": selected.people, "copies": selected.copies}
+    for reason, names in left_out.items():
         if names:
-            logging.info("Left out (%s), %d videos: %s", why, len(names), ", ".join(names))
-    check_left(found, others, protocol, other)
+            logging.info("Left out (%s), %d videos: %s", reason, len(names), ", ".join(names))
+    check_labels(selected, candidates, protocol, other_run)
 
     rows = read_rows(other_store)
-    kept = np.flatnonzero(np.isin(rows.video, list(found.group_of)))
-    shown = [known_there[name] for name in rows.video[kept]]
+    numbers = np.flatnonzero(np.isin(rows.video, list(selected.group_of)))
+    videos = [other_videos[name] for name in rows.video[numbers]]
     pd.DataFrame(
         {
-            "row": kept,
-            "video": rows.video[kept],
-            "frame": rows.frame[kept],
-            "group": [found.group_of[video.video_id] for video in shown],
-            "label": [Label(label).word for label in rows.label[kept]],
-            "method": [video.method for video in shown],
-            "compression": [video.compression for video in shown],
-            "dataset": [video.dataset for video in shown],
+            "row": numbers,
+            "video": rows.video[numbers],
+            "frame": rows.frame[numbers],
+            "group": [selected.group_of[video.video_id] for video in videos],
+            "label": [Label(label).word for label in rows.label[numbers]],
+            **{
+                column: [getattr(video, column) for video in videos]
+                for column in ("method", "compression", "dataset")
+            },
         }
     ).to_csv(table, sep="\t", index=False)
-    write_json(
-        selection,
-        {
-            "videos": len(others),
-            "left_out": {"people": found.people, "copies": found.copies},
-            "leak": asdict(found.leak),
-        },
-    )
-    logging.info("%d of %d videos may test", len(found.group_of), len(others))
+    counts = {"videos": len(candidates), "left_out": left_out, "leak": asdict(selected.leak)}
+    write_json(selection, counts)
+    logging.info("%d of %d videos selected", len(selected.group_of), len(candidates))
 
 
 if __name__ == "__main__":

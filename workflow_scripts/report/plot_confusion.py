@@ -1,4 +1,4 @@
-"""Show what one experiment got right and wrong."""
+"""Show the confusion matrices of one experiment."""
 
 import json
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from workflow_scripts.lib.common.plotting import figure_title, save_figure
 
+LABELS = ("real", "fake")
+
 
 def main(evaluation: Path, figure: Path) -> None:
     """Draw the confusion matrices of `evaluation` (JSON)."""
@@ -18,29 +20,19 @@ def main(evaluation: Path, figure: Path) -> None:
 
 def draw_confusion(evaluation: Mapping) -> Figure:
     """Confusion matrices of one experiment, per video and per frame."""
-    figure, both = plt.subplots(1, 2, figsize=(6.4, 3.2))
-    for axes, level in zip(both, ("video", "frame"), strict=True):
+    figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.2))
+    for axes, level in zip(panels, ("video", "frame"), strict=True):
         counts = evaluation[level]["confusion"]
-        cells = np.array(
-            [
-                [counts["real_called_real"], counts["real_called_fake"]],
-                [counts["fake_called_real"], counts["fake_called_fake"]],
-            ]
-        )
+        names = [f"{label}_called_{predicted}" for label in LABELS for predicted in LABELS]
+        cells = np.array([counts[name] for name in names]).reshape(2, 2)
         shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        for (row, column), count in np.ndenumerate(cells):
-            share = shares[row, column]
-            axes.text(
-                column,
-                row,
-                f"{count}\n{share:.0%}",
-                ha="center",
-                va="center",
-                color="white" if share > 0.5 else "black",
-            )
-        axes.set_xticks([0, 1], ["real", "fake"])
-        axes.set_yticks([0, 1], ["real", "fake"])
+        for (row, column), share in np.ndenumerate(shares):
+            text = f"{cells[row, column]}\n{share:.0%}"
+            colour = "white" if share > 0.5 else "black"
+            axes.text(column, row, text, ha="center", va="center", color=colour)
+        axes.set_xticks([0, 1], LABELS)
+        axes.set_yticks([0, 1], LABELS)
         axes.spines[:].set_visible(False)
         axes.set(xlabel="called", ylabel="is", title=f"per {level}")
     figure.suptitle(

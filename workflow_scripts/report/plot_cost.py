@@ -1,4 +1,4 @@
-"""Show what each experiment is worth against what it cost."""
+"""Show the accuracy of each experiment against its cost."""
 
 from pathlib import Path
 
@@ -12,15 +12,13 @@ from workflow_scripts.lib.common.tables import own_rows, read_table
 
 
 def main(leaderboard: Path, figure: Path) -> None:
-    """Draw the rows of `leaderboard.tsv` that were tested on the run's own test part."""
+    """Draw the rows of `leaderboard.tsv` for the run's own test part."""
     save_figure(figure, draw_cost(own_rows(read_table(leaderboard))))
 
 
 def draw_cost(board: pd.DataFrame) -> Figure:
-    """What each experiment is worth against what it cost: a row per protocol.
-
-    `board` is the leaderboard's table.
-    """
+    """AUC per video against CPU time and memory, a row of panels per protocol of the leaderboard's
+    rows `board`."""
     protocols = board["protocol"].unique()
     styles = experiment_styles(board["experiment"].tolist())
     figure, panels = plt.subplots(
@@ -28,11 +26,12 @@ def draw_cost(board: pd.DataFrame) -> Figure:
     )
     for (left, right), protocol in zip(panels, protocols, strict=True):
         rows = board[board["protocol"] == protocol]
-        for row in rows.itertuples():
-            style = {**styles[row.experiment], "ls": "none", "label": row.experiment}
-            left.plot(row.train_cpu_s + row.train_tuning_cpu_s, row.video_roc_auc, **style)
-            right.plot(row.train_peak_memory_mb, row.video_roc_auc, **style)
-        for axes in (left, right):
+        cpu_s = rows["train_cpu_s"] + rows["train_tuning_cpu_s"]
+        for axes, costs in ((left, cpu_s), (right, rows["train_peak_memory_mb"])):
+            for name, cost, auc in zip(
+                rows["experiment"], costs, rows["video_roc_auc"], strict=True
+            ):
+                axes.plot(cost, auc, ls="none", label=name, **styles[name])
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))

@@ -1,4 +1,4 @@
-"""Show how much better each experiment looks where its split leaks."""
+"""Compare the results of each experiment under leaky and honest protocols."""
 
 import json
 import textwrap
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -21,42 +22,31 @@ def main(evaluations: list[Path], figure: Path) -> None:
 
 def draw_leak_gap(evaluations: Sequence[Mapping]) -> Figure:
     """The same experiments under every protocol of a run, the leakiest first."""
-    severity = {"video": 0, "person": 1, "unknown": 2, "no": 3}
+    severity = ("video", "person", "unknown", "no")
     leaks = {result["protocol"]: result["leak"]["word"] for result in evaluations}
-    protocols = sorted(leaks, key=lambda protocol: severity[leaks[protocol]])
+    protocols = sorted(leaks, key=lambda protocol: severity.index(leaks[protocol]))
+    ticks = [f"{name}\n{textwrap.fill(LEAK_WORDS[leaks[name]], 20)}" for name in protocols]
+    by_name = {(result["experiment"], result["protocol"]): result for result in evaluations}
     styles = experiment_styles([result["experiment"] for result in evaluations])
     width = max(9.6, 3 + 3 * len(protocols))
-    figure, both = plt.subplots(1, 2, figsize=(width, 4.4), sharex=True)
-    for axes, (level, metric, title) in zip(
-        both,
-        (
-            ("frame", "accuracy", "Accuracy per frame (the reference study's measure)"),
-            ("video", "roc_auc", "AUC per video"),
-        ),
-        strict=True,
-    ):
+    figure, panels = plt.subplots(1, 2, figsize=(width, 4.4), sharex=True)
+    metrics = (
+        ("frame", "accuracy", "Accuracy per frame (the reference study's measure)"),
+        ("video", "roc_auc", "AUC per video"),
+    )
+    for axes, (level, metric, title) in zip(panels, metrics, strict=True):
         axes.axhline(0.5, color=PALE, linestyle=":")
-        for place, (name, style) in enumerate(styles.items()):
-            shift = (place - (len(styles) - 1) / 2) * min(0.05, 0.5 / len(styles))
-            results = {
-                result["protocol"]: result[level][metric]
-                for result in evaluations
-                if result["experiment"] == name
-            }
-            points = [results[protocol] for protocol in protocols]
+        for number, (name, style) in enumerate(styles.items()):
+            shift = (number - (len(styles) - 1) / 2) * min(0.05, 0.5 / len(styles))
             x = np.arange(len(protocols)) + shift
-            values = np.array([point["value"] for point in points], float)
-            axes.plot(x, values, lw=1, label=name, **style)
-            for at, point in zip(x, points, strict=True):
-                if point["low"] is not None:
-                    axes.vlines(at, point["low"], point["high"], color=style["color"], lw=1)
+            points = [by_name[name, protocol][level][metric] for protocol in protocols]
+            table = pd.DataFrame(points, dtype=float)
+            axes.plot(x, table["value"], lw=1, label=name, **style)
+            axes.vlines(x, table["low"], table["high"], color=style["color"], lw=1)
         axes.set(title=title, ylim=(0, 1.03), xlim=(-0.4, len(protocols) - 0.6))
-        axes.set_xticks(
-            range(len(protocols)),
-            [f"{name}\n{textwrap.fill(LEAK_WORDS[leaks[name]], 20)}" for name in protocols],
-        )
+        axes.set_xticks(range(len(protocols)), ticks)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-    figure.legend(*both[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Show how many videos there are of each class, what was captured, and the table of all videos."""
+"""Show the videos per class, the capture rates, and the table of all videos."""
 
 from pathlib import Path
 
@@ -19,41 +19,36 @@ def main(
     table = read_table(quality)
     save_figure(counts, draw_class_counts(table))
     save_figure(captured, draw_capture_rates(read_table(rates), confidence))
-    lost_first = table.assign(lost=table["status"] == "ok").sort_values("lost", kind="stable")
-    render("quality.html.j2", page, title="Quality of every video", rows=records(lost_first))
+    losses_first = table.sort_values("status", key=lambda status: status == "ok", kind="stable")
+    render("quality.html.j2", page, title="Quality of every video", rows=records(losses_first))
 
 
 def draw_class_counts(quality: pd.DataFrame) -> Figure:
-    """How many videos of each label (and method) the run has, and what became of them."""
-    kinds = quality["label"].str.cat(quality["method"].fillna(""), sep=" ").str.strip()
-    kept = pd.crosstab(kinds, quality["crops"] > 0).reindex(columns=[True, False], fill_value=0)
-    kept = kept.sort_index()  # fake before real, so that real stands above
-    figure, axes = plt.subplots(figsize=(6, 1.2 + 0.45 * len(kept)))
-    colours = [COLOUR[str(name).split()[0]] for name in kept.index]
-    axes.barh(kept.index, kept[True], color=colours)
-    axes.barh(
-        kept.index, kept[False], left=kept[True], color="white", edgecolor=colours, hatch="//"
-    )
-    for row, (used, lost) in enumerate(kept.to_numpy()):
-        axes.text(
-            used + lost, row, f"  {used}" + (f" used, {lost} lost" if lost else ""), va="center"
-        )
+    """How many videos of each label and method gave face crops, and how many did not."""
+    classes = quality["label"].str.cat(quality["method"].fillna(""), sep=" ").str.strip()
+    counts = pd.crosstab(classes, quality["crops"] > 0).reindex(columns=[True, False], fill_value=0)
+    used, lost = counts[True], counts[False]  # sorted: fake before real, so that real is above
+    figure, axes = plt.subplots(figsize=(6, 1.2 + 0.45 * len(counts)))
+    colours = [COLOUR[str(name).split()[0]] for name in counts.index]
+    axes.barh(counts.index, used, color=colours)
+    axes.barh(counts.index, lost, left=used, color="white", edgecolor=colours, hatch="//")
+    for row, (n_used, n_lost) in enumerate(zip(used, lost, strict=True)):
+        text = f"  {n_used}" + (f" used, {n_lost} lost" if n_lost else "")
+        axes.text(n_used + n_lost, row, text, va="center")
     axes.set(xlabel="videos", title="Videos per class (hatched: no face crop)")
-    axes.set_xlim(0, kept.sum(axis=1).max() * 1.25)
+    axes.set_xlim(0, (used + lost).max() * 1.25)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
 def draw_capture_rates(rates: pd.DataFrame, confidence: float) -> Figure:
-    """Share of the wanted frames that gave a face crop, per label."""
+    """The fraction of requested frames that gave a face crop, per label."""
     figure, axes = plt.subplots(figsize=(6, 2.4))
-    shown = rates[rates["frames_wanted"] > 0].iloc[::-1]
-    axes.barh(
-        shown["label"], shown["capture_rate"], color=[COLOUR[name] for name in shown["label"]]
-    )
-    for row, (_, rate) in enumerate(shown.iterrows()):
-        text = f"{rate['crops']} of {rate['frames_wanted']} ({rate['capture_rate']:.1%})"
-        axes.text(0.02, row, text, va="center", color="white", fontweight="bold")
+    rates = rates[rates["frames_wanted"] > 0].iloc[::-1]
+    axes.barh(rates["label"], rates["capture_rate"], color=rates["label"].map(COLOUR))
+    for number, row in enumerate(rates.itertuples()):
+        text = f"{row.crops} of {row.frames_wanted} ({row.capture_rate:.1%})"
+        axes.text(0.02, number, text, va="center", color="white", fontweight="bold")
     axes.set(xlim=(0, 1), title=f"Capture rate at detector confidence {confidence:g}")
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     return figure

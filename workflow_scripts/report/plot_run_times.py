@@ -1,4 +1,4 @@
-"""Show what each rule cost."""
+"""Show the CPU time and memory of each rule."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,25 +11,21 @@ from workflow_scripts.lib.common.plotting import COLOUR, CYCLE, save_figure
 
 
 def main(figure: Path, **logs: list[Path]) -> None:
-    """Draw CPU time and memory from the last lines of the jobs' logs, by rule."""
+    """Draw the costs in the last lines of the jobs' logs, by rule."""
     costs = {rule: [read_cost(path) for path in paths] for rule, paths in logs.items()}
     save_figure(figure, draw_run_times(costs))
 
 
 def draw_run_times(costs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """CPU seconds and peak memory of each rule's jobs.
-
-    `costs` holds, by rule and in order, `cpu_s` and `peak_memory_mb` of each job.
-    """
+    """CPU seconds and peak memory by rule; `costs` are `cpu_s` and `peak_memory_mb` of each job."""
     names = list(costs)[::-1]
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 0.9 + 0.36 * len(names)), sharey=True)
-    for row, name in enumerate(names):
-        jobs = costs[name]
+    for row, jobs in enumerate(costs[name] for name in names):
         seconds = sum(job["cpu_s"] for job in jobs)
         memory = max(job["peak_memory_mb"] for job in jobs)
-        counted = f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"
+        n_jobs = f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job"
         left.barh(row, seconds, color=COLOUR["all"])
-        left.text(seconds, row, f"  {seconds:.1f} s, {counted}", va="center", fontsize=8)
+        left.text(seconds, row, f"  {seconds:.1f} s, {n_jobs}", va="center", fontsize=8)
         right.barh(row, memory, color=CYCLE[0])
         right.text(memory, row, f"  {memory:.0f}", va="center", fontsize=8)
     left.set_yticks(range(len(names)), names)

@@ -1,4 +1,4 @@
-"""Show how well each kind of fake is found under one protocol."""
+"""Show the AUC for each kind of fake under one protocol."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator
 
 from workflow_scripts.lib.common.plotting import CYCLE, figure_title, save_figure
 
-SORTS = {"method": CYCLE[0], "compression": CYCLE[2], "dataset": CYCLE[4]}
+COLOURS = {"method": CYCLE[0], "compression": CYCLE[2], "dataset": CYCLE[4]}
 
 
 def main(evaluations: list[Path], figure: Path) -> None:
@@ -21,44 +21,45 @@ def main(evaluations: list[Path], figure: Path) -> None:
 
 
 def draw_subgroups(evaluations: Sequence[Mapping]) -> Figure:
-    """AUC per video for each kind of fake: a column per kind, a row per experiment.
+    """AUC per video: a panel per subgroup, a row per experiment.
 
-    `evaluations` are of one protocol, the best experiment first. Methods are always shown,
-    compressions and data sets where there are several.
+    `evaluations` are of one protocol, the best experiment first. All methods are shown, and
+    compressions and data sets if there are several.
     """
-    columns = [
-        (sort, kind)
-        for sort, kinds in evaluations[0]["kinds"].items()
-        if sort == "method" or len(kinds) > 1
-        for kind in kinds
+    first = evaluations[0]
+    subgroups = [
+        (column, subgroup)
+        for column, results in first["kinds"].items()
+        if column == "method" or len(results) > 1
+        for subgroup in results
     ]
-    names = [result["experiment"] for result in evaluations]
+    names = [evaluation["experiment"] for evaluation in evaluations]
     figure, panels = plt.subplots(
         1,
-        max(1, len(columns)),
-        figsize=(max(5.6, 1.6 + 2 * len(columns)), 1.3 + 0.3 * len(names)),
+        max(1, len(subgroups)),
+        figsize=(max(5.6, 1.6 + 2 * len(subgroups)), 1.3 + 0.3 * len(names)),
         sharex=True,
         sharey=True,
         squeeze=False,
     )
-    for axes, (sort, kind) in zip(panels.flat, columns, strict=False):
-        shown = [result["kinds"][sort][kind] for result in evaluations]
-        for row, result in enumerate(shown):
-            area = result["roc_auc"]
-            if area["value"] is not None:
-                axes.barh(row, area["value"], color=SORTS[sort], alpha=0.85)
-            if area["low"] is not None:
-                axes.hlines(row, area["low"], area["high"], color="black", lw=1.2)
+    for axes, (column, subgroup) in zip(panels.flat, subgroups, strict=False):
+        results = [evaluation["kinds"][column][subgroup] for evaluation in evaluations]
+        for row, auc in enumerate(result["roc_auc"] for result in results):
+            if auc["value"] is not None:
+                axes.barh(row, auc["value"], color=COLOURS[column], alpha=0.85)
+            if auc["low"] is not None:
+                axes.hlines(row, auc["low"], auc["high"], color="black", lw=1.2)
         axes.axvline(0.5, color="black", linestyle=":", lw=0.8)
-        fakes = sum(shown[0]["confusion"][f"fake_called_{word}"] for word in ("real", "fake"))
-        axes.set_title(f"{kind}\n{fakes} fakes", fontsize=8)
+        confusion = results[0]["confusion"]
+        n_fakes = confusion["fake_called_real"] + confusion["fake_called_fake"]
+        axes.set_title(f"{subgroup}\n{n_fakes} fakes", fontsize=8)
         axes.set(xlim=(0, 1))
         axes.xaxis.set_major_locator(FixedLocator([0, 0.5, 1]))
     panels[0, 0].set_yticks(range(len(names)), names)
     panels[0, 0].invert_yaxis()
     figure.supxlabel("AUC per video", fontsize=9)
-    protocol, leak = evaluations[0]["protocol"], evaluations[0]["leak"]["word"]
-    figure.suptitle(figure_title("Per kind of fake", protocol, leak), fontsize=10)
+    title = figure_title("Per kind of fake", first["protocol"], first["leak"]["word"])
+    figure.suptitle(title, fontsize=10)
     return figure
 
 

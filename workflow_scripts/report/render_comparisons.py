@@ -1,4 +1,4 @@
-"""Show the paired comparisons as a page."""
+"""Write the paired comparisons as a page."""
 
 from pathlib import Path
 

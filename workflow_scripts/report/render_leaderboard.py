@@ -1,4 +1,4 @@
-"""Show the leaderboard as a page."""
+"""Write the leaderboard as a page."""
 
 from pathlib import Path
 

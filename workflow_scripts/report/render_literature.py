@@ -1,10 +1,9 @@
-"""Show published figures beside the run's own, and the honest ones beside both."""
+"""Write a page of published results beside the run's own."""
 
 from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from workflow_scripts.lib.common.pages import records, render
 from workflow_scripts.lib.common.tables import own_rows, read_table
@@ -13,10 +12,14 @@ from workflow_scripts.lib.common.tables import own_rows, read_table
 def main(
     published: Path, leaderboard: Path, curve: Path | None, test_fraction: float, page: Path
 ) -> None:
-    """Write the page: the rows of `published` for this share of test data, and the picture of the
-    learning curve, if there is one."""
-    table, board = read_table(published), own_rows(read_table(leaderboard))
+    """Write the page: the rows of `published` for this fraction of test data, and the picture of
+    the learning curve, if there is one."""
+    table = read_table(published)
     table = table[np.isclose(table["test_fraction"], test_fraction)]
+    own = {
+        (row["experiment"], row["protocol"]): row
+        for row in records(own_rows(read_table(leaderboard)))
+    }
     render(
         "literature.html.j2",
         page,
@@ -24,21 +27,10 @@ def main(
         share=f"{test_fraction:.0%}",
         curve=b64encode(curve.read_bytes()).decode() if curve else "",
         rows=[
-            {
-                **row,
-                **{
-                    protocol: _own(board, row["experiment"], protocol)
-                    for protocol in ("frame", "identity")
-                },
-            }
+            {**row, **{name: own.get((row["experiment"], name)) for name in ("frame", "identity")}}
             for row in records(table)
         ],
     )
-
-
-def _own(board: pd.DataFrame, experiment: str, protocol: str) -> dict | None:
-    found = board[(board["experiment"] == experiment) & (board["protocol"] == protocol)]
-    return records(found)[0] if len(found) else None
 
 
 if __name__ == "__main__":

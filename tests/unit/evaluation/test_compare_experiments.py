@@ -1,4 +1,4 @@
-"""Paired comparisons: against the experiment that the validation, not the test, liked best."""
+"""Paired comparisons with the experiment that did best in the validation, not in the test."""
 
 import json
 
@@ -8,6 +8,7 @@ import pytest
 from workflow_scripts.evaluation.compare_experiments import main
 
 LABELS = ["real", "fake"] * 6
+BOOTSTRAP = {"n_resamples": 100, "confidence_level": 0.95, "seed": 1}
 
 
 def write(folder, name, protocol, scores, validation, leak="no"):
@@ -25,17 +26,17 @@ def write(folder, name, protocol, scores, validation, leak="no"):
     return paths
 
 
-def compared(folder, *experiments):
+def compare_all(folder, *experiments):
     evaluations, predictions, cards = zip(*experiments, strict=True)
-    main(list(evaluations), list(predictions), list(cards), 100, 0.95, 1, folder / "out.tsv")
+    main(list(evaluations), list(predictions), list(cards), BOOTSTRAP, folder / "out.tsv")
     return pd.read_csv(folder / "out.tsv", sep="\t")
 
 
 RIGHT, WRONG = [0.1, 0.9] * 6, [0.9, 0.1] * 6
 
 
-def test_each_is_held_against_the_validations_choice_of_its_protocol(tmp_path):
-    table = compared(
+def test_each_is_compared_with_the_best_in_the_validation_of_its_protocol(tmp_path):
+    table = compare_all(
         tmp_path,
         write(tmp_path, "good", "identity", RIGHT, 0.6),
         write(tmp_path, "chosen", "identity", WRONG, 0.7),
@@ -53,7 +54,7 @@ def test_each_is_held_against_the_validations_choice_of_its_protocol(tmp_path):
 
 
 def test_one_experiment_gives_a_table_without_rows(tmp_path):
-    table = compared(tmp_path, write(tmp_path, "only", "identity", RIGHT, 0.6))
+    table = compare_all(tmp_path, write(tmp_path, "only", "identity", RIGHT, 0.6))
     assert len(table) == 0
     assert "roc_auc_p_value" in table.columns
 
@@ -64,4 +65,4 @@ def test_other_test_videos_are_a_defect(tmp_path):
     table = pd.read_csv(two[1], sep="\t")
     table.assign(video="other").to_csv(two[1], sep="\t", index=False)
     with pytest.raises(ValueError, match="different videos"):
-        compared(tmp_path, one, two)
+        compare_all(tmp_path, one, two)

@@ -13,10 +13,10 @@ from workflow_scripts.report import render_leaderboard, render_literature
 METRIC_NAMES = {name for names in METRICS.values() for name in names}
 
 
-def measured(area):
-    plain = {"value": 0.5, "low": 0.4, "high": 0.6}
-    found = {name: dict(plain) for name in METRIC_NAMES}
-    return {"n": 10, "groups": 5, **found, "roc_auc": {**plain, "value": area}}
+def metrics_of(area):
+    estimate = {"value": 0.5, "low": 0.4, "high": 0.6}
+    metrics = {name: dict(estimate) for name in METRIC_NAMES}
+    return {"n": 10, "groups": 5, **metrics, "roc_auc": {**estimate, "value": area}}
 
 
 def write(folder, *results):
@@ -25,7 +25,7 @@ def write(folder, *results):
     for number, (experiment, protocol, tested_on, leak, area) in enumerate(results):
         path = folder / f"{number}.json"
         about = {"experiment": experiment, "protocol": protocol, "tested_on": tested_on}
-        of_level = {"video": measured(area), "frame": measured(area)}
+        of_level = {"video": metrics_of(area), "frame": metrics_of(area)}
         path.write_text(json.dumps({**about, "leak": {"word": leak}, **of_level}))
         evaluations.append(path)
         card = {
@@ -118,7 +118,7 @@ def published(folder, *results):
     return (folder / "page.html").read_text()
 
 
-def test_a_published_page_takes_the_own_test_part_only(tmp_path):
+def test_the_page_of_published_results_uses_the_own_test_part_only(tmp_path):
     page = published(tmp_path, *RESULTS)
     assert "0.600" in page
     assert "0.900" not in page
@@ -126,7 +126,7 @@ def test_a_published_page_takes_the_own_test_part_only(tmp_path):
 
 
 @pytest.mark.parametrize("word", ["no", "unknown", "person"])
-def test_a_published_page_calls_honest_what_the_result_calls_so(tmp_path, word):
+def test_the_page_of_published_results_marks_leaks(tmp_path, word):
     page = published(tmp_path, ("a", "identity", OWN, word, 0.6), ("a", "frame", OWN, "video", 0.9))
     cells = [line for line in page.split("<td") if "0.600" in line]
     assert len(cells) == 1

@@ -1,5 +1,6 @@
-"""Testing on another run: nobody of the training is ever scored, and nobody else is left out."""
+"""Cross-dataset tests: nobody from the training part is scored, and nobody else is left out."""
 
+import json
 from dataclasses import replace
 
 import networkx
@@ -13,9 +14,9 @@ from workflow_scripts.evaluation import extract_cross_dataset
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.evaluation.other_runs import (
-    check_left,
-    check_settings,
-    check_versions,
+    check_crop_settings,
+    check_feature_versions,
+    check_labels,
     select_videos,
 )
 from workflow_scripts.lib.features import FEATURE_SETS
@@ -63,8 +64,8 @@ def facts(video, crops):
 
 
 @given(runs())
-def test_who_was_trained_on_is_never_scored_and_only_they_are_left_out(found):
-    (training, own), (others, there) = found
+def test_people_of_the_training_are_never_scored_and_only_they_are_left_out(pair):
+    (training, own), (others, there) = pair
     selection = select_videos(training, others, own, there)
     seen = set().union(*(facts(video, own[video.video_id]) for video in training))
     for video in others:
@@ -110,7 +111,7 @@ def test_names_of_groups_need_not_agree():
     assert list(selection.group_of) == ["d_real"]
 
 
-def test_who_is_in_a_copy_is_known_by_the_copy():
+def test_a_copy_tells_who_is_in_its_group():
     training = [person("a")]
     others = [Video("copy", "c.mp4", "real", target="x", dataset="other"),
               Video("more", "m.mp4", "fake", target="x", dataset="other")]  # fmt: skip
@@ -120,7 +121,7 @@ def test_who_is_in_a_copy_is_known_by_the_copy():
 
 
 @pytest.mark.parametrize("side", ["training", "others"])
-def test_unknown_people_are_called_unknown(side):
+def test_unknown_people_make_the_leak_unknown(side):
     known, unknown = [person("a")], [Video("u", "u.mp4", "fake")]
     runs = (unknown, known) if side == "training" else (known, unknown)
     selection = select_videos(*runs, {}, {})
@@ -128,18 +129,18 @@ def test_unknown_people_are_called_unknown(side):
     assert selection.leak.unknown == 1
 
 
-def test_nothing_left_is_told(tmp_path):
+def test_a_selection_without_both_labels_is_refused(tmp_path):
     others = [person("a"), person("b", "fake"), person("c", "fake")]
     selection = select_videos([person("a", "fake")], others, {}, {})
     with pytest.raises(
         UserError, match=r"of the 3 videos of .*, 1 show people .* Only fake videos"
     ):
-        check_left(selection, others, "identity", tmp_path)
+        check_labels(selection, others, "identity", tmp_path)
     selection = select_videos(others, others, {}, {})
-    with pytest.raises(UserError, match="Only no videos are left"):
-        check_left(selection, others, "identity", tmp_path)
+    with pytest.raises(UserError, match="No videos are left"):
+        check_labels(selection, others, "identity", tmp_path)
     selection = select_videos([person("d")], others, {}, {})
-    check_left(selection, others, "identity", tmp_path)
+    check_labels(selection, others, "identity", tmp_path)
 
 
 def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
@@ -164,18 +165,21 @@ def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
 
 def test_a_model_of_another_version_of_its_features_is_refused(tmp_path):
     write_features(tmp_path, "dct-64", [np.ones((5, 2), np.float32)], 5, "2")
-    check_versions({"name": "pixels+dct", "version": "1+2"}, tmp_path, ["dct-64"])
-    with pytest.raises(UserError, match=r"trained on version 1 of dct-64, and .* has version 2"):
-        check_versions({"name": "pixels+dct", "version": "2+1"}, tmp_path, ["dct-64"])
+    card = tmp_path / "model.json"
+    card.write_text(json.dumps({"features": {"name": "pixels+dct", "version": "1+2"}}))
+    check_feature_versions(card, tmp_path, ["dct-64"])
+    card.write_text(json.dumps({"features": {"name": "pixels+dct", "version": "2+1"}}))
+    with pytest.raises(UserError, match=r"trained on version 1 of dct-64, but .* has version 2"):
+        check_feature_versions(card, tmp_path, ["dct-64"])
 
 
-def test_crops_that_were_cut_in_another_way_are_refused(tmp_path):
+def test_crops_made_with_other_settings_are_refused(tmp_path):
     own = {
         "sampling": {"frames": 7},
         "detector": {"backend": "onnxruntime"},
         "faces": {"size": 320, "scale": 1.3},
     }
-    check_settings(own, {**own, "sampling": {"frames": 5}}, tmp_path)
+    check_crop_settings(own, {**own, "sampling": {"frames": 5}}, tmp_path)
     for section, key, value in (
         ("detector", "backend", "tensorflow"),
         ("faces", "size", 64),
@@ -183,4 +187,4 @@ def test_crops_that_were_cut_in_another_way_are_refused(tmp_path):
     ):
         other = {**own, section: {**own[section], key: value}}
         with pytest.raises(UserError, match=rf"{section}\.{key} = {value}, this run's with"):
-            check_settings(own, other, tmp_path)
+            check_crop_settings(own, other, tmp_path)

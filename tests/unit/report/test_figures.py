@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from workflow_scripts.lib.common import plotting
-from workflow_scripts.lib.evaluation.metrics import curves, evaluate, reliability
+from workflow_scripts.lib.evaluation.metrics import compute_curves, compute_reliability, evaluate
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.report import (
     plot_confident_errors,
@@ -47,22 +47,22 @@ def texts(figure):
 
 
 def check_caution(figure, caution):
-    said = figure.get_suptitle()
-    assert caution in said
-    assert ("leaky" in said) == (caution == "leaky")
-    assert caution or "(" not in said
+    title = figure.get_suptitle()
+    assert caution in title
+    assert ("leaky" in title) == (caution == "leaky")
+    assert caution or "(" not in title
 
 
-def measured(experiment="forest", protocol="identity", leak="no", scores=SCORES, kinds=None):
+def evaluation_of(experiment="forest", protocol="identity", leak="no", scores=SCORES, kinds=None):
     """An evaluation as `evaluate_model` writes it."""
-    found = evaluate(LABELS, scores, scores, PEOPLE, 0.5, 100, 0.95, 1)
+    result = evaluate(LABELS, scores, scores, PEOPLE, 0.5, 100, 0.95, 1)
     return {
         "experiment": experiment,
         "protocol": protocol,
         "leak": {"word": leak},
-        "frame": found,
-        "video": found,
-        "kinds": kinds or {"method": {"swap": found}, "compression": {}, "dataset": {}},
+        "frame": result,
+        "video": result,
+        "kinds": kinds or {"method": {"swap": result}, "compression": {}, "dataset": {}},
     }
 
 
@@ -103,10 +103,10 @@ def test_capture_rates_say_how_many_of_how_many():
 
 @LEAKS
 def test_confusion_shows_counts_and_shares_of_each_class(leak, caution):
-    figure = plot_confusion.draw_confusion(measured(leak=leak))
+    figure = plot_confusion.draw_confusion(evaluation_of(leak=leak))
     check_caution(figure, caution)
     assert figure.get_suptitle().startswith("forest, protocol identity")
-    counts = measured()["video"]["confusion"]
+    counts = evaluation_of()["video"]["confusion"]
     for axes in figure.axes:
         cells = [text.get_text() for text in axes.texts]
         assert [int(cell.split("\n")[0]) for cell in cells] == [
@@ -118,38 +118,38 @@ def test_confusion_shows_counts_and_shares_of_each_class(leak, caution):
         assert cells[0].endswith(f"{counts['real_called_real'] / 30:.0%}")
 
 
-def found_curves(scores=SCORES):
-    return curves(LABELS, scores, PEOPLE, 50, 0.95, 1)
+def some_curves(scores=SCORES):
+    return compute_curves(LABELS, scores, PEOPLE, 50, 0.95, 1)
 
 
 @LEAKS
-def test_curves_are_those_that_were_found(leak, caution):
-    found = found_curves()
-    one_label = curves(np.ones(60, int), SCORES, PEOPLE, 50, 0.95, 1)
-    figure = plot_curves.draw_curves("identity", leak, {"forest": found, "undefined": one_label})
+def test_curves_are_drawn_as_computed(leak, caution):
+    result = some_curves()
+    one_label = compute_curves(np.ones(60, int), SCORES, PEOPLE, 50, 0.95, 1)
+    figure = plot_curves.draw_curves("identity", leak, {"forest": result, "undefined": one_label})
     check_caution(figure, caution)
     roc, precision = figure.axes
     for axes, kind in ((roc, "roc"), (precision, "precision_recall")):
         line = axes.get_lines()[0]
         assert line.get_label() == "forest"
-        assert np.array_equal(line.get_xdata(), found[kind]["x"])
-        assert np.array_equal(line.get_ydata(), found[kind]["y"])
+        assert np.array_equal(line.get_xdata(), result[kind]["x"])
+        assert np.array_equal(line.get_ydata(), result[kind]["y"])
         (band,) = axes.collections
         low, high = (
             band.get_paths()[0].vertices[:, 1].min(),
             band.get_paths()[0].vertices[:, 1].max(),
         )
-        assert low == pytest.approx(found[kind]["low"].min())
-        assert high == pytest.approx(found[kind]["high"].max())
+        assert low == pytest.approx(result[kind]["low"].min())
+        assert high == pytest.approx(result[kind]["high"].max())
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["forest", "a coin's toss"]
 
 
 def test_only_the_best_curves_have_colours_and_bands():
-    many = {f"e{number}": found_curves() for number in range(10)}
+    many = {f"e{number}": some_curves() for number in range(10)}
     figure = plot_curves.draw_curves("identity", "no", many)
     roc = figure.axes[0]
-    assert len(roc.collections) == plot_curves.MOST_BANDS
+    assert len(roc.collections) == plot_curves.MAX_BANDS
     colours = [line.get_color() for line in roc.get_lines()]
     assert colours[:7] == plotting.CYCLE
     assert set(colours[7:]) == {plotting.PALE}
@@ -157,30 +157,30 @@ def test_only_the_best_curves_have_colours_and_bands():
 
 @LEAKS
 def test_reliability_puts_shares_over_probabilities(leak, caution):
-    found = reliability(LABELS, SCORES, PEOPLE)
-    figure = plot_reliability.draw_reliability("identity", leak, {"forest": found, "other": found})
+    bins = compute_reliability(LABELS, SCORES, PEOPLE)
+    figure = plot_reliability.draw_reliability("identity", leak, {"forest": bins, "other": bins})
     check_caution(figure, caution)
     assert [axes.get_title() for axes in figure.axes] == ["forest", "other"]
     lines, points = figure.axes[0].collections
-    assert points.get_offsets().tolist() == [[bin["probability"], bin["share"]] for bin in found]
+    assert points.get_offsets().tolist() == [[bin["probability"], bin["share"]] for bin in bins]
     ends = [(segment[0][1], segment[1][1]) for segment in lines.get_segments()]
-    assert ends == [(bin["low"], bin["high"]) for bin in found]
+    assert ends == [(bin["low"], bin["high"]) for bin in bins]
 
 
 def test_the_lowest_panel_of_each_column_names_its_ticks():
-    found = reliability(LABELS, SCORES, PEOPLE)
-    figure = plot_reliability.draw_reliability("identity", "no", {f"e{n}": found for n in range(5)})
+    bins = compute_reliability(LABELS, SCORES, PEOPLE)
+    figure = plot_reliability.draw_reliability("identity", "no", {f"e{n}": bins for n in range(5)})
     figure.canvas.draw()
-    named = [
+    labelled = [
         any(tick.label1.get_visible() for tick in axes.xaxis.get_major_ticks())
         for axes in figure.axes[:5]
     ]
-    assert named == [False, True, True, True, True]
+    assert labelled == [False, True, True, True, True]
 
 
 def test_the_leakiest_protocol_comes_first_and_is_called_so():
     results = [
-        measured(experiment=name, protocol=protocol, leak=leak, scores=scores)
+        evaluation_of(experiment=name, protocol=protocol, leak=leak, scores=scores)
         for name, scores in (("a", SCORES), ("b", 1 - SCORES))
         for protocol, leak in (("identity", "no"), ("frame", "video"), ("video", "person"))
     ]
@@ -195,24 +195,24 @@ def test_the_leakiest_protocol_comes_first_and_is_called_so():
     for axes, level, metric in ((left, "frame", "accuracy"), (right, "video", "roc_auc")):
         lines = {line.get_label(): line for line in axes.get_lines()}
         for name, scores in (("a", SCORES), ("b", 1 - SCORES)):
-            wanted = measured(scores=scores)[level][metric]["value"]
-            assert lines[name].get_ydata().tolist() == [wanted] * 3
+            expected = evaluation_of(scores=scores)[level][metric]["value"]
+            assert lines[name].get_ydata().tolist() == [expected] * 3
 
 
 def test_kinds_of_fakes_each_have_a_panel():
-    found = evaluate(LABELS, SCORES, SCORES, PEOPLE, 0.5, 100, 0.95, 1)
+    result = evaluate(LABELS, SCORES, SCORES, PEOPLE, 0.5, 100, 0.95, 1)
     other = evaluate(LABELS, 1 - SCORES, SCORES, PEOPLE, 0.5, 100, 0.95, 1)
     kinds = {
-        "method": {"swap": found, "morph": other},
-        "compression": {"c23": found},  # one kind says nothing more
-        "dataset": {"one": found, "two": other},
+        "method": {"swap": result, "morph": other},
+        "compression": {"c23": result},  # one kind says nothing more
+        "dataset": {"one": result, "two": other},
     }
-    results = [measured(experiment=name, kinds=kinds, leak="person") for name in ("a", "b")]
+    results = [evaluation_of(experiment=name, kinds=kinds, leak="person") for name in ("a", "b")]
     figure = plot_subgroups.draw_subgroups(results)
     check_caution(figure, "leaky")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [f"{kind}\n30 fakes" for kind in ("swap", "morph", "one", "two")]
-    for axes, of_kind in zip(figure.axes, (found, other, found, other), strict=True):
+    for axes, of_kind in zip(figure.axes, (result, other, result, other), strict=True):
         assert [bar.get_width() for bar in axes.patches] == [of_kind["roc_auc"]["value"]] * 2
         (segment,) = axes.collections[0].get_segments()
         assert [point[0] for point in segment] == [
@@ -266,8 +266,8 @@ def curve(leak="no", **changes):
     ("leak", "caution"), [("no", ""), ("unknown", "unknown"), ("leaky: person", "leaky")]
 )
 def test_a_learning_curve_says_what_follows_from_it(leak, caution):
-    said = {"a": "More people are likely to help.", "b": "More people would hardly help."}
-    figure = plot_learning_curve.draw_learning_curve(curve(leak), said)
+    advice = {"a": "More people are likely to help.", "b": "More people would hardly help."}
+    figure = plot_learning_curve.draw_learning_curve(curve(leak), advice)
     check_caution(figure, caution)
     axes, words = figure.axes
     for name, values in (("a", [0.6, 0.7, 0.8]), ("b", [0.5, 0.5, 0.55])):
@@ -279,7 +279,7 @@ def test_a_learning_curve_says_what_follows_from_it(leak, caution):
     figure.canvas.draw()
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "8"]
     (below,) = words.texts
-    assert below.get_text().splitlines() == [f"{name}: {text}" for name, text in said.items()]
+    assert below.get_text().splitlines() == [f"{name}: {text}" for name, text in advice.items()]
 
 
 def test_a_learning_curve_of_too_few_people_has_no_band():
@@ -290,17 +290,20 @@ def test_a_learning_curve_of_too_few_people_has_no_band():
 
 
 @LEAKS
-def test_mistakes_are_shown_a_row_per_experiment(leak, caution):
+def test_errors_have_a_row_per_experiment(leak, caution):
     crop = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    mistakes = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
-    figure = plot_confident_errors.draw_confident_errors("identity", leak, mistakes, 3)
+    errors = {"a": [(crop, "first"), (crop[::-1], "second")], "b": []}
+    figure = plot_confident_errors.draw_confident_errors("identity", leak, errors)
     check_caution(figure, caution)
-    panels = figure.axes
-    assert len(panels) == 6
-    assert [panel.get_title() for panel in panels] == ["first", "second", "", "", "", ""]
-    assert np.array_equal(panels[1].get_images()[0].get_array(), crop[::-1])
-    assert [panel.get_ylabel() for panel in panels] == ["a", "", "", "b", "", ""]
-    assert [text.get_text() for text in panels[3].texts] == ["none"]
+    upper, lower = np.split(np.array(figure.axes), 2)
+    assert len(upper) == len(lower) == plot_confident_errors.N_FRAMES
+    nothing = [""] * (len(upper) - 2)
+    assert [panel.get_title() for panel in upper] == ["first", "second", *nothing]
+    assert np.array_equal(upper[1].get_images()[0].get_array(), crop[::-1])
+    assert [panel.get_ylabel() for panel in upper] == ["a", "", *nothing]
+    assert [panel.get_ylabel() for panel in lower] == ["b", "", *nothing]
+    assert {panel.get_title() for panel in lower} == {""}
+    assert [text.get_text() for text in lower[0].texts] == ["none"]
 
 
 @LEAKS
@@ -308,7 +311,8 @@ def test_importance_lies_over_the_mean_face(leak, caution):
     importance = np.zeros((32, 32))
     importance[8, 20] = 1
     face = rng.integers(0, 256, (32, 32, 3), np.uint8)
-    figure = plot_importance.draw_importance(importance, face, "forest", "identity", leak)
+    title = plotting.figure_title("forest", "identity", leak)
+    figure = plot_importance.draw_pixel_importance(importance, face, title)
     check_caution(figure, caution)
     left, middle, right = figure.axes[:3]
     assert np.array_equal(left.get_images()[0].get_array(), face)
@@ -322,17 +326,16 @@ def test_feature_importance_is_a_curve_and_shares(leak, caution):
     columns = find_feature_set("spectrum+dct").columns(32)
     importance = rng.random(len(columns))
     importance /= importance.sum()
-    figure = plot_importance.draw_feature_importance(
-        importance, columns, 32, "trees", "identity", leak
-    )
+    title = plotting.figure_title("trees", "identity", leak)
+    figure = plot_importance.draw_feature_importance(importance, columns, 32, title)
     check_caution(figure, caution)
     spectrum, bars = figure.axes
     assert sum(bar.get_width() for bar in bars.patches) == pytest.approx(1)
-    kinds = [column.partition("[")[0] for column in columns]
-    first = kinds[0].removeprefix("spectrum.")
+    planes = [column.partition("[")[0] for column in columns]
+    first = planes[0].removeprefix("spectrum.")
     (line,) = [line for line in spectrum.get_lines() if line.get_label() == first]
-    wanted = importance[np.array(kinds) == kinds[0]] / importance.mean()
-    assert np.allclose(line.get_ydata(), wanted)
+    expected = importance[np.array(planes) == planes[0]] / importance.mean()
+    assert np.allclose(line.get_ydata(), expected)
 
 
 def test_run_times_add_up_and_memory_does_not():
@@ -347,7 +350,7 @@ def test_run_times_add_up_and_memory_does_not():
 
 def test_the_same_figure_is_the_same_file(tmp_path):
     for name in ("one", "two"):
-        plotting.save_figure(tmp_path / name, plot_confusion.draw_confusion(measured()))
+        plotting.save_figure(tmp_path / name, plot_confusion.draw_confusion(evaluation_of()))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     with Image.open(tmp_path / "one") as image:
         assert image.format == "PNG"

@@ -1,7 +1,9 @@
-"""How a model is measured on rows of a store, be it its own run's test part or another run's."""
+"""Evaluate a model on rows of a store: the test part of its own run, or another run's videos."""
 
 from __future__ import annotations
 
+import json
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pandas as pd
 
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.common.tables import label_numbers
-from workflow_scripts.lib.evaluation.metrics import breakdown, evaluate, video_scores
+from workflow_scripts.lib.evaluation.metrics import evaluate, evaluate_subgroups, video_scores
 from workflow_scripts.lib.store.zarr_store import made_with
 from workflow_scripts.lib.training.calibration import apply_calibration
 from workflow_scripts.lib.training.grid import count_columns
@@ -19,12 +21,12 @@ from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.model_files import fake_scores, load_model
 from workflow_scripts.lib.training.splits import Leak
 
-__all__ = ["measure", "predict", "score_rows", "write_predictions"]
+__all__ = ["evaluate_model", "score_rows"]
 
-KINDS = ("method", "compression", "dataset")
-COLUMNS = ["video", "group", "label", *KINDS, "score", "probability", "predicted"]
-# What is scored at once, of a run of any size: so many rows, and bytes of a matrix and its copies
-ROWS_AT_ONCE, BYTES_AT_ONCE, BYTES_PER_CELL = 1000, 4e8, 8
+SUBGROUPS = ("method", "compression", "dataset")
+COLUMNS = ["video", "group", "label", *SUBGROUPS, "score", "probability", "predicted"]
+# Limits of a batch of rows; the bytes are those of a matrix and its copies
+MAX_ROWS, MAX_BYTES, BYTES_PER_CELL = 1000, 4e8, 8
 
 
 def score_rows(
@@ -34,104 +36,100 @@ def score_rows(
     experiment: dict[str, Any],
     features: Path | None = None,
 ) -> np.ndarray:
-    """A model's score for each of `rows` (k,) of a store, (k,), some at a time; arguments as for
-    `training.load_experiment`."""
+    """A model's score for each of `rows` (k,) of a store, (k,), in batches; arguments as for
+    `matrix.load_experiment`."""
     columns = count_columns(experiment, made_with(store)["faces"]["size"])
-    at_once = max(1, min(ROWS_AT_ONCE, int(BYTES_AT_ONCE / (BYTES_PER_CELL * columns))))
-    parts = np.split(rows, range(at_once, len(rows), at_once))
-    scores = [fake_scores(model, load_experiment(store, p, experiment, features)) for p in parts]
+    size = max(1, min(MAX_ROWS, int(MAX_BYTES / (BYTES_PER_CELL * columns))))
+    batches = np.split(rows, range(size, len(rows), size))
+    scores = [fake_scores(model, load_experiment(store, b, experiment, features)) for b in batches]
     return np.concatenate(scores).round(6)
 
 
-def predict(
-    model_path: Path,
-    card: dict[str, Any],
+def evaluate_model(
     store: Path,
     table: pd.DataFrame,
+    model: Path,
+    card: Path,
     experiment: dict[str, Any],
+    bootstrap: dict[str, Any],
+    tested_on: str,
+    leak: Leak,
+    frames: Path,
+    videos: Path,
     features: Path | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What a model says of rows of a store, with the threshold and calibration of its card.
+) -> dict[str, Any]:
+    """Evaluate a model with the threshold and calibration of its card.
 
     Parameters
     ----------
-    model_path, card
-        The model, and its `model.json`.
     store : Path
     table : DataFrame
-        The rows, ascending in `row`, with the columns of a split's table.
+        The rows to score, ascending in `row`, with the columns of a split's table.
+    model, card
+        The model's file, and its `model.json`.
     experiment, features
-        As for `training.load_experiment`.
+        As for `matrix.load_experiment`.
+    bootstrap : dict
+        `n_resamples`, `confidence_level` and `seed` of `metrics.evaluate`.
+    tested_on : str
+        The other run's name, or `tables.OWN`.
+    leak : Leak
+        Of the rows against the training part.
+    frames, videos
+        Where to write the predictions per frame and per video.
 
     Returns
     -------
-    (per_frame, per_video)
-        The table's columns, and `score`, `probability`, `predicted`.
+    dict
+        The evaluation's JSON.
     """
-    model = load_model(model_path, card["model"])
-    scores = score_rows(model, store, table["row"].to_numpy(), experiment, features)
-    per_frame = table.reset_index(drop=True).assign(score=scores)
-    means, first = video_scores(per_frame["score"].to_numpy(), per_frame["video"].to_numpy())
-    per_video = per_frame.loc[first].assign(score=means.round(6))
-    return _called(per_frame, card), _called(per_video, card)
+    about = json.loads(card.read_text(encoding="utf-8"))
+    loaded = load_model(model, about["model"])
+    scores = score_rows(loaded, store, table["row"].to_numpy(), experiment, features)
+    means, first = video_scores(scores, table["video"].to_numpy())
+    per_frame = _add_predictions(table, scores, about)
+    per_video = _add_predictions(table.iloc[first], means.round(6), about)
+    csv: dict[str, Any] = {"sep": "\t", "index": False, "float_format": "%.6f"}
+    per_frame.to_csv(frames, columns=["row", "frame", *COLUMNS], **csv)
+    per_video.to_csv(videos, columns=COLUMNS, **csv)
 
-
-def measure(
-    per_frame: pd.DataFrame,
-    per_video: pd.DataFrame,
-    card: dict[str, Any],
-    tested_on: str,
-    leak: Leak,
-    n_resamples: int,
-    confidence_level: float,
-    seed: int,
-) -> dict[str, Any]:
-    """All that an evaluation's JSON says, from what `predict` gave."""
-    settings: dict[str, Any] = {
-        "threshold": card["threshold"],
-        "resamples": n_resamples,
-        "coverage": confidence_level,
-        "seed": seed,
-    }
-    return {
-        "experiment": card["experiment"],
-        "protocol": card["protocol"],
+    settings = {"threshold": about["threshold"], **bootstrap}
+    of_videos = _metric_arguments(per_video)
+    result = {
+        "experiment": about["experiment"],
+        "protocol": about["protocol"],
         "tested_on": tested_on,
         "leak": {"word": leak.word, **asdict(leak)},
-        "threshold": card["threshold"],
-        "interval": confidence_level,
-        "frame": evaluate(**_arrays(per_frame), **settings),
-        "video": evaluate(**_arrays(per_video), **settings),
+        "threshold": about["threshold"],
+        "interval": bootstrap["confidence_level"],
+        "frame": evaluate(**_metric_arguments(per_frame), **settings),
+        "video": evaluate(**of_videos, **settings),
         "kinds": {
-            kind: breakdown(
-                per_video[kind].fillna("").to_numpy(str), **_arrays(per_video), **settings
+            column: evaluate_subgroups(
+                per_video[column].fillna("").to_numpy(str), **of_videos, **settings
             )
-            for kind in KINDS
+            for column in SUBGROUPS
         },
     }
+    logging.info(
+        "%s, protocol %s, tested on %s: %d videos, accuracy per video %s, AUC %s",
+        *(result[key] for key in ("experiment", "protocol", "tested_on")),
+        *(result["video"][key] for key in ("n", "accuracy", "roc_auc")),
+    )
+    return result
 
 
-def write_predictions(
-    per_frame: pd.DataFrame, per_video: pd.DataFrame, frames: Path, videos: Path
-) -> None:
-    """Write the predictions per frame and per video, tab separated."""
-    for predictions, path in (
-        (per_frame[["row", "frame", *COLUMNS]], frames),
-        (per_video[COLUMNS], videos),
-    ):
-        predictions.to_csv(path, sep="\t", index=False, float_format="%.6f")
-
-
-def _called(table: pd.DataFrame, card: dict[str, Any]) -> pd.DataFrame:
-    """Add the calibrated probability, and what each row is called."""
+def _add_predictions(table: pd.DataFrame, scores: np.ndarray, card: dict[str, Any]) -> pd.DataFrame:
+    fake = scores >= card["threshold"]
     return table.assign(
-        probability=apply_calibration(card["calibration"], table["score"].to_numpy()).round(6),
-        predicted=[Label(score >= card["threshold"]).word for score in table["score"]],
+        score=scores,
+        probability=apply_calibration(card["calibration"], scores).round(6),
+        predicted=np.where(fake, Label.FAKE.word, Label.REAL.word),
     )
 
 
-def _arrays(table: pd.DataFrame) -> dict[str, Any]:
-    """What the metrics are taken of, (n,) each."""
+def _metric_arguments(table: pd.DataFrame) -> dict[str, Any]:
+    """The arrays that metrics are computed from, (n,) each."""
     return {
         "labels": label_numbers(table),
         "scores": table["score"].to_numpy(),

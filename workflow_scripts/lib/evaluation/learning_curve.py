@@ -1,8 +1,8 @@
-"""Learning curve: what a model is worth on unseen people when it has learnt from fewer.
+"""Learning curve: how well a model does on unseen people when it was trained on fewer.
 
 Models are trained on a half, a quarter, an eighth and so on of the training part's groups, several
-times on other ones, and tested on the same test part. Within a repeat, smaller choices are part of
-larger ones. Settings are those that the validation chose on the whole training part.
+times on different ones, and tested on the same test part. Within a repeat, smaller subsets are part
+of larger ones. The hyper-parameters are those selected on the whole training part.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from workflow_scripts.lib.evaluation.metrics import MIN_GROUPS
 
-__all__ = ["WORTH", "advice", "advise", "choose_groups"]
+__all__ = ["advise", "choose_groups"]
 
-WORTH = 0.02  # a gain in AUC for which it is worth looking for more videos
+MIN_USEFUL_GAIN = 0.02  # of AUC: a smaller one does not justify collecting more videos
 
 
 def choose_groups(
     groups: np.ndarray, labels: np.ndarray, halvings: int, repeat: int, seed: int
 ) -> np.ndarray:
-    """Choose groups to train on: all of them, halved so many times (rounded up).
+    """Choose groups to train on: all of them, halved `halvings` times (rounded up).
 
-    Groups of real videos only, of fakes only, and of both are each gone through in a random order,
-    at the pace of their number, so that every choice has about the shares of the whole. It has at
-    least two groups, as a forest that draws bags of people needs, and both labels, where the whole
-    has them.
+    Groups with real videos only, with fakes only, and with both are shuffled separately and taken
+    in proportion to their number, so each subset has about the same mix as the whole. It has at
+    least two groups, which bootstrapping over people needs, and both labels if the whole has.
 
     Parameters
     ----------
@@ -40,41 +38,32 @@ def choose_groups(
     Returns
     -------
     (k,) str
-        The chosen groups. With the same repeat and seed, fewer halvings choose these and more.
+        The chosen groups. With the same repeat and seed, fewer halvings add groups to these.
     """
     names, group_of = np.unique(groups, return_inverse=True)
     words = np.unique(labels)
     has = np.stack([np.bincount(group_of, labels == word) > 0 for word in words], axis=1)
-    kind = np.where(has.all(axis=1), -1, has.argmax(axis=1))  # groups of everything come first
+    stratum_of = np.where(has.all(axis=1), -1, has.argmax(axis=1))  # groups with both come first
     rank = np.empty(len(names))
-    for number in np.unique(kind):
-        of_kind = np.flatnonzero(kind == number)
-        rng = np.random.default_rng([seed, repeat, int(number) + 1])
-        rank[rng.permutation(of_kind)] = np.arange(len(of_kind)) / len(of_kind)
-    order = np.lexsort((kind, rank))
-    needed = 1 + int(np.argmax(np.logical_or.accumulate(has[order]).all(axis=1)))
-    return names[order[: max(2, needed, math.ceil(len(names) / 2**halvings))]]
+    for stratum in np.unique(stratum_of):
+        members = np.flatnonzero(stratum_of == stratum)
+        rng = np.random.default_rng([seed, repeat, int(stratum) + 1])
+        rank[rng.permutation(members)] = np.arange(len(members)) / len(members)
+    order = np.lexsort((stratum_of, rank))
+    n_for_all_labels = 1 + int(np.argmax(np.logical_or.accumulate(has[order]).all(axis=1)))
+    return names[order[: max(2, n_for_all_labels, math.ceil(len(names) / 2**halvings))]]
 
 
-def advise(table: pd.DataFrame, confidence_level: float) -> dict[str, str]:
-    """`advice` for each experiment of `learning_curve.tsv`."""
-    names = table["experiment"].unique().tolist()
-    return {
-        name: advice(table[table["experiment"] == name].to_dict("records"), confidence_level)
-        for name in names
-    }
-
-
-def advice(sizes: Sequence[Mapping[Any, Any]], confidence_level: float) -> str:
+def advise(rows: Sequence[Mapping[Any, Any]], confidence_level: float) -> str:
     """Whether more people would help, in a sentence.
 
-    `sizes` are an experiment's rows of `learning_curve.tsv`, smallest first. The last step decides,
-    from about half of the groups to all: a gain whose interval lies above 0 promises more, one
-    whose interval stays below `WORTH` promises nothing worth having, and anything else is open.
+    `rows` are an experiment's rows of `learning_curve.tsv`, smallest first. The last step, from
+    about half of the groups to all, decides: more would help if the interval of its gain is above
+    0, and would not if it stays below `MIN_USEFUL_GAIN`; otherwise the question is open.
     """
-    if len(sizes) < 2:
+    if len(rows) < 2:
         return "There are too few people to learn from for a curve."
-    before, last = sizes[-2:]
+    before, last = rows[-2:]
     step = f"from {before['train_groups']} to {last['train_groups']} groups of people"
     gain, low, high = (last[name] for name in ("gain", "gain_low", "gain_high"))
     if last["test_groups"] < MIN_GROUPS:
@@ -87,12 +76,12 @@ def advice(sizes: Sequence[Mapping[Any, Any]], confidence_level: float) -> str:
             f"Whether more people would help cannot be told: {step} the answers to the test part "
             "hardly change, or no intervals were asked for."
         )
-    said = (
+    change = (
         f"{step} the AUC changed by {gain:+.3f} "
         f"({confidence_level:.0%} interval {low:+.3f} to {high:+.3f})"
     )
     if low > 0:
-        return f"More people are likely to help: {said}."
-    if high < WORTH:
-        return f"More people would hardly help: {said}, less than {WORTH:g} at best."
-    return f"Whether more people would help is open: {said}. A larger test part would tell."
+        return f"More people are likely to help: {change}."
+    if high < MIN_USEFUL_GAIN:
+        return f"More people would hardly help: {change}, less than {MIN_USEFUL_GAIN:g} at best."
+    return f"Whether more people would help is open: {change}. A larger test part would tell."

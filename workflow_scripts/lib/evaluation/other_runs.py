@@ -1,15 +1,16 @@
 """Which videos of another run may test a model of this one.
 
-People are compared as within a run: a video is left out when its group, found over the model's
-training videos and all videos of the other run together, has a training video in it. Copies are
-found by their crops, which are the same bytes wherever file and settings are the same: the files
-themselves need not be at hand.
+People are compared as within a run: the model's training videos and all videos of the other run are
+grouped together, and a video is left out if its group has a training video. Copies are found by
+their crops, which are the same bytes if file and settings are the same, so the video files
+themselves are not needed.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,31 +26,29 @@ from workflow_scripts.lib.training.splits import TEST, TRAIN, Leak, find_leak
 
 __all__ = [
     "Selection",
-    "check_left",
-    "check_settings",
-    "check_versions",
+    "check_crop_settings",
+    "check_feature_versions",
+    "check_labels",
     "crop_hashes",
     "select_videos",
 ]
 
-SHAPING = ("detector", "faces")  # sections of the config that a crop follows from
-
 
 @dataclass(frozen=True)
 class Selection:
-    """What became of another run's videos.
+    """Which of another run's videos may test a model.
 
     Attributes
     ----------
     group_of : dict of str to str
-        The group of each video that may test, by `video_id`, in the other run's order.
+        The group of each selected video, by `video_id`, in the other run's order.
     people : tuple of str
-        Videos that are left out for the people in them.
+        Videos left out because they show people of the training part.
     copies : tuple of str
-        Videos that are left out because the model was trained on the same.
+        Videos left out because the model was trained on a copy.
     leak : Leak
-        Of the training videos against those that may test: nothing is on both sides, but who is in
-        the videos may be unknown.
+        Of the selected videos against the training videos: nothing is in both, but people may be
+        unknown.
     """
 
     group_of: dict[str, str]
@@ -64,32 +63,30 @@ def select_videos(
     training_hashes: Mapping[str, str],
     other_hashes: Mapping[str, str],
 ) -> Selection:
-    """Sort out the videos of another run that show anybody of the training.
+    """Select the videos of another run that show nobody from the training videos.
 
-    `training` and `others` are the videos that the model was trained on, and the other run's; the
-    hashes are of their crops, by `video_id`. An id may stand in both runs and mean two videos.
+    `training` are the videos that the model was trained on, `others` those of the other run; the
+    hashes are of their crops, by `video_id`. The same id may mean different videos in the two runs.
     """
-    same = set(training_hashes.values()) & set(other_hashes.values())
-    group_of = assign_groups(
-        [
-            *_named("training", training, training_hashes, same),
-            *_named("other", others, other_hashes, same),
-        ]
-    )
+    shared = set(training_hashes.values()) & set(other_hashes.values())
+    together = []
+    runs = (("training", training, training_hashes), ("other", others, other_hashes))
+    for run, videos, hashes in runs:
+        for video in videos:
+            crops = hashes.get(video.video_id, "")
+            content = crops if crops in shared else video.content
+            together.append(replace(video, video_id=f"{run}/{video.video_id}", content=content))
+    group_of = assign_groups(together)
     trained = {group_of[f"training/{video.video_id}"] for video in training}
-    copies = [v.video_id for v in others if other_hashes.get(v.video_id) in same]
-    left = {
-        v.video_id: group
-        for v in others
-        for group in [group_of[f"other/{v.video_id}"]]
-        if group not in trained
-    }
-    out = {v.video_id for v in others} - left.keys() - set(copies)
-    names = [f"training/{v.video_id}" for v in training] + [f"other/{name}" for name in left]
-    parts = np.array([TRAIN] * len(training) + [TEST] * len(left))
-    leak = find_leak(parts, np.array(names), np.array([group_of[name] for name in names]))
-    people = tuple(v.video_id for v in others if v.video_id in out)
-    return Selection(left, people, tuple(copies), leak)
+    groups = {video.video_id: group_of[f"other/{video.video_id}"] for video in others}
+    selected = {name: group for name, group in groups.items() if group not in trained}
+    copies = tuple(name for name in groups if other_hashes.get(name) in shared)
+    left_out = groups.keys() - selected.keys() - set(copies)
+    people = tuple(name for name in groups if name in left_out)
+    names = [f"training/{v.video_id}" for v in training] + [f"other/{name}" for name in selected]
+    splits = np.repeat([TRAIN, TEST], [len(training), len(selected)])
+    leak = find_leak(splits, np.array(names), np.array([group_of[name] for name in names]))
+    return Selection(selected, people, copies, leak)
 
 
 def crop_hashes(store: StoredVideos, names: Iterable[str]) -> dict[str, str]:
@@ -100,52 +97,54 @@ def crop_hashes(store: StoredVideos, names: Iterable[str]) -> dict[str, str]:
     }
 
 
-def check_settings(own: Mapping[str, Any], other: Mapping[str, Any], where: Path) -> None:
-    """Check that another run's crops were made as this run's were.
+def check_crop_settings(own: Mapping[str, Any], other: Mapping[str, Any], other_run: Path) -> None:
+    """Check that another run's crops were made like this run's.
 
-    `own` and `other` are what the stores were made with. How many frames were taken of a video may
-    differ; how a face becomes a crop may not.
+    `own` and `other` are the settings that the stores were made with. The number of frames per
+    video may differ, but not how a face becomes a crop.
 
     Raises
     ------
     UserError
-        Names the section, the keys and both values.
+        Names the setting and both values.
     """
-    for section in SHAPING:
+    for section in ("detector", "faces"):
         for key in sorted(own[section].keys() | other[section].keys()):
             here, there = own[section].get(key), other[section].get(key)
             if here != there:
                 raise UserError(
-                    f"test_on_runs: the crops of {where} were made with {section}.{key} = {there}, "
-                    f"this run's with {here}. A model can't be tested on crops that were cut in "
-                    "another way: run one of the two again with the other's setting."
+                    f"test_on_runs: the crops of {other_run} were made with {section}.{key} = "
+                    f"{there}, this run's with {here}. A model can only be tested on crops made "
+                    "with the same settings: run one of the two again with the other's setting."
                 )
 
 
-def check_versions(trained_on: Mapping[str, str], features: Path, names: Iterable[str]) -> None:
-    """Check that a model is given the feature sets that it was trained on.
+def check_feature_versions(card: Path, features: Path, names: Iterable[str]) -> None:
+    """Check that feature sets have the versions that a model was trained on.
 
-    `trained_on` is the entry `features` of the model's card; `names` are those of the sets in the
-    folder `features`.
+    `card` is the model's `model.json`; `names` are those of the sets in the folder `features`.
 
     Raises
     ------
     UserError
         A set has another version.
     """
+    trained_on = json.loads(card.read_text(encoding="utf-8"))["features"]
     parts = (trained_on[key].split("+") for key in ("name", "version"))
-    wanted = dict(zip(*parts, strict=True))
+    versions = dict(zip(*parts, strict=True))
     for name in names:
-        found, needed = features_version(features, name), wanted[name.partition("-")[0]]
-        if found != needed:
+        version, trained = features_version(features, name), versions[name.partition("-")[0]]
+        if version != trained:
             raise UserError(
-                f"The model was trained on version {needed} of {name}, and {features} has version "
-                f"{found}. Train it again: snakemake --forcerun split_videos"
+                f"The model was trained on version {trained} of {name}, but {features} has version "
+                f"{version}. Train the model again: snakemake --forcerun split_videos"
             )
 
 
-def check_left(selection: Selection, others: Sequence[Video], protocol: str, where: Path) -> None:
-    """Check that real and fake videos are left.
+def check_labels(
+    selection: Selection, others: Sequence[Video], protocol: str, other_run: Path
+) -> None:
+    """Check that both real and fake videos were selected.
 
     Raises
     ------
@@ -155,19 +154,9 @@ def check_left(selection: Selection, others: Sequence[Video], protocol: str, whe
     labels = {video.label for video in others if video.video_id in selection.group_of}
     if len(labels) < len(Label):
         raise UserError(
-            f"test_on_runs: of the {len(others)} videos of {where}, {len(selection.people)} show "
-            f"people of this run's training part (protocol {protocol}) and "
-            f"{len(selection.copies)} are copies of its videos. Only "
-            f"{' and '.join(labels) or 'no'} videos are left, and a test needs real and fake ones: "
-            "add videos of other people to that run, or take it out of test_on_runs."
+            f"test_on_runs: of the {len(others)} videos of {other_run}, {len(selection.people)} "
+            f"show people of this run's training part (protocol {protocol}) and "
+            f"{len(selection.copies)} are copies of its videos. "
+            f"{f'Only {labels.pop()}' if labels else 'No'} videos are left, and a test needs real "
+            "and fake ones: add videos of other people to that run, or remove it from test_on_runs."
         )
-
-
-def _named(
-    run: str, videos: Iterable[Video], hashes: Mapping[str, str], same: set[str]
-) -> Iterator[Video]:
-    """The videos under ids that no other run has; what is in both runs has the same `content`."""
-    for video in videos:
-        found = hashes.get(video.video_id)
-        content = found if found in same else video.content
-        yield replace(video, video_id=f"{run}/{video.video_id}", content=content or "")
