@@ -48,7 +48,7 @@ include: "rules/verdicts.smk"
 include: "rules/provenance.smk"
 
 
-track_code()
+complete_rules()
 
 
 # Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that

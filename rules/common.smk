@@ -50,7 +50,9 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-SMALL_JOB_MB = growing(1000)  # of a job that holds no more than tables and pictures
+SMALL_JOB_MB = growing(1000)
+# Of rules that request nothing else: enough for a few tables and pictures
+DEFAULT_RESOURCES = {"mem_mb": growing(1000), "runtime": growing(10)}  # runtime in minutes
 
 
 def training_memory(wildcards, attempt):
@@ -61,13 +63,24 @@ def training_memory(wildcards, attempt):
     return round((1000 + memory_need(experiment["model"], rows, columns)) * attempt)
 
 
-def track_code():
-    """Run jobs again when a module was edited that their script imports: each rule gets a digest of
-    its code as a parameter. A download is not repeated for that."""
+def complete_rules():
+    """Add to each rule with a script what all of them share.
+
+    A digest of the modules that the script imports is a parameter, so that an edit runs the jobs
+    again; a download is not repeated for that. `DEFAULT_RESOURCES` replace Snakemake's own, not
+    what the rule or `--set-resources` requests.
+    """
+    overwritten = workflow.resource_settings._parsed_overwrite_resources
     for each in workflow.rules:
         script = re.search(r"\bworkflow_scripts/(\w+/\w+)\.py$", each.script or "")
-        if script and script[1] != "data/download_video":
+        if not script:
+            continue
+        if script[1] != "data/download_video":
             each.set_params(code_digest(script[1]))
+        _, declared = each.ruleinfo.resources or ((), {})
+        for name, amount in DEFAULT_RESOURCES.items():
+            if name not in {*declared, *overwritten.get(each.name, ())}:
+                each.resources[name] = amount
 
 
 def per_video(pattern):

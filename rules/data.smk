@@ -13,7 +13,6 @@ rule make_demo_video:
     conda:
         "../envs/demo.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     message:
         "Making the demo's video {wildcards.video}"
@@ -30,9 +29,6 @@ rule download:
     localrule: True
     conda:
         "../envs/download.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Looking whether all downloads are there"
     script:
@@ -52,7 +48,6 @@ rule download_video:
         "../envs/download.yaml"
     resources:
         downloads=1,
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(120),
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,

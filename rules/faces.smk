@@ -17,7 +17,6 @@ rule sample_frames:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,
@@ -42,7 +41,6 @@ rule export_detector:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     message:
         "Writing the face detector's networks"
@@ -67,7 +65,6 @@ rule crop_faces:
         DETECTOR_ENV
     resources:
         mem_mb=growing(1500),
-        runtime=growing(10),
     params:
         detector=config["detector"],
         faces=config["faces"],

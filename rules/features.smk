@@ -38,7 +38,6 @@ rule join_features:
         "../envs/learning.yaml"
     resources:
         mem_mb=growing(2000),
-        runtime=growing(10),
     message:
         "Putting {wildcards.features} together"
     script:

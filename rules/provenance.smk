@@ -17,7 +17,6 @@ rule record_run:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         content_digest([config["manifest"]]),
@@ -39,7 +38,6 @@ rule verify:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         results=RUN,

@@ -16,7 +16,6 @@ if config["join_runs"]:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
             content_digest([config["manifest"]]),
@@ -40,7 +39,6 @@ else:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=SMALL_JOB_MB,
             runtime=growing(30),
         params:
             content_digest([config["manifest"]]),
@@ -62,7 +60,6 @@ else:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
             content_digest([config["manifest"]]),

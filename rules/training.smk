@@ -14,9 +14,6 @@ rule split_videos:
         "<logs>/split_videos/{protocol}.log",
     conda:
         "../envs/learning.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         content_digest([config["manifest"]]),
         test_fraction=config["splits"]["test_fraction"],
@@ -66,9 +63,6 @@ rule select_hyperparameters:
         "<logs>/select_hyperparameters/{protocol}/{experiment}.log",
     conda:
         "../envs/learning.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],

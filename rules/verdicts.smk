@@ -81,7 +81,6 @@ rule verdicts:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         content_digest(templates("verdicts")),
