@@ -1,4 +1,4 @@
-# The videos: those of the demo, made here, and those of FaceForensics++, fetched.
+# The videos: the demo's are synthesised, those of FaceForensics++ are downloaded.
 
 
 include: "helpers/data.smk"
@@ -15,7 +15,7 @@ rule make_demo_video:
     resources:
         runtime=growing(5),
     message:
-        "Making the demo's video {wildcards.video}"
+        "Making the demo video {wildcards.video}"
     script:
         "../workflow_scripts/data/make_demo_video.py"
 
@@ -30,13 +30,13 @@ rule download:
     conda:
         "../envs/download.yaml"
     message:
-        "Looking whether all downloads are there"
+        "Checking that all downloads are there"
     script:
         "../workflow_scripts/data/download.py"
 
 
-# A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
-# an edited script must not cost a download.
+# The output is a receipt, not the video: Snakemake deletes the outputs of a job that it repeats,
+# and an edited script must not cost a download.
 rule download_video:
     """Fetch one video of the manifest from the data set's server."""
     output:

@@ -4,8 +4,8 @@
 include: "helpers/faces.smk"
 
 
-# A video of the user's is no input: its time of change may lie in the future, or be older than that
-# of the file that it replaces. That it was changed shows in the parameter `stamp`.
+# A user's video is not an input: its modification time may lie in the future, or before that of the
+# file that it replaces. The parameter `stamp` detects changes instead.
 rule sample_frames:
     """Take the wanted frames out of one video, or its faces out of the cache."""
     input:
@@ -43,7 +43,7 @@ rule export_detector:
     resources:
         runtime=growing(5),
     message:
-        "Writing the face detector's networks"
+        "Exporting the face detector's networks"
     script:
         "../workflow_scripts/faces/export_detector.py"
 
@@ -59,7 +59,7 @@ rule crop_faces:
         strip="<results>/faces/{video}.jpg",
     log:
         "<logs>/crop_faces/{video}.log",
-    # before further videos are sampled, so that the frames that wait on disk stay few
+    # before sampling further videos, so that few frames wait on disk
     priority: 1
     conda:
         DETECTOR_ENV
@@ -69,6 +69,6 @@ rule crop_faces:
         detector=config["detector"],
         faces=config["faces"],
     message:
-        "Finding faces in {wildcards.video}"
+        "Detecting faces in {wildcards.video}"
     script:
         "../workflow_scripts/faces/crop_faces.py"

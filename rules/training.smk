@@ -1,4 +1,4 @@
-# From the store to trained models: split, try settings inside the training part, choose, train.
+# From the store to trained models: split, cross-validate hyper-parameters, select, train.
 
 
 include: "helpers/training.smk"
@@ -20,7 +20,7 @@ rule split_videos:
         folds=config["training"]["folds"],
         seed=config["seed"],
     message:
-        "Dividing the videos into training and test, protocol {wildcards.protocol}"
+        "Splitting the videos into training and test, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/training/split_videos.py"
 
@@ -46,7 +46,7 @@ rule fit_fold:
         settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
         seed=config["seed"],
     message:
-        "Trying settings {wildcards.settings} of {wildcards.experiment}, protocol {wildcards.protocol}, fold {wildcards.fold}"
+        "Validating settings {wildcards.settings} of {wildcards.experiment}, protocol {wildcards.protocol}, fold {wildcards.fold}"
     script:
         "../workflow_scripts/training/fit_fold.py"
 
@@ -68,7 +68,7 @@ rule select_hyperparameters:
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
         max_error_rate=config["training"]["max_error_rate"],
     message:
-        "Choosing settings and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
+        "Selecting hyper-parameters and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/training/select_hyperparameters.py"
 

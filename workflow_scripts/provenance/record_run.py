@@ -1,4 +1,4 @@
-"""Write down what the run was made from and what it made."""
+"""Record the inputs, outputs and environment of the run."""
 
 from pathlib import Path
 from typing import Any

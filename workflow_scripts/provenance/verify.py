@@ -1,4 +1,4 @@
-"""Check that everything the run made is still what it was, or the same as on another machine."""
+"""Compare the files of the run with their checksums, and its record with another one."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Put a model and all that a verdict needs into one file."""
+"""Pack a model and everything that a verdict needs into one file."""
 
 import json
 import logging
