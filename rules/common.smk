@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
 from workflow_scripts.lib.common.code_files import ROOT, code_digest, content_digest, with_code
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import clear_leftovers
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.training.grid import count_columns, stored_features
 from workflow_scripts.lib.training.registry import memory_need
@@ -113,14 +113,14 @@ def templates(name):
     return [ROOT / f"report/templates/{part}.html.j2" for part in (name, "page")]
 
 
-def hold_locks():
+def lock_folders():
     """Lock the folders that this run writes exclusively, and those that it reads as shared."""
     planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    hold_lock(Path(RUN, ".lock"), wait=False)
+    acquire_lock(Path(RUN, ".lock"), wait=False)
     for folder in (*config["join_runs"], *config["test_on_runs"]):
-        hold_lock(Path(folder, ".lock"), wait=False, shared=True)
+        acquire_lock(Path(folder, ".lock"), wait=False, shared=True)
     for folder, rule in SHARED_FOLDERS.items():
-        hold_lock(Path(folder, ".lock"), wait=True, shared=rule not in planned)
+        acquire_lock(Path(folder, ".lock"), wait=True, shared=rule not in planned)
 
 
 def start_run():
@@ -134,7 +134,7 @@ def start_run():
         else:
             check_sampled_videos()
             check_experiments()
-        hold_locks()  # last, so that a failed check leaves no folder behind
+        lock_folders()  # last, so that a failed check leaves no folder behind
     except UserError as error:
         raise WorkflowError(str(error))
 

@@ -148,7 +148,7 @@ def test_the_rest_of_the_inputs_goes_to_who_takes_it():
 def test_what_no_rule_gives_is_named():
     def main(nothing: Path): ...
 
-    with pytest.raises(TypeError, match="does not give 'nothing'"):
+    with pytest.raises(TypeError, match="does not declare 'nothing'"):
         bind(main, job())
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from workflow_scripts.cli._shared import Config, examples, failures
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.data.manifest import Video, read_manifest, remove_rows
 
 __all__ = ["Removal", "app", "carry_out", "plan", "what_goes", "what_stays"]
@@ -57,7 +57,7 @@ def forget(
     with failures("forget", yaml.YAMLError):
         settings = _read_config(config)
         if not dry_run:
-            hold_lock(Path("results", settings["run"], ".lock"), wait=False)
+            acquire_lock(Path("results", settings["run"], ".lock"), wait=False)
         removal = plan(settings, video or [], person or [], face_cache)
         print("\n".join(what_goes(removal, dry_run)))
         if not dry_run:

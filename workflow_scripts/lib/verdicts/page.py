@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from workflow_scripts.lib.common.files import as_jpeg, write_jpeg
+from workflow_scripts.lib.common.files import encode_jpeg, write_jpeg
 from workflow_scripts.lib.common.pages import render
 from workflow_scripts.lib.faces.crops import FaceCrop
 from workflow_scripts.lib.faces.frames import Frame
@@ -185,5 +185,5 @@ def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
 
 def _uri(pixels: np.ndarray) -> str:
     """A picture (height, width, 3) uint8 RGB as a data URI."""
-    encoded = base64.b64encode(as_jpeg(Image.fromarray(pixels))).decode()
+    encoded = base64.b64encode(encode_jpeg(Image.fromarray(pixels))).decode()
     return f"data:image/jpeg;base64,{encoded}"
