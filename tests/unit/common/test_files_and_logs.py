@@ -59,7 +59,7 @@ def test_a_users_mistake_is_one_sentence(tmp_path):
     ended = script(tmp_path / "log", "raise UserError('The cup is empty. Fill it.')")
     assert ended.returncode == 1
     assert ended.stderr == "at work\nThe cup is empty. Fill it.\n"
-    with pytest.raises(UserError, match="does not end with its job.s cost"):
+    with pytest.raises(UserError, match="does not end with its job's cost"):
         read_cost(tmp_path / "log")
 
 

@@ -92,7 +92,7 @@ def write_jpeg(path: Path, picture: Any) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as indented JSON, keys in their own order. NaN raises ValueError: use None."""
+    """Write `content` as indented JSON in its own order of keys. NaN raises ValueError."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     with atomic_write(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
