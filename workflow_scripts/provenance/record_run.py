@@ -16,8 +16,8 @@ def main(
     record: Path,
     **outputs: list[Path],
 ) -> None:
-    """Write the record of the run with these `outputs`, by the rule that makes them; see
-    `lib/provenance/record.py` for what is in it."""
+    """Write the record of the run with these `outputs` by rule; `lib/provenance/record.py`
+    describes its content."""
     videos = read_manifest(manifest).values()
     content = make_record(record.parent, config, videos, networks, outputs, logs)
     write_json(record, content)
