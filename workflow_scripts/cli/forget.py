@@ -104,7 +104,7 @@ def plan(
     config : dict
         The run's, complete.
     videos, people : list of str
-        Who is meant, see `chosen_videos`.
+        Who is meant, see `select_videos`.
     cache : Path, optional
         The folder of shared faces, if it is not the config's.
 
@@ -113,19 +113,23 @@ def plan(
     UserError
         Somebody is unknown, or several are called so.
     """
-    from workflow_scripts.lib.provenance.removal import cache_entries, chosen_videos, derived_files
+    from workflow_scripts.lib.provenance.removal import (
+        find_cache_entries,
+        find_derived_files,
+        select_videos,
+    )
 
     results = Path("results", config["run"])
     cache = cache or (config["face_cache"] and Path(config["face_cache"]))
     rows = read_manifest(Path(config["manifest"]))
-    chosen = chosen_videos(rows.values(), videos, people, results)
+    chosen = select_videos(rows.values(), videos, people, results)
     return Removal(
         config,
         results,
         rows,
         chosen,
-        files=derived_files(results, [name for name in rows if name not in chosen]),
-        entries=cache_entries(cache, results, chosen, rows) if cache else [],
+        files=find_derived_files(results, [name for name in rows if name not in chosen]),
+        entries=find_cache_entries(cache, results, chosen, rows) if cache else [],
     )
 
 
@@ -169,11 +173,11 @@ def carry_out(removal: Removal) -> None:
 
 def what_stays(removal: Removal) -> Iterator[str]:
     """What is out of reach, or for somebody else to decide, in lines for people."""
-    from workflow_scripts.lib.provenance.removal import holders
+    from workflow_scripts.lib.provenance.removal import find_runs_with
 
     chosen, rows = removal.chosen, removal.rows
     runs = {path for path in Path("results").glob("*") if path.is_dir() and path != removal.results}
-    others = holders({*runs, *map(Path, removal.config["join_runs"])}, chosen)
+    others = find_runs_with(chosen, {*runs, *map(Path, removal.config["join_runs"])})
     paths = [rows[name].path for name in chosen if name in rows]
     # a download that has not ended shows the same face
     videos = [path for video in paths for path in (video, f"{video}.part") if Path(path).exists()]

@@ -47,7 +47,9 @@ def jobs_behind(
         wildcards = rule.get_wildcards(file)
         job = (rules.index(rule), *sorted(wildcards.items()))
         if job not in jobs:
-            outputs = [file for file in rule.expand_output(wildcards)[0] if "temp" not in file.flags]
+            outputs = [
+                file for file in rule.expand_output(wildcards)[0] if "temp" not in file.flags
+            ]
             jobs[job] = JobFiles([*map(str, outputs)], [*map(str, rule.expand_log(wildcards))])
             queue += rule.expand_input(wildcards)[0]
     by_rule: dict[str, JobFiles] = {}

@@ -178,14 +178,7 @@ def compare_outputs(
 def compare_causes(own: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
     """The differences between two runs besides their outputs, a line each."""
     here, there = (
-        dict(
-            _flatten(
-                {
-                    **{key: record["reproducible"][key] for key in ("config", "manifest", "detector")},
-                    **record["environment"],
-                }
-            )
-        )
+        dict(_flatten({**record["reproducible"], "outputs": {}, **record["environment"]}))
         for record in (own, other)
     )
     for key in {**here, **there}:
