@@ -670,7 +670,7 @@ ODD_CLIPS: dict[str, OddClip] = {
     "rotated_270": _good(
         partial(write_face_clip, picture=np.rot90(face_frame(240, 320), 1), rotation=-90)
     ),
-    "interlaced": _refused(
+    "interlaced": _good(
         partial(
             write_face_clip,
             codec="mpeg2video",
@@ -678,7 +678,7 @@ ODD_CLIPS: dict[str, OddClip] = {
             options={"flags": "+ildct+ilme", "qscale": "2"},
         )
     ),
-    "interlaced_h264": _refused(partial(write_face_clip, options={"x264-params": "interlaced=1"})),
+    "interlaced_h264": _good(partial(write_face_clip, options={"x264-params": "interlaced=1"})),
     "hdr": _good(partial(write_face_clip, codec="libx265", pix_fmt="yuv420p10le", options=HDR)),
     "full_range": _good(partial(write_face_clip, **MJPEG_AVI)),
     "alpha_vp9": _good(

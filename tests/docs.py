@@ -45,8 +45,11 @@ OF_A_RUN = {
     *("crops", "frame", "time", "confidence", "box", "keypoints"),
 }
 SET_BY_RULES = {"report.demo"}  # keys that rules/common.smk adds to the config
-# What commands write, and what stands for a reader's own.
-WRITTEN = {"verdict.json", "verdict.html", "results/demo/report.html", "slurm_logs/"}
+# What commands write outside of rules, and what stands for a reader's own.
+WRITTEN = {
+    *("verdict.json", "verdict.html", "results/demo/report.html", "slurm_logs/"),
+    "results/<run>/.lock",
+}
 EXAMPLES = {
     *("FILE", "part1.yaml", "config/mine.yaml", "profiles/mine", "FOLDER/real/", "FOLDER/fake/"),
     *("real/", "fake/", "NAME.json", "NAME.zarr", "spectrum.json", "spectrum.zarr"),

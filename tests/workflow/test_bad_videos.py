@@ -72,6 +72,7 @@ def test_the_run_goes_on(odd_run):
     assert (odd_run.results / "leaderboard.tsv").is_file()
 
 
+@pytest.mark.slow
 def test_too_many_stop_the_run_with_a_message(videos, tmp_path):
     text = tmp_path / "text.mp4"
     text.write_text("text")

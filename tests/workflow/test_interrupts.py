@@ -64,6 +64,7 @@ def test_kills_at_any_moment_cost_nothing(tiny, tmp_path, videos):
     assert fingerprint(project.results) == fingerprint(tiny.results)
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_well_clears_what_killed_ones_have_left(tiny_copy, tiny):
     left = tiny_copy.results / "faces/.real5.npz.5f5e5bb3.partial"
     left.write_bytes(b"half")

@@ -110,6 +110,7 @@ def test_labels_of_a_table_are_held_against_the_verdicts(judged, videos, tmp_pat
     assert "so the model may have been trained on them" in page
 
 
+@pytest.mark.slow
 def test_a_bundle_of_another_run_needs_nothing_of_this_one(judged, tmp_path):
     project, folder = judged
     bundle = shutil.copy(project.results / "models/identity/forest/bundle.zip", tmp_path / "b.zip")

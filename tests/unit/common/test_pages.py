@@ -1,5 +1,8 @@
 """What all pages with tables share: a column's head sorts by it."""
 
+import re
+from collections import defaultdict
+
 import pytest
 
 from tests.browser import look_at, needs_chromium
@@ -70,6 +73,13 @@ def test_differences_of_nothing_have_no_sign_and_small_p_no_zero(tmp_path):
     assert page.count("+0.000") == page.count("(+0.00 to +0.00)") == page.count("&lt;0.001") == 2
     assert "-0.00<" not in page
     assert ">0.000<" not in page
+
+
+def test_the_page_on_quality_has_a_head_above_each_column(tmp_path):
+    path = tmp_path / "page.html"
+    render("quality.html.j2", path, title="Quality", rows=[defaultdict(int, status="ok")])
+    heads, cells = (re.findall(f"<{kind}[ >]", path.read_text()) for kind in ("th", "td"))
+    assert len(heads) == len(cells)
 
 
 @needs_chromium

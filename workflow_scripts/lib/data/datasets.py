@@ -71,7 +71,7 @@ class Compression(StrEnum):
 
 
 def faceforensics(folder: Path, methods: Sequence[str], compressions: Sequence[str]) -> list[Video]:
-    """FaceForensics++, in its own tree. A fake's name is `target_source`, so everybody is known."""
+    """FaceForensics++, in its own tree. A fake is named `target_source`, so everyone is known."""
     videos = []
     for compression in dict.fromkeys(compressions):
         for method in dict.fromkeys((ORIGINAL, *methods)):
@@ -182,8 +182,8 @@ def _official_part(video: Video, part_of: dict[str, str]) -> str:
 
 
 def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
-    """DeepFakeDetection (the actors beside FaceForensics++), in its own tree. Names begin with the
-    actor, or with target and source, so everybody is known."""
+    """DeepFakeDetection (the actors distributed with FaceForensics++), in its own tree. File names
+    begin with the actor, or with target and source, so all people are known."""
     kinds = {
         Label.REAL: ("actors", "original_sequences/actors", r"(\d\d)__.+", "NN__scene.mp4"),
         Label.FAKE: (
@@ -213,9 +213,10 @@ def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
 
 
 def celebdf(folder: Path) -> list[Video]:
-    """Celeb-DF, version 1 or 2, in its own tree. Celebrities are known from the names
-    (`idTARGET_idSOURCE_NNNN`); who is in `YouTube-real` is not. `split` is `test` for what
-    `List_of_testing_videos.txt` names and `train` for the rest; without that file it is empty."""
+    """Celeb-DF, version 1 or 2, in its own tree. File names identify the celebrities
+    (`idTARGET_idSOURCE_NNNN`), but not the people in `YouTube-real`. `split` is `test` for the
+    videos listed in `List_of_testing_videos.txt` and `train` for the others; without that file it
+    is empty."""
     kinds = {
         "Celeb-real": (Label.REAL, r"(id\d+)_\d+", "id0_0000.mp4"),
         "YouTube-real": (Label.REAL, r"\d+", "00000.mp4"),
@@ -258,9 +259,9 @@ def _celebdf_test(path: Path, known: Iterable[str]) -> set[str]:
 
 
 def dfdc(folder: Path) -> list[Video]:
-    """DFDC: folders with a `metadata.json` (`label`, `original`, `split`), at any depth. Who is in
-    the videos is unknown; a fake and its original are one `recording`. Files that are listed but
-    not on disk, or on disk but not listed, are counted and left out."""
+    """DFDC: folders with a `metadata.json` (`label`, `original`, `split`), at any depth. The people
+    are unknown; a fake and its original are one `recording`. Files that are listed but not on disk,
+    or on disk but not listed, are counted and left out."""
     lists = sorted(folder.rglob("metadata.json"))
     if not lists:
         raise UserError(f"No metadata.json in {folder} or below. Check the folder.")
@@ -313,8 +314,8 @@ def _dfdc_video(path: Path, name: str, entry: Any) -> Video:
 
 
 def folders(folder: Path) -> list[Video]:
-    """Two folders, `real/` and `fake/`, with videos at any depth. Who is in them is unknown: fill
-    in the column `group` if you know."""
+    """Two folders, `real/` and `fake/`, with videos at any depth. The people are unknown; if you
+    know who they are, fill in the column `group`."""
     videos = []
     for label in Label:
         root = folder / label.word
@@ -331,9 +332,8 @@ def folders(folder: Path) -> list[Video]:
 
 
 def table(path: Path, folder: Path, columns: dict[str, str], labels: dict[str, str]) -> list[Video]:
-    """A table of your own, TSV or CSV with a header. Its columns keep their names or are renamed by
-    `--columns`; those that the manifest does not know are left out. Without a `video_id` the path
-    gives it.
+    """A table of your own, TSV or CSV with a header. Columns have the manifest's names or are
+    renamed by `--columns`; all others are left out. A missing `video_id` is derived from the path.
 
     Parameters
     ----------

@@ -1,14 +1,13 @@
-"""Sampled frames of one video, as a player shows them: decoded in order, never further than the
-last wanted one.
+"""Sample frames of a video as a player shows them, decoding in order up to the last requested one.
 
-Lengths, rates and times that containers report can be wrong, so frames are counted as they come out
-of the decoder, and only the wanted ones are converted to RGB. The display matrix is applied, and
-pixels are made square; what an edit list hides does not count.
+Containers can declare wrong lengths, rates and times, so frames are counted as the decoder returns
+them, and only the requested ones are converted to RGB. The display matrix is applied, pixels are
+made square, interlaced frames are deinterlaced, and frames hidden by an edit list do not count.
 
-Videos are untrusted. The decoder is given an open file, no name: it may open nothing itself, and
-reads only the containers of `CONTAINERS`; a playlist that is called `.mp4` could otherwise make it
-read other files or addresses. It runs in a child process with limits on time and memory, which it
-may crash. What is wrong with a video is returned as a status and a sentence, not raised.
+Videos are untrusted. The decoder gets an open file, not a name: it can open nothing itself, and
+reads only the containers of `CONTAINERS`. (A playlist named `.mp4` could otherwise make it read
+other files or addresses.) It runs in a child process with limits on time and memory, and may crash
+there. A bad video gives a status and a sentence, not an exception.
 """
 
 from __future__ import annotations
@@ -18,13 +17,14 @@ import math
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.stream import Discard, Disposition
 from av.video.reformatter import Interpolation
 
@@ -39,20 +39,20 @@ from workflow_scripts.lib.faces.status import VideoStatus
 
 __all__ = ["sample_frames", "sample_to_file"]
 
-# Demuxers of FFmpeg that hold the video themselves. Playlists (hls, concat, dash), still pictures,
-# text (tty) and raw streams, which match too easily what is no video, are left out.
+# FFmpeg's demuxers of self-contained videos. Left out are playlists (hls, concat, dash), still
+# pictures, text (tty) and raw streams, which match too many files that are not videos.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
-OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}  # a protocol of no name
+OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none"}
 BUFFER_BYTES = 2**18
-MAX_PIXELS = 8192 * 4320  # a frame of DCI 8K; a small file can claim far more and fill the memory
-MAX_SIDE = 32766  # OpenCV's own limit where the detector resamples
+MAX_PIXELS = 8192 * 4320  # a DCI 8K frame; a small file can declare more and fill the memory
+MAX_SIDE = 32766  # OpenCV's limit when the detector resizes
 MAX_FPS = 1000.0  # more is a broken header
-LIKELY_LOST = 0.1  # of a video's frames
-MAX_FAILED = 100  # packets in a row; at the end of a video they cost nothing
-LITTLE_MEMORY = 50e6  # bytes; where more is left, a header asked for an absurd amount
-MAX_MESSAGES = 100  # of FFmpeg, of which a hostile file can have any number
-ALMOST_SQUARE = 0.01  # pixels whose sides differ by less are taken for square
-OUT_OF_MEMORY = re.compile("allocate memory")  # FFmpeg may go on without
+FPS_TOLERANCE = 0.1  # relative; some frames may be lost
+MAX_FAILED_PACKETS = 100  # in a row
+MIN_FREE_MEMORY = 50e6  # bytes; if more is free, a header asked for an absurd amount
+MAX_MESSAGES = 100  # of FFmpeg; a hostile file can cause any number
+ALMOST_SQUARE = 0.01  # a pixel aspect ratio this close to 1 is ignored
+OUT_OF_MEMORY = re.compile("allocate memory")  # FFmpeg may continue without
 
 
 def sample_to_file(
@@ -65,9 +65,9 @@ def sample_to_file(
     remedy: str,
     cache_key: str = "",
 ) -> None:
-    """`sample_frames` and `save_frames` in a child process that may take `max_seconds` of CPU time
-    and `max_memory_mb` of memory. If it takes more, or crashes, that is what `output` says;
-    `remedy` is how to allow more, or to need less, where it takes more."""
+    """Run `sample_frames` and `save_frames` in a child process limited to `max_seconds` of CPU time
+    and `max_memory_mb` of memory. If it exceeds a limit, `output` records that with the `remedy`;
+    if it crashes, likewise."""
 
     def sample() -> None:
         save_frames(output, sample_frames(path, count, step), cache_key)
@@ -87,36 +87,36 @@ def sample_to_file(
 
 
 def sample_frames(path: Path, count: int, step: int | None) -> SampledVideo:
-    """Read the frames 0, step, 2*step, ... of a video: `count` of them. Without `step` they are
+    """Read the frames 0, step, 2 * step, ... of a video: `count` of them. Without `step` they are
     spread over the whole video: one from the middle of each of `count` equal parts.
 
-    A wanted frame that can't be decoded is replaced by the next one that can. Pictures come as a
-    player shows them, upright and with square pixels; greyscale, 10-bit and alpha become 8-bit RGB;
-    frames whose size changes on the way keep their shape. Times are the container's, from the first
-    frame on, where they are sane, else index / fps. Of several video streams the default one is
-    taken.
+    A requested frame that cannot be decoded is replaced by the next one that can. Frames are
+    upright, with square pixels; greyscale, 10-bit and alpha become 8-bit RGB; frames whose size
+    changes within the video keep their shape. Times count from the first frame and are the
+    container's where plausible, otherwise index / fps. Of several video streams the default one is
+    used.
 
-    One thread decodes: how FFmpeg fills in damaged places depends on their number, and with a job
-    per video more threads only cost.
+    Decoding uses one thread: how FFmpeg conceals errors depends on the number of threads.
 
-    Raises MemoryError where memory is limited and the video needs more.
+    Raises
+    ------
+    MemoryError
+        Memory is limited and the video needs more.
+    ValueError
+        `count` or `step` is less than 1.
     """
-    if min(count, 1 if step is None else step) < 1:
+    if count < 1 or (step is not None and step < 1):
         raise ValueError(f"count and step must be 1 or more: {count}, {step}.")
     if refused := _refuse(path):
         return refused
     with _captured_messages() as messages:
         try:
-            with _opened(path) as container:
+            with _open(path) as container:
                 return _sample(path, container, count, step, messages)
         except MemoryError:
             raise
         except av.FFmpegError as error:
-            cause = (_texts(messages) or [error.strerror or type(error).__name__])[-1]
-            return _unreadable(
-                f"{str(path)!r} holds no video that can be decoded ({cause}): "
-                "fetch it again, or convert it to H.264 in MP4."
-            )
+            return _no_video(path, messages, error.strerror or type(error).__name__)
 
 
 def _sample(
@@ -127,72 +127,65 @@ def _sample(
     messages: list[Any],
 ) -> SampledVideo:
     name = repr(str(path))
-    stream, note = _shown_stream(container)
+    stream, note = _default_stream(container)
     if stream is None:
-        cause = (_texts(messages) or ["no video stream found"])[-1]
-        return _unreadable(
-            f"{name} holds no video that can be decoded ({cause}): "
-            "fetch it again, or convert it to H.264 in MP4."
-        )
+        return _no_video(path, messages, "no video stream found")
     if stream.codec_context is None:
         return _unreadable(
             f"{name} is of a format that is not known here: convert it to H.264 in MP4."
         )
-    shape = _square(stream.width, stream.height, stream.sample_aspect_ratio)
-    if _too_large(*shape):
+    size = _square_pixel_size(stream.width, stream.height, stream.sample_aspect_ratio)
+    if _too_large(*size):
         return _unreadable(
-            f"{name} has frames of {shape[0]}x{shape[1]} pixels; up to {MAX_PIXELS} pixels and "
+            f"{name} has frames of {size[0]}x{size[1]} pixels; up to {MAX_PIXELS} pixels and "
             f"{MAX_SIDE} a side are read: scale it down."
         )
-    declared = 0
-    if step is None and not (declared := _length(path, stream)):
+    n_frames = 0
+    if step is None and not (n_frames := _count_frames(path, stream)):
         return _unreadable(
             f"No frame of {name} could be found: fetch it again, or convert it to H.264 in MP4."
         )
     try:
-        found = _decode(container, stream, _wanted(count, step, declared), messages)
+        decoded = _decode(container, stream, _requested(count, step, n_frames), messages)
     except _EncryptedError:
         return _unreadable(
             f"{name} is encrypted: only its publisher's player can show it. Use a copy that is not."
         )
-    said = _texts(messages)
-    if found.interlaced:
-        return _unreadable(
-            f"{name} is interlaced: each of its pictures is two half ones. Convert it, for example "
-            "with `ffmpeg -i OLD -vf yadif NEW.mp4`."
-        )
-    if len(found.frames) < count and _memory_lacked(said, stream.width * stream.height):
+    errors = _texts(messages)
+    if len(decoded.frames) < count and _lacks_memory(errors, stream.width * stream.height):
         raise MemoryError
-    if not found.frames:
-        cause = f" ({said[0]})" if said else ""
+    if not decoded.frames:
+        cause = f" ({errors[0]})" if errors else ""
         return _unreadable(
             f"No frame of {name} could be decoded{cause}: "
             "fetch it again, or convert it to H.264 in MP4."
         )
-    declared = declared or _length(path, stream)
-    if len(found.frames) < count:
-        places = f"one every {step}" if step else f"spread over {declared}"
+    n_frames = n_frames or _count_frames(path, stream)
+    video = SampledVideo(
+        VideoStatus.OK, "", decoded.fps, decoded.frames, declared=n_frames, note=note
+    )
+    if len(decoded.frames) < count:
+        sampling = f"one every {step}" if step else f"spread over {n_frames}"
         detail = (
-            f"{name} gave {len(found.frames)} of {count} frames, {places}, since only "
-            f"{found.decoded} could be decoded: it is short or damaged; use a longer or undamaged "
-            "copy."
+            f"{name} gave {len(decoded.frames)} of {count} frames, {sampling}, since only "
+            f"{decoded.n_decoded} could be decoded: it is short or damaged; use a longer or "
+            "undamaged copy."
         )
-        status = VideoStatus.TOO_SHORT
-        return SampledVideo(status, detail, found.fps, found.frames, declared, note=note)
-    pixels = stream.width * stream.height * declared
+        return replace(video, status=VideoStatus.TOO_SHORT, detail=detail)
+    pixels = stream.width * stream.height * n_frames
     bits_per_pixel = round(8 * path.stat().st_size / pixels, 6) if pixels else 0.0
-    return SampledVideo(VideoStatus.OK, "", found.fps, found.frames, declared, bits_per_pixel, note)
+    return replace(video, bits_per_pixel=bits_per_pixel)
 
 
 class _EncryptedError(Exception):
-    """What is to be decoded is encrypted."""
+    """The video is encrypted."""
 
 
-def _shown_stream(
+def _default_stream(
     container: av.container.InputContainer,
 ) -> tuple[av.VideoStream | None, str]:
-    """The video stream that a player shows, and what is to be said of others; covers of music are
-    none."""
+    """The video stream that a player shows, and a note if there are others. Cover pictures do not
+    count."""
     streams = [
         stream
         for stream in container.streams.video
@@ -207,13 +200,13 @@ def _shown_stream(
         return chosen, ""
     number = streams.index(chosen) + 1
     return chosen, (
-        f"The file has {len(streams)} videos. Number {number}, which players show, was looked at."
+        f"The file has {len(streams)} videos. Number {number}, the default of players, was used."
     )
 
 
-def _square(width: int, height: int, ratio: Fraction | None) -> tuple[int, int]:
-    """The size of a picture whose pixels are `ratio` times as wide as high, once they are square.
-    It is only ever enlarged."""
+def _square_pixel_size(width: int, height: int, ratio: Fraction | None) -> tuple[int, int]:
+    """The size that gives a frame with the pixel aspect ratio `ratio` square pixels. Never smaller
+    than the frame."""
     if not ratio or abs(ratio - 1) <= ALMOST_SQUARE:
         return width, height
     return (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
@@ -223,35 +216,43 @@ def _too_large(width: int, height: int) -> bool:
     return width * height > MAX_PIXELS or max(width, height) > MAX_SIDE
 
 
-def _length(path: Path, stream: av.VideoStream) -> int:
-    """How many frames a player shows: what the container says, where that fits its own duration,
-    else counted, which takes reading the whole file."""
-    told, rate = stream.frames, stream.average_rate
-    if told and rate and stream.duration and stream.time_base:
+def _count_frames(path: Path, stream: av.VideoStream) -> int:
+    """How many frames a player shows: the container's number if it fits its duration, otherwise
+    counted, which reads the whole file."""
+    declared, rate = stream.frames, stream.average_rate
+    if declared and rate and stream.duration and stream.time_base:
         seconds = stream.duration * stream.time_base
-        if abs(told - seconds * rate) <= 1 + told / 100:
-            return told
-    counted = 0
-    with _opened(path) as container:
+        if abs(declared - seconds * rate) <= 1 + declared / 100:
+            return declared
+    count = 0
+    with _open(path) as container:
         packets = container.demux(container.streams[stream.index])
-        with contextlib.suppress(av.FFmpegError):  # as far as the file is whole
+        with contextlib.suppress(av.FFmpegError):  # the file is damaged from here on
             for packet in packets:
-                counted += packet.size > 0 and not packet.is_discard
-    return counted
+                count += packet.size > 0 and not packet.is_discard
+    return count
 
 
-def _wanted(count: int, step: int | None, declared: int) -> Sequence[int]:
-    """Which frames are wanted, counted from 0. Spread, they are the middles of equal parts: the
-    very last frame is often not there."""
+def _requested(count: int, step: int | None, n_frames: int) -> Sequence[int]:
+    """Indices of the requested frames. Spread, they are the middles of equal parts: the very last
+    frame is often missing."""
     if step is not None:
         return range(0, count * step, step)
-    return [(2 * i + 1) * declared // (2 * count) for i in range(count)]
+    return [(2 * i + 1) * n_frames // (2 * count) for i in range(count)]
 
 
-def _memory_lacked(said: list[str], pixels: int) -> bool:
-    """Tell whether a decoder that fell short has wanted for memory: FFmpeg said so, as it does not
-    always, or there was too little left for some frames more."""
-    return bool(OUT_OF_MEMORY.search("\n".join(said))) or memory_left() < 4 * 3 * pixels
+def _lacks_memory(errors: list[str], pixels: int) -> bool:
+    """Whether a decoder stopped early for lack of memory: FFmpeg says so (not always), or less is
+    left than some frames need."""
+    return bool(OUT_OF_MEMORY.search("\n".join(errors))) or memory_left() < 4 * 3 * pixels
+
+
+def _no_video(path: Path, messages: list[Any], cause: str) -> SampledVideo:
+    """Unreadable for the reason that FFmpeg gave last, or else `cause`."""
+    return _unreadable(
+        f"{str(path)!r} holds no video that can be decoded ({[cause, *_texts(messages)][-1]}): "
+        "fetch it again, or convert it to H.264 in MP4."
+    )
 
 
 def _unreadable(detail: str) -> SampledVideo:
@@ -259,13 +260,13 @@ def _unreadable(detail: str) -> SampledVideo:
 
 
 def _refuse(path: Path) -> SampledVideo | None:
-    """Why a path must not be given to the decoder; None where it may."""
+    """The result for a path that must not reach the decoder; None if it may."""
     name = repr(str(path))
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # to open a FIFO is to wait for a writer
+        file = path.stat()
+        if not stat.S_ISREG(file.st_mode):  # opening a FIFO would wait for a writer
             return _unreadable(f"{name} is not a regular file: give the path of a video file.")
-        if found.st_size == 0:
+        if file.st_size == 0:
             return _unreadable(f"{name} is empty: fetch it again.")
         path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError):
@@ -280,8 +281,9 @@ def _refuse(path: Path) -> SampledVideo | None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[av.container.InputContainer]:
-    """Open a video, held to `CONTAINERS`. The open file has no name, which could mean something."""
+def _open(path: Path) -> Iterator[av.container.InputContainer]:
+    """Open a video, if it is one of `CONTAINERS`. FFmpeg never sees the file's name, which it could
+    interpret."""
     with path.open("rb") as file:
         try:
             container = av.open(
@@ -292,7 +294,7 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
                 buffer_size=BUFFER_BYTES,
             )
         except av.error.MemoryError as error:
-            if memory_left() < LITTLE_MEMORY:
+            if memory_left() < MIN_FREE_MEMORY:
                 raise
             raise av.error.InvalidDataError(error.errno or 0, "its header is damaged") from error
         with container:
@@ -301,52 +303,48 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """The wanted frames, how many were decoded to get them, their rate (0 where unknown), and
-    whether a picture is two half ones."""
+    """The requested frames, how many were decoded to get them, and the frame rate (0: unknown)."""
 
     frames: tuple[Frame, ...]
-    decoded: int
+    n_decoded: int
     fps: float
-    interlaced: bool = False
 
 
 def _decode(
     container: av.container.InputContainer,
     stream: av.VideoStream,
-    wanted: Sequence[int],
+    requested: Sequence[int],
     messages: list[Any],
 ) -> _Decoded:
     context = stream.codec_context
     context.thread_count = 1
     context.options = {"max_pixels": str(MAX_PIXELS)}  # before the memory is taken
-    told = _sane_fps(stream.average_rate)
+    declared_fps = _plausible_fps(stream.average_rate)
     frames: list[Frame] = []
-    decoded, start = 0, None
-    for shown in _frames(container, stream, messages):
-        start = shown.time if start is None else start
-        shape = _square(shown.width, shown.height, stream.sample_aspect_ratio)
-        if _too_large(*shape):
+    n_decoded, start = 0, None
+    for frame in _deinterlace(_frames(container, stream, messages)):
+        start = frame.time if start is None else start
+        size = _square_pixel_size(frame.width, frame.height, stream.sample_aspect_ratio)
+        if _too_large(*size):
             continue
-        if decoded >= wanted[len(frames)]:
-            if shown.interlaced_frame:
-                return _Decoded((), decoded, told, interlaced=True)
-            since = math.nan if shown.time is None or start is None else shown.time - start
+        if n_decoded >= requested[len(frames)]:
+            since = math.nan if frame.time is None or start is None else frame.time - start
             earlier = frames[-1].time_s if frames else -math.inf
-            time_s = _time_s(since, decoded, told, earlier)
-            frames.append(Frame(decoded, time_s, _picture(shown, shape)))
-        decoded += 1
-        if len(frames) == len(wanted):
+            time_s = _time_s(since, n_decoded, declared_fps, earlier)
+            frames.append(Frame(n_decoded, time_s, _picture(frame, size)))
+        n_decoded += 1
+        if len(frames) == len(requested):
             break
-    return _Decoded(tuple(frames), decoded, _measured_fps(frames, told))
+    return _Decoded(tuple(frames), n_decoded, _measured_fps(frames, declared_fps))
 
 
 def _frames(
     container: av.container.InputContainer, stream: av.VideoStream, messages: list[Any]
 ) -> Iterator[av.VideoFrame]:
-    """All frames that can be decoded, in the order in which they are shown."""
+    """All frames that can be decoded, in presentation order."""
     failed = 0
     packets = container.demux(stream)
-    while failed < MAX_FAILED:
+    while failed < MAX_FAILED_PACKETS:
         del messages[MAX_MESSAGES:]
         try:
             packet = next(packets, None)
@@ -359,28 +357,65 @@ def _frames(
             raise
         except av.FFmpegError:
             failed += 1
-            packets = container.demux(stream)  # it goes on where it was
+            packets = container.demux(stream)  # continues after the failed packet
             continue
         failed = 0
         yield from frames
 
 
-def _picture(frame: av.VideoFrame, shape: tuple[int, int]) -> np.ndarray:
-    """A frame as a player shows it, scaled to the `shape` width, height and turned: uint8 RGB."""
-    width, height = shape
-    # BICUBIC and nothing else: the pixels that OpenCV's reader gives
+def _deinterlace(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The same frames, interlaced ones deinterlaced by FFmpeg's `bwdif`. It needs each frame's
+    neighbours, so from the first interlaced frame on all frames pass through it."""
+    graph, shape = None, None
+    for frame in frames:
+        if graph and shape != (frame.width, frame.height, frame.format.name):
+            yield from _filter(graph, None)
+            graph = None
+        if graph is None and frame.interlaced_frame:
+            graph, shape = _bwdif(frame), (frame.width, frame.height, frame.format.name)
+        yield from _filter(graph, frame) if graph else (frame,)
+    if graph:
+        yield from _filter(graph, None)
+
+
+def _bwdif(frame: av.VideoFrame) -> Graph:
+    """A filter graph that deinterlaces frames like this one and keeps their number."""
+    graph = Graph()
+    graph.threads = 1
+    graph.link_nodes(
+        graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        ),
+        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
+
+
+def _filter(graph: Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    """The frames that a filter graph gives for one more frame; None ends its input."""
+    graph.push(frame)
+    with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):
+        while True:
+            yield graph.vpull()
+
+
+def _picture(frame: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
+    """A frame scaled to `size` (width, height) and turned upright: uint8 RGB."""
+    width, height = size
+    # BICUBIC alone gives the same pixels as OpenCV's reader
     rgb = frame.reformat(
         width, height, "rgb24", interpolation=Interpolation.BICUBIC, threads=1
     ).to_ndarray()
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is not None:
-        rgb = _turned(rgb, np.frombuffer(matrix, np.int32))
+        rgb = _apply_display_matrix(rgb, np.frombuffer(matrix, np.int32))
     return np.ascontiguousarray(rgb)
 
 
-def _turned(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """A picture turned and mirrored by a display matrix (9,) int32, to the nearest quarter: x goes
-    to (a x + c y), y to (b x + d y)."""
+def _apply_display_matrix(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Rotate and mirror a picture by a display matrix (9,) int32, to the nearest quarter turn:
+    (x, y) moves to (a x + c y, b x + d y)."""
     a, b, _, c, d = matrix[:5].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         across, down = a, d
@@ -390,34 +425,34 @@ def _turned(rgb: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return rgb[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1]
 
 
-def _time_s(told: float, index: int, fps: float, earlier: float) -> float:
-    """The container's time where it is sane and later than `earlier`, else index / fps, s; 0.0
-    where neither is known."""
-    if math.isfinite(told) and told >= 0 and told > earlier:
-        return told
+def _time_s(declared: float, index: int, fps: float, earlier: float) -> float:
+    """The container's time, s, if it is plausible and later than `earlier`, otherwise index / fps;
+    0.0 if neither is known."""
+    if math.isfinite(declared) and declared >= 0 and declared > earlier:
+        return declared
     return index / fps if fps else 0.0
 
 
-def _measured_fps(frames: Sequence[Frame], told: float) -> float:
-    """Frames per second between the first and the last sampled frame, where what the container has
-    `told` is far from that; a few frames may be lost."""
+def _measured_fps(frames: Sequence[Frame], declared: float) -> float:
+    """The declared frame rate, or, if that is far off, the rate between the first and the last
+    sampled frame."""
     if len(frames) < 2 or frames[-1].time_s <= frames[0].time_s:
-        return told
-    gone = frames[-1].index - frames[0].index
-    measured = _sane_fps(gone / (frames[-1].time_s - frames[0].time_s))
-    return told if abs(told - measured) <= LIKELY_LOST * measured else measured
+        return declared
+    between = frames[-1].index - frames[0].index
+    measured = _plausible_fps(between / (frames[-1].time_s - frames[0].time_s))
+    return declared if abs(declared - measured) <= FPS_TOLERANCE * measured else measured
 
 
-def _sane_fps(fps: float | Fraction | None) -> float:
+def _plausible_fps(fps: float | Fraction | None) -> float:
     return float(fps) if fps and 0 < fps <= MAX_FPS else 0.0
 
 
 @contextlib.contextmanager
 def _captured_messages() -> Iterator[list[Any]]:
-    """Collect what FFmpeg says: it tells the cause of a failure nowhere else."""
+    """Collect FFmpeg's messages: only they give the cause of a failure."""
     level, skipping = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
-    av.logging.set_skip_repeated(False)  # what an earlier video had said is not said again
+    av.logging.set_skip_repeated(False)  # otherwise a message of an earlier video is left out
     try:
         with av.logging.Capture() as messages:
             yield messages
@@ -427,6 +462,6 @@ def _captured_messages() -> Iterator[list[Any]]:
 
 
 def _texts(messages: Sequence[Any]) -> list[str]:
-    """FFmpeg's messages, each a line."""
+    """FFmpeg's messages, one line each, printable and bounded."""
     lines = (text.strip()[:200] for _, _, text in messages)
     return ["".join(letter for letter in line if letter.isprintable()) for line in lines if line]

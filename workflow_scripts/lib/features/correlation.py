@@ -13,10 +13,10 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 def correlation(crops: np.ndarray) -> np.ndarray:
-    """How the colour planes go together at each frequency of `dct`: over the face's blocks, the
-    correlation of two planes' coefficients, and the cosine of their magnitudes. A camera makes the
-    colours of one picture element together, a generator or renderer need not (disparities of colour
-    components, Li et al. 2018; McCloskey & Albright 2018).
+    """How the colour planes are related at each frequency of `dct`: over the face's blocks, the
+    correlation of two planes' coefficients, and the cosine similarity of their magnitudes. A camera
+    records the colours of a pixel together; a generator or renderer need not produce them together
+    (disparities of colour components, Li et al. 2018; McCloskey & Albright 2018).
     """
     return by_crop(crops, _row, 2 * len(PAIRS) * len(FREQUENCIES))
 

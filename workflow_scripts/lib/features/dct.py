@@ -11,10 +11,10 @@ __all__ = ["columns", "dct"]
 
 
 def dct(crops: np.ndarray) -> np.ndarray:
-    """How strong each frequency is in the face: log mean magnitude of each coefficient of the
-    block DCT, per plane of YCbCr, over overlapping 16x16 blocks in an ellipse in the crop's middle
-    (Frank et al. 2020; the mean magnitude is the scale of a Laplace distribution, Giudice et al.
-    2021).
+    """The strength of each frequency in the face: the log mean magnitude of each coefficient of the
+    block DCT, per plane of YCbCr, over overlapping 16x16 blocks in an ellipse at the crop's centre
+    (Frank et al. 2020; the mean magnitude estimates the scale of a Laplace distribution, Giudice et
+    al. 2021).
     """
     return by_crop(crops, _row, len(PLANES) * len(FREQUENCIES))
 

@@ -10,9 +10,8 @@ __all__ = ["columns", "pixels"]
 
 
 def pixels(crops: np.ndarray) -> np.ndarray:
-    """The crop's bytes themselves, (n, side * side * 3) uint8, row by row, RGB interleaved.
-
-    The reference study's features.
+    """The crop's bytes as they are, (n, side * side * 3) uint8, row by row, RGB interleaved: the
+    reference study's features.
     """
     return crops.reshape(len(crops), math.prod(crops.shape[1:]))
 

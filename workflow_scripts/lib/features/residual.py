@@ -18,10 +18,11 @@ REACH = 4 * 255  # the largest residual
 
 
 def residual(crops: np.ndarray) -> np.ndarray:
-    """Co-occurrences of high-pass residuals: how often each pattern of 4 neighbouring third
-    differences, in steps of 4 grey levels (2 in colour) up to 2 steps, occurs in the face, per
-    plane of YCbCr, along and across the difference (Fridrich & Kodovsky 2012; Cozzolino et al.
-    2017). A pattern, its mirror image and its negative count as one.
+    """Co-occurrences of high-pass residuals: how often each pattern of 4 neighbouring residuals
+    occurs in the face, per plane of YCbCr, along and across the direction of the difference
+    (Fridrich & Kodovsky 2012; Cozzolino et al. 2017). Residuals are third differences, quantised in
+    steps of 4 grey levels (2 in colour) and truncated at 2 steps. A pattern, its mirror image and
+    its negative count as one.
     """
     return by_crop(crops, _row, len(PLANES) * 2 * len(_patterns()[1]))
 

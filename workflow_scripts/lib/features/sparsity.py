@@ -11,10 +11,10 @@ __all__ = ["columns", "sparsity"]
 
 
 def sparsity(crops: np.ndarray) -> np.ndarray:
-    """How unevenly each frequency is spread over the face: log ratio of the root mean square to the
-    mean magnitude of each coefficient of `dct`. It gives the shape of a generalised Gaussian
-    distribution (Mallat 1989; Sharifi & Leon-Garcia 1995), and is the same for any contrast: few
-    hard edges on smooth skin, as rendering and blending leave them, make it large.
+    """How unevenly each frequency is spread over the face: the log ratio of the root mean square to
+    the mean magnitude of each coefficient of `dct`. It determines the shape of a generalised
+    Gaussian distribution (Mallat 1989; Sharifi & Leon-Garcia 1995) and does not depend on contrast.
+    A few hard edges on smooth skin, as left by rendering and blending, make it large.
     """
     return by_crop(crops, _row, len(PLANES) * len(FREQUENCIES))
 

@@ -14,10 +14,10 @@ FLOOR = 1e-3  # power, squared grey levels; keeps the logarithm finite
 
 
 def spectrum(crops: np.ndarray) -> np.ndarray:
-    """Azimuthal average of the power spectrum, log10, per plane of YCbCr and ring of one cycle per
-    crop, less the plane's mean over the rings, so that contrast cancels (Durall et al. 2020). The
-    crop is faded out towards its edges (Hann), which keeps them out of the spectrum and weighs the
-    face more than what is around it.
+    """Azimuthal average of the power spectrum, log10, per plane of YCbCr and ring one cycle per
+    crop wide, minus the plane's mean over the rings, which cancels contrast (Durall et al. 2020). A
+    Hann window fades the crop out towards its edges, so that they do not affect the spectrum and
+    the face has more weight than its surroundings.
     """
     n_rings = crops.shape[1] // 2
 
