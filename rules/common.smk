@@ -50,7 +50,6 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-SMALL_JOB_MB = growing(1000)
 # Of rules that request nothing else: enough for a few tables and pictures
 DEFAULT_RESOURCES = {"mem_mb": growing(1000), "runtime": growing(10)}  # runtime in minutes
 

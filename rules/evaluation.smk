@@ -53,9 +53,6 @@ rule leaderboard:
         "<logs>/leaderboard.log",
     conda:
         "../envs/learning.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Comparing all experiments"
     script:
@@ -75,7 +72,6 @@ rule compare_experiments:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         n_resamples=config["evaluation"]["n_resamples"],
@@ -105,7 +101,6 @@ rule select_cross_dataset:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         content_digest([config["manifest"]]),
@@ -208,7 +203,6 @@ rule learning_curve:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         repeats=config["learning_curve"]["repeats"],

@@ -19,9 +19,6 @@ rule contact_sheet:
         "<logs>/contact_sheet/{label}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
@@ -60,9 +57,6 @@ rule plot_quality:
         "<logs>/plot_quality.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
@@ -90,9 +84,6 @@ rule render_leaderboard:
         "<logs>/render_leaderboard.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         content_digest(templates("leaderboard")),
         confidence_level=config["evaluation"]["confidence_level"],
@@ -121,9 +112,6 @@ rule render_comparisons:
         "<logs>/render_comparisons.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         content_digest(templates("comparisons")),
         confidence_level=config["evaluation"]["confidence_level"],
@@ -152,9 +140,6 @@ rule plot_leak_gap:
         "<logs>/plot_leak_gap.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Drawing what leaks are worth"
     script:
@@ -184,9 +169,6 @@ rule plot_learning_curve:
         "<logs>/plot_learning_curve.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         confidence_level=config["evaluation"]["confidence_level"],
     message:
@@ -215,9 +197,6 @@ rule render_literature:
         "<logs>/render_literature.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         content_digest(templates("literature")),
         content_digest(filter(None, [config["report"]["published"]])),
@@ -258,9 +237,6 @@ rule plot_curves:
         "<logs>/plot_curves/{protocol}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],
@@ -296,9 +272,6 @@ rule plot_reliability:
         "<logs>/plot_reliability/{protocol}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Drawing how reliable probabilities are, protocol {wildcards.protocol}"
     script:
@@ -326,9 +299,6 @@ rule plot_subgroups:
         "<logs>/plot_subgroups/{protocol}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Drawing how well each kind of fake is found, protocol {wildcards.protocol}"
     script:
@@ -357,9 +327,6 @@ rule plot_confusion:
         "<logs>/plot_confusion/{protocol}/{experiment}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Drawing the confusion matrix of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -392,7 +359,6 @@ rule plot_importance:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     message:
         "Drawing where {wildcards.experiment} looks, protocol {wildcards.protocol}"
@@ -432,7 +398,6 @@ rule plot_confident_errors:
         "../envs/report.yaml"
     resources:
         mem_mb=growing(1500),
-        runtime=growing(10),
     message:
         "Drawing the surest mistakes, protocol {wildcards.protocol}"
     script:
@@ -457,9 +422,6 @@ rule plot_cost:
         "<logs>/plot_cost.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Drawing cost against accuracy"
     script:
@@ -484,9 +446,6 @@ rule plot_run_times:
         "<logs>/plot_run_times.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Drawing what each rule cost"
     script:
