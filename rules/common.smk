@@ -118,8 +118,8 @@ def lock_folders():
     acquire_lock(Path(RUN, ".lock"), wait=False)
     for folder in (*config["join_runs"], *config["test_on_runs"]):
         acquire_lock(Path(folder, ".lock"), wait=False, shared=True)
-    for folder, rule in SHARED_FOLDERS.items():
-        acquire_lock(Path(folder, ".lock"), wait=True, shared=rule not in planned)
+    for folder, writer in SHARED_FOLDERS.items():
+        acquire_lock(Path(folder, ".lock"), wait=True, shared=writer not in planned)
 
 
 def start_run():
