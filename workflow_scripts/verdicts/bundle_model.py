@@ -47,8 +47,10 @@ def main(
     measurements, marks = [], list[str]()
     for video in videos:
         faces = stored.read(video, "")
-        columns = [faces.columns[name] for name in ("box", "frame", "time")]
-        measurements.append(measure(faces.crops, *columns, float(bits_per_pixel[video])))
+        boxes, frames, times = (faces.columns[name] for name in ("box", "frame", "time"))
+        measurements.append(
+            measure(faces.crops, boxes, frames, times, float(bits_per_pixel[video]))
+        )
         marks += map(crop_mark, faces.crops)
     # under the protocol `frame`, the test set has other frames of the same videos
     unseen_real = table[
