@@ -6,7 +6,8 @@ from workflow_scripts.lib.common.code_files import with_code
 min_version("9.27")
 
 
-# A run's own file stands alone: what it leaves out takes the documented default, not the demo's.
+# A user's config file is complete in itself: keys that it omits take the documented defaults, not
+# the demo's values.
 if not workflow.overwrite_configfiles:
 
     configfile: with_code("config/config.yaml")
@@ -48,11 +49,11 @@ include: "rules/verdicts.smk"
 include: "rules/provenance.smk"
 
 
-track_code()
+complete_rules()
 
 
-# Unlike Snakemake's own lock (switched off in the profiles), this one ends with its process, so that
-# a run that was killed starts again without ado.
+# Unlike Snakemake's own lock (disabled in the profiles), this one ends with its process: a killed
+# run restarts without --unlock.
 onstart:
     start_run()
 
@@ -71,6 +72,6 @@ rule all:
 
 
 rule bundles:
-    """A bundle of each model, to judge videos with."""
+    """A bundle of each model, to classify videos with."""
     input:
         per_experiment(rules.bundle_model.output),

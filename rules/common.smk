@@ -1,4 +1,4 @@
-# What several stages need: the checked configuration, the manifest, and a few small functions.
+# The checked config, the manifest, and functions that several stages use.
 import re
 from pathlib import Path
 
@@ -8,13 +8,13 @@ try:
     from workflow_scripts.lib.config import check_videos, complete_config, crop_size
 except ModuleNotFoundError as error:
     raise WorkflowError(
-        f"The project's packages are not here ({error}). Type `source .venv/bin/activate`; "
-        "`make demo` makes that environment."
+        f"The project's packages are not installed here ({error}). Run `source "
+        ".venv/bin/activate`; `make demo` creates that environment."
     ) from error
 from workflow_scripts.lib.common.code_files import ROOT, code_digest, content_digest, with_code
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import clear_leftovers
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.training.grid import count_columns, stored_features
 from workflow_scripts.lib.training.registry import memory_need
@@ -27,7 +27,7 @@ try:
         config["report"]["published"] = with_code(config["report"]["published"])
     VIDEOS = read_manifest(Path(config["manifest"]))
     check_videos(config, VIDEOS.values())
-    # for the report's front page, which sees the config alone
+    # for the report's front page, which reads only the config
     config["report"]["demo"] = any(video.is_demo for video in VIDEOS.values())
 except UserError as error:
     raise WorkflowError(str(error))
@@ -39,35 +39,47 @@ EXPERIMENTS = config["experiments"]
 STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 SAMPLING = {key: config["sampling"][key] for key in ("frames", "stride")}  # without its limits
 CROP_SIZE = crop_size(config)
-# What the target `all` asks for besides the record; each stage adds its own, a line below its rules
+# Targets of `all` besides the record; each stage adds its own below its rules
 RESULTS, FIGURES = [], []
-# What all runs in a working directory use, and the rule that makes it
-SHARED_BY_RUNS = {"resources/detector": "export_detector", "resources/demo": "make_demo_video"}
+# Folders that all runs in a working directory use, and the rules that write them
+SHARED_FOLDERS = {"resources/detector": "export_detector", "resources/demo": "make_demo_video"}
 
 
 def growing(amount):
-    """A resource that grows with each attempt, so that what was too little is enough in the end."""
+    """A resource that grows with each attempt, so that a retry gets more."""
     return lambda wildcards, attempt: amount * attempt
 
 
-SMALL_JOB_MB = growing(1000)  # of a job that holds no more than tables and pictures
+# Of rules that request nothing else: enough for a few tables and pictures
+DEFAULT_RESOURCES = {"mem_mb": growing(1000), "runtime": growing(10)}  # runtime in minutes
 
 
 def training_memory(wildcards, attempt):
-    """MB that training needs, from the shape of the store and the model's own need."""
+    """Memory for training in MB, estimated from the store's shape and the model."""
     experiment = EXPERIMENTS[wildcards.experiment]
     rows = len(VIDEOS) * config["sampling"]["frames"]
     columns = count_columns(experiment, CROP_SIZE)
     return round((1000 + memory_need(experiment["model"], rows, columns)) * attempt)
 
 
-def track_code():
-    """Run jobs again when a module was edited that their script imports: each rule gets a digest of
-    its code as a parameter. A download is not repeated for that."""
+def complete_rules():
+    """Add to each rule with a script what all of them share.
+
+    A digest of the modules that the script imports is a parameter, so that an edit runs the jobs
+    again; a download is not repeated for that. `DEFAULT_RESOURCES` replace Snakemake's own, not
+    what the rule or `--set-resources` requests.
+    """
+    overwritten = workflow.resource_settings._parsed_overwrite_resources
     for each in workflow.rules:
         script = re.search(r"\bworkflow_scripts/(\w+/\w+)\.py$", each.script or "")
-        if script and script[1] != "data/download_video":
+        if not script:
+            continue
+        if script[1] != "data/download_video":
             each.set_params(code_digest(script[1]))
+        _, declared = each.ruleinfo.resources or ((), {})
+        for name, amount in DEFAULT_RESOURCES.items():
+            if name not in {*declared, *overwritten.get(each.name, ())}:
+                each.resources[name] = amount
 
 
 def per_video(pattern):
@@ -81,35 +93,37 @@ def per_experiment(pattern):
 
 
 def named_experiment(wildcards):
-    """An experiment with its name, and without its grid, which other settings of it don't change."""
+    """An experiment without its grid: editing that must not repeat fits that remain in it."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    kept = {key: experiment[key] for key in ("features", "resize", "model")}
-    return {"name": wildcards.experiment, **kept}
+    return {
+        "name": wildcards.experiment,
+        **{key: experiment[key] for key in ("features", "resize", "model")},
+    }
 
 
 def features_of_experiment(wildcards):
-    """The store's feature sets that an experiment takes."""
+    """The feature sets of the store that an experiment uses."""
     names = stored_features(EXPERIMENTS[wildcards.experiment])
     return expand("<results>/features/{features}.json", features=names)
 
 
 def templates(name):
-    """A page's template, and the one that it extends."""
+    """A page's template and the one that it extends."""
     return [ROOT / f"report/templates/{part}.html.j2" for part in (name, "page")]
 
 
-def hold_locks():
-    """Lock what this run writes for itself alone, and what it only reads against writers."""
+def lock_folders():
+    """Lock the folders that this run writes exclusively, and those that it reads as shared."""
     planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    hold_lock(Path(RUN, ".lock"), wait=False)
+    acquire_lock(Path(RUN, ".lock"), wait=False)
     for folder in (*config["join_runs"], *config["test_on_runs"]):
-        hold_lock(Path(folder, ".lock"), wait=False, shared=True)
-    for folder, maker in SHARED_BY_RUNS.items():
-        hold_lock(Path(folder, ".lock"), wait=True, shared=maker not in planned)
+        acquire_lock(Path(folder, ".lock"), wait=False, shared=True)
+    for folder, writer in SHARED_FOLDERS.items():
+        acquire_lock(Path(folder, ".lock"), wait=True, shared=writer not in planned)
 
 
 def start_run():
-    """Keep a second snakemake out of this run, and refuse what can be seen to go wrong."""
+    """Check what can be checked before the first job, then lock the run against other processes."""
     targets = workflow.dag_settings.targets or ()
     try:
         if any(job.rule.name == "verdicts" for job in workflow.dag.jobs):
@@ -119,15 +133,17 @@ def start_run():
         else:
             check_sampled_videos()
             check_experiments()
-        hold_locks()  # last: what is refused leaves no folder behind
+        lock_folders()  # last, so that a failed check leaves no folder behind
     except UserError as error:
         raise WorkflowError(str(error))
 
 
 def end_run():
-    """Clear what killed jobs have left: not before, since on a cluster some may still write when
-    their snakemake is gone; and not for `verify`, which changes nothing. In the cache of faces
-    other runs write, but none for a day."""
+    """Delete temporary files of killed jobs, except after `verify`, which changes nothing.
+
+    Not at the start: on a cluster, jobs may outlive their snakemake and still be writing. In the
+    face cache, which other runs write to, only files older than a day are deleted.
+    """
     if "verify" not in (workflow.dag_settings.targets or ()):
         clear_leftovers(Path(RUN))
         clear_leftovers(Path("resources"))

@@ -1,4 +1,4 @@
-# The videos: those of the demo, made here, and those of FaceForensics++, fetched.
+# The videos: the demo's are synthesised, those of FaceForensics++ are downloaded.
 
 
 include: "helpers/data.smk"
@@ -13,10 +13,9 @@ rule make_demo_video:
     conda:
         "../envs/demo.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     message:
-        "Making the demo's video {wildcards.video}"
+        "Making the demo video {wildcards.video}"
     script:
         "../workflow_scripts/data/make_demo_video.py"
 
@@ -30,17 +29,14 @@ rule download:
     localrule: True
     conda:
         "../envs/download.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Checking that all downloads exist"
     script:
         "../workflow_scripts/data/download.py"
 
 
-# A receipt is its output, not the video: Snakemake deletes outputs before it runs a job again, and
-# an edited script must not cost a download.
+# The output is a receipt, not the video: Snakemake deletes the outputs of a job that it repeats,
+# and an edited script must not cost a download.
 rule download_video:
     """Download one video of the manifest."""
     output:
@@ -52,7 +48,6 @@ rule download_video:
         "../envs/download.yaml"
     resources:
         downloads=1,
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(120),
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,

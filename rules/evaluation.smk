@@ -51,9 +51,6 @@ rule leaderboard:
         "<logs>/leaderboard.log",
     conda:
         "../envs/learning.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     message:
         "Comparing all experiments"
     script:
@@ -73,7 +70,6 @@ rule compare_experiments:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         bootstrap=BOOTSTRAP,
@@ -101,7 +97,6 @@ rule select_cross_dataset:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         content_digest([config["manifest"]]),
@@ -202,7 +197,6 @@ rule learning_curve:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         repeats=config["learning_curve"]["repeats"],

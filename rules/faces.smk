@@ -4,8 +4,8 @@
 include: "helpers/faces.smk"
 
 
-# A video of the user's is no input: its time of change may lie in the future, or be older than that
-# of the file that it replaces. That it was changed shows in the parameter `stamp`.
+# A user's video is not an input: its modification time may lie in the future, or before that of the
+# file that it replaces. The parameter `stamp` detects changes instead.
 rule sample_frames:
     """Take the wanted frames out of one video, or its faces out of the cache."""
     input:
@@ -17,7 +17,6 @@ rule sample_frames:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     params:
         path=lambda wildcards: VIDEOS[wildcards.video].path,
@@ -42,10 +41,9 @@ rule export_detector:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(5),
     message:
-        "Writing the face detector's networks"
+        "Exporting the face detector's networks"
     script:
         "../workflow_scripts/faces/export_detector.py"
 
@@ -61,17 +59,16 @@ rule crop_faces:
         strip="<results>/faces/{video}.jpg",
     log:
         "<logs>/crop_faces/{video}.log",
-    # before further videos are sampled, so that the frames that wait on disk stay few
+    # before sampling further videos, so that few frames wait on disk
     priority: 1
     conda:
         DETECTOR_ENV
     resources:
         mem_mb=growing(1500),
-        runtime=growing(10),
     params:
         detector=config["detector"],
         faces=config["faces"],
     message:
-        "Finding faces in {wildcards.video}"
+        "Detecting faces in {wildcards.video}"
     script:
         "../workflow_scripts/faces/crop_faces.py"

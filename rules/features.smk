@@ -1,4 +1,4 @@
-# From crops to the feature sets that experiments name; `pixels` are the crops themselves.
+# From crops to the feature sets of the experiments; `pixels` are the crops themselves.
 
 
 include: "helpers/features.smk"
@@ -38,8 +38,7 @@ rule join_features:
         "../envs/learning.yaml"
     resources:
         mem_mb=growing(2000),
-        runtime=growing(10),
     message:
-        "Putting {wildcards.features} together"
+        "Joining {wildcards.features}"
     script:
         "../workflow_scripts/features/join_features.py"

@@ -1,11 +1,11 @@
-# What the run was made from, what it made, and whether that is still so.
+# The record of the run: inputs, outputs and environment; and the check of its files against it.
 
 
 include: "helpers/provenance.smk"
 
 
 rule record_run:
-    """Write down what the run was made from and what it made."""
+    """Record the inputs, outputs and environment of the run."""
     input:
         unpack(outputs_of_run),
         networks=[] if config["join_runs"] else detector_networks,
@@ -17,21 +17,20 @@ rule record_run:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         content_digest([config["manifest"]]),
         content_digest([LOCK]),
         config=config_of_results(),
     message:
-        "Recording what the run was made from, and what it made"
+        "Recording inputs, outputs and environment of the run"
     script:
         "../workflow_scripts/provenance/record_run.py"
 
 
-# It asks for no file of the run: that would make anew what it is to find missing.
+# The run's files are not inputs: Snakemake would make missing ones instead of reporting them.
 rule verify:
-    """Check that everything the run made is still what it was, or the same as on another machine."""
+    """Compare the files of the run with their checksums, and its record with another one."""
     log:
         "<logs>/verify.log",
     retries: 0
@@ -39,7 +38,6 @@ rule verify:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(60),
     params:
         results=RUN,
@@ -47,6 +45,6 @@ rule verify:
         manifest=config["manifest"],
         against=config["verify_against"],
     message:
-        "Holding every file of the run against its checksum"
+        "Comparing every file of the run with its checksum"
     script:
         "../workflow_scripts/provenance/verify.py"

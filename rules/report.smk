@@ -14,8 +14,6 @@ rule contact_sheet:
         "<logs>/contact_sheet/{label}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Laying out the contact sheet of {wildcards.label} videos"
     script:
@@ -35,8 +33,6 @@ rule plot_quality:
         "<logs>/plot_quality.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     params:
         content_digest(templates("quality")),
         confidence=config["faces"]["confidence"],
@@ -56,8 +52,6 @@ rule render_leaderboard:
         "<logs>/render_leaderboard.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     params:
         content_digest(templates("leaderboard")),
         confidence_level=config["evaluation"]["confidence_level"],
@@ -78,8 +72,6 @@ rule render_comparisons:
         "<logs>/render_comparisons.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     params:
         content_digest(templates("comparisons")),
         confidence_level=config["evaluation"]["confidence_level"],
@@ -99,8 +91,6 @@ rule plot_leak_gap:
         "<logs>/plot_leak_gap.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Drawing the effect of leaks"
     script:
@@ -117,8 +107,6 @@ rule plot_learning_curve:
         "<logs>/plot_learning_curve.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     params:
         confidence_level=config["evaluation"]["confidence_level"],
     message:
@@ -138,8 +126,6 @@ rule render_literature:
         "<logs>/render_literature.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     params:
         content_digest(templates("literature")),
         content_digest(filter(None, [config["report"]["published"]])),
@@ -161,8 +147,6 @@ rule plot_curves:
         "<logs>/plot_curves/{protocol}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     params:
         bootstrap=BOOTSTRAP,
     message:
@@ -182,8 +166,6 @@ rule plot_reliability:
         "<logs>/plot_reliability/{protocol}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Drawing reliability diagrams, protocol {wildcards.protocol}"
     script:
@@ -200,8 +182,6 @@ rule plot_subgroups:
         "<logs>/plot_subgroups/{protocol}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Drawing the AUC for each kind of fake, protocol {wildcards.protocol}"
     script:
@@ -218,8 +198,6 @@ rule plot_confusion:
         "<logs>/plot_confusion/{protocol}/{experiment}.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Drawing the confusion matrices of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
@@ -240,7 +218,6 @@ rule plot_importance:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     message:
         "Drawing the feature importance of {wildcards.experiment}, protocol {wildcards.protocol}"
@@ -262,7 +239,6 @@ rule plot_confident_errors:
         "../envs/report.yaml"
     resources:
         mem_mb=growing(1500),
-        runtime=growing(10),
     message:
         "Drawing the most confident errors, protocol {wildcards.protocol}"
     script:
@@ -279,8 +255,6 @@ rule plot_cost:
         "<logs>/plot_cost.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Drawing cost against accuracy"
     script:
@@ -297,8 +271,6 @@ rule plot_run_times:
         "<logs>/plot_run_times.log",
     conda:
         "../envs/report.yaml"
-    resources:
-        **SMALL_JOB,
     message:
         "Drawing the cost of each rule"
     script:

@@ -1,11 +1,12 @@
-# One table of quality and one store: of the run's crops or, of a run with `join_runs`, of other runs'.
+# The quality table and the store, made from the run's own crops or, with `join_runs`, from those of
+# other runs.
 if config["join_runs"]:
 
     rule join_stores:
         """Join the stores of finished runs over different videos into one, for training."""
         input:
-            expand("{part}/quality.tsv", part=config["join_runs"]),
-            stores=expand("{part}/store.json", part=config["join_runs"]),
+            expand("{other}/quality.tsv", other=config["join_runs"]),
+            stores=expand("{other}/store.json", other=config["join_runs"]),
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
@@ -16,12 +17,11 @@ if config["join_runs"]:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
             content_digest([config["manifest"]]),
         message:
-            "Joining the stores of all parts"
+            "Joining the stores of other runs"
         script:
             "../workflow_scripts/store/join_stores.py"
 
@@ -40,13 +40,12 @@ else:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=SMALL_JOB_MB,
             runtime=growing(30),
         params:
             content_digest([config["manifest"]]),
             frames=config["sampling"]["frames"],
         message:
-            "Gathering what became of each video"
+            "Listing the status of each video"
         script:
             "../workflow_scripts/store/quality_table.py"
 
@@ -62,13 +61,12 @@ else:
         conda:
             "../envs/learning.yaml"
         resources:
-            mem_mb=SMALL_JOB_MB,
             runtime=growing(120),
         params:
             content_digest([config["manifest"]]),
             made_with={
                 "sampling": SAMPLING,
-                **{part: config[part] for part in ("detector", "faces")},
+                **{key: config[key] for key in ("detector", "faces")},
             },
         message:
             "Building the store of all crops"

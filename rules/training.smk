@@ -1,4 +1,4 @@
-# From the store to trained models: split, try settings inside the training part, choose, train.
+# From the store to trained models: split, cross-validate hyper-parameters, select, train.
 
 
 include: "helpers/training.smk"
@@ -14,16 +14,13 @@ rule split_videos:
         "<logs>/split_videos/{protocol}.log",
     conda:
         "../envs/learning.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         content_digest([config["manifest"]]),
         test_fraction=config["splits"]["test_fraction"],
         folds=config["training"]["folds"],
         seed=config["seed"],
     message:
-        "Dividing the videos into training and test, protocol {wildcards.protocol}"
+        "Splitting the videos into training and test, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/training/split_videos.py"
 
@@ -49,7 +46,7 @@ rule fit_fold:
         settings=lambda wildcards: settings_of(wildcards.experiment)[wildcards.settings],
         seed=config["seed"],
     message:
-        "Trying settings {wildcards.settings} of {wildcards.experiment}, protocol {wildcards.protocol}, fold {wildcards.fold}"
+        "Validating settings {wildcards.settings} of {wildcards.experiment}, protocol {wildcards.protocol}, fold {wildcards.fold}"
     script:
         "../workflow_scripts/training/fit_fold.py"
 
@@ -66,15 +63,12 @@ rule select_hyperparameters:
         "<logs>/select_hyperparameters/{protocol}/{experiment}.log",
     conda:
         "../envs/learning.yaml"
-    resources:
-        mem_mb=SMALL_JOB_MB,
-        runtime=growing(10),
     params:
         fits=lambda wildcards: list(settings_of(wildcards.experiment).values()),
         validation=lambda wildcards: EXPERIMENTS[wildcards.experiment]["validation"],
         max_error_rate=config["training"]["max_error_rate"],
     message:
-        "Choosing settings and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
+        "Selecting hyper-parameters and threshold of {wildcards.experiment}, protocol {wildcards.protocol}"
     script:
         "../workflow_scripts/training/select_hyperparameters.py"
 

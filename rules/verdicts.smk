@@ -1,11 +1,11 @@
-# Verdicts on the user's own videos. No default target needs these rules.
+# Verdicts on the user's own videos. The target `all` does not need these rules.
 
 
 include: "helpers/verdicts.smk"
 
 
 rule bundle_model:
-    """Put a model and all that a verdict needs into one file."""
+    """Pack a model and everything that a verdict needs into one file."""
     input:
         features_of_experiment,
         quality="<results>/quality.tsv",
@@ -32,9 +32,9 @@ rule bundle_model:
         "../workflow_scripts/verdicts/bundle_model.py"
 
 
-# File names may hold characters that are special to Snakemake, and modification times are arbitrary,
-# so neither a video nor an external bundle is an input. Parameters show that a file was changed:
-# `stamp`, and the bundle's.
+# Neither a video nor an external bundle is an input: file names may hold characters that are
+# special to Snakemake, and modification times are arbitrary. Stamps among the parameters detect
+# changes.
 rule judge_video:
     """Make the verdict on one of many videos."""
     input:
@@ -48,12 +48,12 @@ rule judge_video:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=growing(verdict_frame_plan().memory_mb),
-        runtime=growing(verdict_frame_plan().minutes),
+        mem_mb=growing(FRAME_PLAN.memory_mb),
+        runtime=growing(FRAME_PLAN.minutes),
     params:
         content_digest(templates("verdict")),
-        external_bundle_stamp(),
-        bundle=verdict_bundle(),
+        BUNDLE_STAMP,
+        bundle=VERDICT_BUNDLE,
         path=lambda wildcards: VERDICT_VIDEOS[wildcards.video].path,
         stamp=lambda wildcards: stamp_of_verdict(
             VERDICT_VIDEOS[wildcards.video].path,
@@ -62,7 +62,7 @@ rule judge_video:
         frames=config["judge_frames"],
         stride=config["judge_stride"],
     message:
-        "Judging {wildcards.video}"
+        "Classifying {wildcards.video}"
     script:
         "../workflow_scripts/verdicts/judge_video.py"
 
@@ -81,18 +81,17 @@ rule verdicts:
     conda:
         "../envs/judging.yaml"
     resources:
-        mem_mb=SMALL_JOB_MB,
         runtime=growing(30),
     params:
         content_digest(templates("verdicts")),
         content_digest(video_table()),
-        external_bundle_stamp(),
-        bundle=verdict_bundle(),
-        source=config["videos_to_judge"],
+        BUNDLE_STAMP,
+        bundle=VERDICT_BUNDLE,
+        source=VERDICT_SOURCE,
         n_resamples=config["evaluation"]["n_resamples"],
         confidence_level=config["evaluation"]["confidence_level"],
         seed=config["seed"],
     message:
-        "Sorting the verdicts"
+        "Listing the verdicts"
     script:
         "../workflow_scripts/verdicts/verdicts.py"

@@ -4,20 +4,20 @@ from workflow_scripts.lib.data.download_paths import check_unique_paths
 
 
 def demo_video(wildcards):
-    """The video, where the workflow makes it itself."""
+    """The video, if the workflow makes it."""
     video = VIDEOS[wildcards.video]
     return video.path if video.is_demo else []
 
 
 def receipts_of_downloads(wildcards):
-    """A receipt for each video of the manifest that is to lie in the download's folder."""
+    """A receipt for each video of the manifest inside the download folder."""
     folder = config["download"]["folder"]
     videos = [v for v, row in VIDEOS.items() if Path(row.path).is_relative_to(folder)]
     return expand(f"{folder}/receipts/{{video}}.json", video=videos)
 
 
 def is_download(target):
-    """Whether a target is what `snakemake download` makes."""
+    """Whether a target is `download` or a receipt."""
     receipts = Path(config["download"]["folder"], "receipts")
     return target == "download" or Path(target).is_relative_to(receipts)
 
@@ -26,8 +26,9 @@ def check_downloads(targets):
     """Refuse to download together with other work, without a server, or two rows to one file."""
     require_server(config)
     if not all(is_download(target) for target in targets):
-        # nothing would wait for the downloads, and what is not there yet would be missing
+        # other jobs would not wait for the downloads
         raise UserError(
-            "Downloads stand alone: run `snakemake download` first, and then the rest without it."
+            "Downloads cannot be combined with other targets. Run `snakemake download` first, and "
+            "the other targets after it."
         )
     check_unique_paths(video.path for video in VIDEOS.values())

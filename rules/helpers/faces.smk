@@ -1,4 +1,4 @@
-# What the rules of faces.smk ask of the config, the manifest and each other.
+# Functions that the rules of faces.smk use.
 from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.faces.finished import (
     check_away,
@@ -14,23 +14,23 @@ DETECTOR_ENV = {
 
 
 def faces_of(video):
-    """Where the status of a video's finished faces lies."""
+    """The path of the status of a video's faces."""
     return Path(RUN, f"faces/{video.video_id}.json")
 
 
 def stamp_of(video):
-    """The stamp that a video is planned with; a demo video is an input."""
+    """The stamp with which a video is planned; demo videos are inputs and need none."""
     return "demo" if video.is_demo else planned_stamp(video.path, faces_of(video))
 
 
 def detector_networks(wildcards):
-    """The networks' files; the TensorFlow backend brings its own."""
+    """The networks' files; the TensorFlow backend has its own."""
     nets = ("pnet", "rnet", "onet") if config["detector"]["backend"] == "onnxruntime" else ()
     return [f"resources/detector/{net}.onnx" for net in nets]
 
 
 def check_sampled_videos():
-    """Don't sample videos that are away where that replaces faces, or where a disk must be away."""
+    """Refuse to sample missing videos if that would replace faces, or if a disk is missing."""
     videos = {name: row for name, row in VIDEOS.items() if not row.is_demo}
     sampled = {
         job.wildcards.video
@@ -45,9 +45,9 @@ def check_sampled_videos():
     )
     if not any(job.rule.name == "crop_faces" for job in workflow.dag.jobs):
         return
-    kept = [row for row in videos.values() if not stamp(row.path) and has_faces(faces_of(row))]
-    if kept:
+    missing = [row for row in videos.values() if not stamp(row.path) and has_faces(faces_of(row))]
+    if missing:
         logger.warning(
-            f"{len(kept)} of {len(VIDEOS)} videos are not there, {kept[0].path!r} for example: the "
-            "run goes on with the faces that were found before."
+            f"{len(missing)} of {len(VIDEOS)} videos are missing, for example {missing[0].path!r}. "
+            "The run uses the faces that were detected before."
         )

@@ -1,8 +1,8 @@
-# What the rules of features.smk ask of the config, the manifest and each other.
-VIDEOS_PER_PART = 100  # of which one job computes the features
+# Functions that the rules of features.smk use.
+VIDEOS_PER_PART = 100  # processed by one job
 
 
 def feature_parts(wildcards):
-    """The parts in which a feature set is computed."""
+    """The parts of a feature set, each computed by one job."""
     parts = range(-(-len(VIDEOS) // VIDEOS_PER_PART))
     return expand("<results>/features/{{features}}/{part}.npy", part=parts)

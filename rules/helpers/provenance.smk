@@ -1,4 +1,4 @@
-# What the rules of provenance.smk ask of the config, the manifest and each other.
+# Functions that the rules of provenance.smk use.
 from workflow_scripts.lib.provenance.jobs import jobs_behind
 from workflow_scripts.lib.provenance.record import LOCK
 
@@ -14,7 +14,7 @@ def logs_behind(targets):
 
 
 def outputs_of_run(wildcards):
-    """All that the run makes, by rule."""
+    """The run's outputs, by rule."""
     jobs = jobs_of(RESULTS + FIGURES)
     return {rule: made.outputs for rule, made in jobs.items() if made.outputs}
 
@@ -25,8 +25,8 @@ def logs_of_run(wildcards):
 
 
 def config_of_results():
-    """The config without what changes no result: where videos, faces and tables come from, and what
-    is done with a finished run."""
-    left_out = ("manifest", "report", "download", "face_cache", "verify_against")
-    left_out += ("videos_to_judge", "judge_")
-    return {key: value for key, value in config.items() if not key.startswith(left_out)}
+    """The config without keys that change no result: the places of inputs, and what is done with a
+    finished run."""
+    excluded = ("manifest", "report", "download", "face_cache", "verify_against")
+    excluded += ("videos_to_judge", "judge_")
+    return {key: value for key, value in config.items() if not key.startswith(excluded)}

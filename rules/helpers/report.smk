@@ -2,7 +2,6 @@
 from workflow_scripts.lib.training.registry import MODELS
 
 VIDEOS_ON_SHEET = 8  # per label
-SMALL_JOB = {"mem_mb": SMALL_JOB_MB, "runtime": growing(10)}
 # The labels of a category's figures in the report, where the file name has no such wildcard
 REPORT_LABELS = {
     "1. Data": {"label": "both"},

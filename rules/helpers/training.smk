@@ -1,4 +1,4 @@
-# What the rules of training.smk ask of the config, the manifest and each other.
+# Functions that the rules of training.smk use.
 from functools import cache
 
 from workflow_scripts.lib.training.grid import OUT_OF_BAG, fits, settings_id
@@ -7,7 +7,7 @@ from workflow_scripts.lib.training.trial import try_experiments
 
 @cache
 def settings_of(experiment):
-    """The settings that each fit of an experiment's grid answers for, by the fit's name."""
+    """The settings that each fit of an experiment's grid validates, by the fit's id."""
     return {settings_id(settings): settings for settings in fits(EXPERIMENTS[experiment])}
 
 
@@ -24,11 +24,11 @@ def fit_files(pattern, protocol, experiment):
 
 
 def per_fit(pattern):
-    """An input function that gives `pattern` for each fit and fold of a job's experiment."""
+    """An input function: `pattern` for each fit and fold of a job's experiment."""
     return lambda wildcards: fit_files(pattern, wildcards.protocol, wildcards.experiment)
 
 
 def check_experiments():
-    """Refuse settings that can't be trained, if some are to be trained."""
+    """Refuse settings that can't be trained, if any fits are planned."""
     if any(job.rule.name == "fit_fold" for job in workflow.dag.needrun_jobs()):
         try_experiments(EXPERIMENTS, len(VIDEOS) * config["sampling"]["frames"])

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 
 PACKAGES = ["slurmctld", "slurmd", "slurm-client", "munge"]
 DAEMONS = ["munged", "slurmctld", "slurmd", "sbatch", "squeue"]
@@ -266,7 +266,7 @@ def main(folder: Path) -> None:
     """Keep a cluster up for as long as the standard input is open."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
-    hold_lock(Path("/run/tests-slurm.lock"), wait=True)  # one at a time on a machine
+    acquire_lock(Path("/run/tests-slurm.lock"), wait=True)  # one at a time on a machine
     cluster = Cluster(folder)
     try:
         cluster.start()

@@ -68,31 +68,33 @@ def test_one_submission_carries_many_videos(run):
     assert len(groups) == len(videos) / PER_GROUP
 
 
-def asked_by_rules():
-    """CPUs, MB and minutes of a first attempt, by rule, as the rules' text says them."""
-    wanted = {}
+def requested_by_rules():
+    """CPUs, MB and minutes of a first attempt, by rule, as the rules' text has them."""
+    requested = {}
     text = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
-    named = {
-        "SMALL_JOB_MB": re.search(r"SMALL_JOB_MB = growing\((\d+)\)", text)[1],
-        "training_memory": TRAINING_MEMORY,
+    defaults = {
+        name: int(re.search(rf'DEFAULT_RESOURCES = .*"{name}": growing\((\d+)\)', text)[1])
+        for name in ("mem_mb", "runtime")
     }
     for rule, body in re.findall(
         r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL
     ):
+        declared = dict(re.findall(r"(mem_mb|runtime)=(.+),", body))
+        if "FRAME_PLAN" in declared.get("runtime", ""):
+            continue  # a verdict's depend on the requested frames
+        amounts = dict(defaults)
+        for name, amount in declared.items():
+            number = re.fullmatch(r"growing\((\d+)\)", amount)
+            # other amounts depend on the model, and are those of training in such a small run
+            amounts[name] = int(number[1]) if number else TRAINING_MEMORY
         threads = re.search(r"threads: (\d+)", body)
-        memory = re.search(r"mem_mb=(?:growing\((\d+)\)|(\w+)),", body)
-        minutes = re.search(r"runtime=growing\((\d+)\)", body)
-        if minutes:  # a verdict's depend on the frames that are asked for
-            wanted[rule] = (
-                int(threads[1]) if threads else 1,
-                int(memory[1] or named[memory[2]]),
-                int(minutes[1]),
-            )
-    return wanted
+        cpus = int(threads[1]) if threads else 1
+        requested[rule] = (cpus, amounts["mem_mb"], amounts["runtime"])
+    return requested
 
 
 def test_each_submission_asks_for_what_rule_and_profile_say(run):
-    wanted = asked_by_rules()
+    requested = requested_by_rules()
     profile = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
     members = ("sample_frames", "crop_faces")
     minutes = [
@@ -101,13 +103,13 @@ def test_each_submission_asks_for_what_rule_and_profile_say(run):
     ]
     # the most CPUs and memory of a member, and the sum of their times
     group = (
-        max(wanted[rule][0] for rule in members),
-        max(wanted[rule][1] for rule in members),
+        max(requested[rule][0] for rule in members),
+        max(requested[rule][1] for rule in members),
         PER_GROUP * sum(minutes),
     )
     jobs = submissions(run.project)
     assert {job.state for job in jobs} == {"COMPLETED"}
     for job in jobs:
         rule = job.comment.removeprefix("rule_").partition("_wildcards_")[0]
-        cpus, memory, time = group if rule.startswith("video_") else wanted[rule]
+        cpus, memory, time = group if rule.startswith("video_") else requested[rule]
         assert job.asked == (cpus, memory, time), job

@@ -171,13 +171,13 @@ def test_scripts_are_main_and_a_guard(path):
     assert ast.unparse(body[-1].test) == "__name__ == '__main__'"
 
 
-def test_each_rule_has_its_script_log_and_resources():
+def test_each_rule_has_its_script_log_and_environment():
     for name, body in re.findall(
         r"^ *rule (\w+):\n(.*?)(?=^ *rule |\Z)", RULES, re.MULTILINE | re.DOTALL
     ):
         (script,) = re.findall(r'"\.\./workflow_scripts/(\w+/\w+)\.py"', body)
         assert script.endswith(f"/{name}")
-        for directive in ("log:", "resources:", "conda:"):
+        for directive in ("log:", "conda:"):
             assert directive in body, (name, directive)
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
+from snakemake.iocontainers import Wildcards
 
 from workflow_scripts.lib.common.binder import UNTRACKED, bind
 from workflow_scripts.lib.common.code_files import code_digest
@@ -17,14 +18,15 @@ ROOT = Path(__file__).parents[2]
 JOINED = {"run": "joined", "join_runs": ["results/demo"], "manifest": "config/demo.tsv"}
 
 
-def load_rules(folder, **changes):
-    """The rules of the workflow with the demo's config, as Snakemake reads them."""
+def load_rules(folder, resources=None, **changes):
+    """The rules of the workflow with the demo's config, as Snakemake reads them; `resources` are
+    its settings of them."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump({**config, **changes}))
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
+            resource_settings=resources or ResourceSettings(cores=1),
             config_settings=ConfigSettings(configfiles=[path]),
             snakefile=ROOT / "Snakefile",
             workdir=ROOT,
@@ -73,6 +75,36 @@ def test_a_rule_runs_again_when_its_code_was_edited(rules):
             assert tracked == (name != "download_video"), name  # an edit must not cost a download
 
 
+def requested(rule, name, attempt=1):
+    """How much of a resource a job of a rule requests."""
+    wildcards = Wildcards(fromdict={"experiment": "pixels64_forest"})
+    return rule.expand_resources(wildcards, [], attempt).get(name)
+
+
+def test_every_job_requests_memory_and_time_and_more_with_each_attempt(rules):
+    for rule in rules.values():
+        for name in ("mem_mb", "runtime") if rule.script else ():
+            assert requested(rule, name, 2) == pytest.approx(2 * requested(rule, name), abs=1)
+
+
+@pytest.mark.parametrize("defaults", [None, {"mem_mb": 5, "runtime": 6}])
+def test_resources_set_by_the_user_replace_those_of_rules_and_defaults_do_not(tmp_path, defaults):
+    settings = ResourceSettings(
+        cores=1,
+        default_resources=defaults,
+        overwrite_resources={"leaderboard": {"mem_mb": 5}, "crop_faces": {"mem": "7 MB"}},
+    )
+    rules = load_rules(tmp_path, settings)
+    for rule, memory, minutes in (
+        ("leaderboard", 5, 10),
+        ("crop_faces", 7, 10),
+        ("split_videos", 1000, 10),
+        ("build_store", 1000, 120),
+    ):
+        assert requested(rules[rule], "mem_mb") == memory
+        assert requested(rules[rule], "runtime") == minutes
+
+
 def test_what_a_rule_says_of_itself_is_what_its_script_says(rules):
     for name, rule in rules.items():
         assert rule.docstring, name
@@ -116,7 +148,7 @@ def test_the_rest_of_the_inputs_goes_to_who_takes_it():
 def test_what_no_rule_gives_is_named():
     def main(nothing: Path): ...
 
-    with pytest.raises(TypeError, match="does not give 'nothing'"):
+    with pytest.raises(TypeError, match="does not declare 'nothing'"):
         bind(main, job())
 
 

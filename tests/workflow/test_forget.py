@@ -125,7 +125,7 @@ def test_another_run_that_has_the_video_is_told(copy):
     assert "results/other has videos of these names" in said
     status, said = forget(copy, "--video", "real0")
     assert status == 1
-    assert "no video is called 'real0'" in said
+    assert "there is no video 'real0'" in said
 
 
 def test_the_last_videos_can_be_forgotten_and_an_unfinished_download_is_named(copy, videos):

@@ -143,6 +143,6 @@ def test_of_two_at_the_same_moment_one_works(tiny, tmp_path, videos):
     first, second = sorted(both, key=lambda process: process.returncode)
     assert first.returncode == 0, said[first]
     assert second.returncode != 0
-    assert "Another snakemake works here" in said[second]
+    assert "Another snakemake is already running here" in said[second]
     right = fingerprint(tiny.results / "faces")
     assert fingerprint(project.results / "faces") == right

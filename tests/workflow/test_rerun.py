@@ -183,7 +183,7 @@ def test_a_run_goes_on_with_finished_faces_while_the_disk_is_away(tiny, tmp_path
     )
     project.configure(quality={"max_rejected_fraction": 0.2})
     ended = project.snakemake("--until", "build_store")
-    assert f"{len(rows)} of {len(rows) + 1} videos are not there" in ended.stderr
+    assert f"{len(rows)} of {len(rows) + 1} videos are missing" in ended.stderr
     assert json.loads((project.results / "faces/new.json").read_text())["status"] == "missing"
     write_manifest(project.root / "small.tsv", rows)
     project.snakemake("--until", "build_store")

@@ -164,7 +164,7 @@ def test_a_missing_bundle_is_told_before_anything_is_planned(judged, bundle):
     project, folder = judged
     ended = project.snakemake("-n", "verdicts", *asked(folder, judge_with=bundle), check=False)
     assert ended.returncode == 1
-    assert f"judge_with: there is no model bundle {bundle}" in ended.stdout + ended.stderr
+    assert f"judge_with: the model bundle {bundle} does not exist" in ended.stdout + ended.stderr
     assert "Exception" not in ended.stdout + ended.stderr.replace("WorkflowError", "")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.projects import fingerprint, logged_jobs
 from workflow_scripts.lib.common.files import write_json
-from workflow_scripts.lib.provenance.record import manifest_digest, read_record, sealed
+from workflow_scripts.lib.provenance.record import manifest_digest, read_record, with_digest
 
 
 def flip(path):
@@ -90,7 +90,7 @@ def test_a_whole_run_is_found_whole(copy):
     before = fingerprint(copy.results)
     status, said = verify(copy)
     assert status == 0, said
-    assert "All of them are whole." in said
+    assert "All files are intact." in said
     assert fingerprint(copy.results) == before
     assert "Nothing to be done" in copy.snakemake().stderr
 
@@ -115,9 +115,9 @@ def test_all_that_is_wrong_is_named_in_one_go(copy):
     for name, what in {**damaged, "splits/frame.tsv": "missing"}.items():
         line = next(line for line in said.splitlines() if line.startswith(f"- {name} ("))
         assert what in line
-    assert f"({len(damaged) + 1} found)" in said
-    assert "To mend files" in said
-    assert "What was edited" not in said
+    assert f"({len(damaged) + 1} problems)" in said
+    assert "To repair files" in said
+    assert "After an edit" not in said
 
 
 @pytest.mark.slow
@@ -143,8 +143,8 @@ def test_an_edited_config_or_manifest_is_told(copy):
     assert status != 0
     assert "The config was edited after the run (seed)." in said
     assert "The manifest small.tsv was edited after the run." in said
-    assert "(2 found)" in said
-    assert "undo that" in said
+    assert "(2 problems)" in said
+    assert "undo it" in said
     assert "delete" not in said, "no file is damaged"
 
 
@@ -162,7 +162,7 @@ def test_a_record_that_is_no_record(copy, change):
 def test_another_machine_is_compared_and_the_first_step_named(copy, tmp_path):
     record = read_record(copy.results / "run.json")
     other = tmp_path / "run.json"
-    write_json(other, sealed(record))
+    write_json(other, with_digest(record))
     arguments = ("--config", f"verify_against={other}")
     status, said = verify(copy, *arguments)
     assert status == 0, said
@@ -171,7 +171,7 @@ def test_another_machine_is_compared_and_the_first_step_named(copy, tmp_path):
     outputs["split_videos"]["splits/frame.tsv"] = "0"
     outputs["evaluate_model"]["evaluation/frame/forest.json"] = "0"
     record["environment"]["packages"]["numpy"] = "1.0"
-    write_json(other, sealed(record))
+    write_json(other, with_digest(record))
     status, said = verify(copy, *arguments)
     assert status != 0
     assert "first in the step split_videos" in said

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from workflow_scripts.cli._shared import Config, examples, print_errors, read_config
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.data.manifest import read_manifest, remove_rows
 
 __all__ = ["Removal", "app"]
@@ -54,7 +54,7 @@ def forget(
     with print_errors("forget"):
         settings = read_config(config)
         if not dry_run:
-            hold_lock(Path("results", settings["run"], ".lock"), wait=False)
+            acquire_lock(Path("results", settings["run"], ".lock"), wait=False)
         removal = Removal(settings, video or [], person or [], face_cache)
         print("\n".join(removal.deletions(dry_run)))
         if not dry_run:
@@ -85,12 +85,14 @@ class Removal:
         self.manifest = Path(config["manifest"])
         self.joined_runs = config["join_runs"]
         self.rows = rows = read_manifest(self.manifest)
-        self.chosen = removal.chosen_videos(rows.values(), videos, people, self.results)
+        self.chosen = removal.select_videos(rows.values(), videos, people, self.results)
         self.remaining = [video for name, video in rows.items() if name not in self.chosen]
-        self.files = removal.derived_files(self.results, [v.video_id for v in self.remaining])
+        self.files = removal.find_derived_files(self.results, [v.video_id for v in self.remaining])
         self.cache_entries: list[Path] = []
         if cache := cache or config["face_cache"]:
-            self.cache_entries = removal.cache_entries(Path(cache), self.results, self.chosen, rows)
+            self.cache_entries = removal.find_cache_entries(
+                Path(cache), self.results, self.chosen, rows
+            )
 
     def deletions(self, dry_run: bool) -> Iterator[str]:
         """Lines that list what is deleted or, with `dry_run`, would be."""
@@ -131,12 +133,12 @@ class Removal:
 
     def leftovers(self) -> Iterator[str]:
         """Lines that list what this command does not delete."""
-        from workflow_scripts.lib.provenance.removal import holders
+        from workflow_scripts.lib.provenance.removal import find_runs_with
 
         yield "Not deleted, and up to you:"
         runs = {*filter(Path.is_dir, Path("results").glob("*")), *map(Path, self.joined_runs)}
         options = " ".join(f"--video {name}" for name in self.chosen)
-        for run in sorted(holders(runs - {self.results}, self.chosen)):
+        for run in sorted(find_runs_with(self.chosen, runs - {self.results})):
             yield f"- {run} has videos of these names: `forget` with its config and {options}"
         for name in self.chosen:
             if name in self.rows:

@@ -1,4 +1,4 @@
-"""Write down what the run was made from and what it made."""
+"""Record the inputs, outputs and environment of the run."""
 
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ def main(
     record: Path,
     **outputs: list[Path],
 ) -> None:
-    """Write the record of the run with these `outputs`, by the rule that makes them; see
-    `lib/provenance/record.py` for what is in it."""
+    """Write the record of the run with these `outputs` by rule; `lib/provenance/record.py`
+    describes its content."""
     videos = read_manifest(manifest).values()
     content = make_record(record.parent, config, videos, networks, outputs, logs)
     write_json(record, content)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.lib.common.labels import Label
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import pair_with_files, read_manifest
@@ -26,7 +26,7 @@ def main(
     `crops` are the videos' `.npz` files in the manifest's order, `made_with` the config's sections
     that they follow from.
     """
-    hold_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
+    acquire_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
     table = read_table(quality)
     check_rejected(table, max_rejected_fraction, quality)
     videos = read_manifest(manifest).values()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import Video, read_manifest
@@ -32,7 +32,7 @@ def main(
     are found anew, over the whole manifest: a person may stand in several parts.
     """
     parts = [path.parent for path in stores]
-    hold_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
+    acquire_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
     shutil.copyfile(manifest, kept)
     videos = list(read_manifest(manifest).values())
     table = join_tables(videos, parts)

@@ -1,4 +1,4 @@
-"""Put a model and all that a verdict needs into one file."""
+"""Pack a model and everything that a verdict needs into one file."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from workflow_scripts.lib.verdicts.attributions import column_groups, group_cont
 from workflow_scripts.lib.verdicts.bundle import write_bundle
 from workflow_scripts.lib.verdicts.training_range import measure, person_ids, training_ranges
 
-ROWS_AT_ONCE = 64  # 160 MB of contributions for the study's crops
+BATCH_ROWS = 64  # 160 MB of contributions for the study's crops
 
 
 def main(
@@ -37,7 +37,7 @@ def main(
     bundle: Path,
 ) -> None:
     """Write the bundle; `lib/verdicts/bundle.py` describes its content."""
-    about = json.loads(card.read_text(encoding="utf-8"))
+    model_card = json.loads(card.read_text(encoding="utf-8"))
     table = read_table(split)
     training = table[table["split"] == TRAIN]
     rows = read_manifest(manifest)
@@ -47,67 +47,64 @@ def main(
     measurements, marks = [], list[str]()
     for video in videos:
         faces = stored.read(video, "")
-        columns = faces.columns
-        at = (columns["frame"], columns["time"])
-        measurements.append(measure(faces.crops, columns["box"], *at, float(bits_per_pixel[video])))
+        boxes, frames, times = (faces.columns[name] for name in ("box", "frame", "time"))
+        measurements.append(
+            measure(faces.crops, boxes, frames, times, float(bits_per_pixel[video]))
+        )
         marks += map(crop_mark, faces.crops)
-    # by the protocol `frame`, the test part has other frames of the same videos
+    # under the protocol `frame`, the test set has other frames of the same videos
     unseen_real = table[
         (table["split"] == TEST)
         & (table["label"] == Label.REAL.word)
         & ~table["video"].isin(videos)
     ]
+    results = json.loads(evaluation.read_text(encoding="utf-8"))
     write_bundle(
         bundle,
         model,
-        about,
+        model_card,
         networks[0].parent,
-        evaluation=_evaluation_summary(json.loads(evaluation.read_text(encoding="utf-8"))),
+        evaluation={
+            "protocol": results["protocol"],
+            "leak": results["leak"]["word"],
+            "roc_auc": results["video"]["roc_auc"],
+            "interval": results["interval"],
+            "videos": results["video"]["n"],
+            "groups": results["video"]["groups"],
+        },
         ranges=training_ranges(measurements, len(person_ids(rows[video] for video in videos))),
-        typical_real=_real_contributions(store, unseen_real["row"].to_numpy(), model, about),
+        typical_real=_real_contributions(store, unseen_real["row"].to_numpy(), model, model_card),
         trained_on=marks,
         people=names_of(rows[video] for video in videos),
         made=datetime.now(UTC).date().isoformat(),
     )
     logging.info(
         "Bundled %s, protocol %s: %.1f MB",
-        about["experiment"],
-        about["protocol"],
+        model_card["experiment"],
+        model_card["protocol"],
         bundle.stat().st_size / 1e6,
     )
-
-
-def _evaluation_summary(evaluation: dict[str, Any]) -> dict[str, Any]:
-    """The results on the test part that a verdict reports."""
-    videos = evaluation["video"]
-    return {
-        "protocol": evaluation["protocol"],
-        "leak": evaluation["leak"]["word"],
-        "roc_auc": videos["roc_auc"],
-        "interval": evaluation["interval"],
-        "videos": videos["n"],
-        "groups": videos["groups"],
-    }
 
 
 def _real_contributions(
     store: Path, rows: np.ndarray, model_path: Path, card: dict[str, Any]
 ) -> dict[str, Any]:
-    """The mean contributions to the scores of real videos that the model was not trained on; none
-    where the model is not kept as arrays, or the test part has no such videos."""
+    """The mean contributions to the scores of rows of unseen real videos; none without such rows,
+    and for models other than `ArrayModel`."""
     model = load_model(model_path, card["model"])
     if not isinstance(model, ArrayModel) or not len(rows):
         return {"rows": 0, "contributions": {}}
     features = card["features"]
-    experiment = {"features": features["name"], "resize": features["resize"]}
-    matrix = load_experiment(store, rows, experiment)
+    matrix = load_experiment(
+        store, rows, {"features": features["name"], "resize": features["resize"]}
+    )
     groups = column_groups(features["name"], features["resize"] or card["crops"]["faces"]["size"])
     sums = dict.fromkeys(groups, 0.0)
-    for first in range(0, len(matrix), ROWS_AT_ONCE):
-        block = matrix[first : first + ROWS_AT_ONCE]
-        _, contributions = model.contributions(block)
+    for start in range(0, len(matrix), BATCH_ROWS):
+        batch = matrix[start : start + BATCH_ROWS]
+        _, contributions = model.contributions(batch)
         for name, value in group_contributions(contributions, groups).items():
-            sums[name] += value * len(block)
+            sums[name] += value * len(batch)
     return {
         "rows": len(rows),
         "contributions": {name: round(total / len(rows), 6) for name, total in sums.items()},

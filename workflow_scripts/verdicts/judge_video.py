@@ -1,4 +1,4 @@
-"""Make the verdict on one of many videos. A bad video is reported in it; the job does not fail."""
+"""Make the verdict on one of many videos. It reports a bad video; the job does not fail."""
 
 import logging
 from pathlib import Path
@@ -19,7 +19,7 @@ def main(
     page: Path,
     thumbnail: Path,
 ) -> None:
-    """Write the `verdict`, its page and a small picture. The verdict records the file's `stamp`, to
+    """Write the `verdict`, its page and a thumbnail. The verdict records the file's `stamp`, to
     detect changes."""
     result = run_verdict(path, bundle, frames, stride, threads)
     content = result.verdict

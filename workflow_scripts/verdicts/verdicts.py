@@ -33,14 +33,17 @@ def main(
     table: Path,
     page: Path,
 ) -> None:
-    """Write table and page; `verdicts` are those (`.json`) on the videos of `source`."""
+    """Write the table and the page of the `verdicts` on the videos of `source`."""
     videos = list(find_videos(source).values())
     contents = [
         json.loads(path.read_text(encoding="utf-8"))
         for _, path in pair_with_files(videos, verdicts)
     ]
     rows = sort_by_score(videos, contents, read_people(bundle))
-    with atomic_write(table) as aside, aside.open("w", encoding="utf-8", newline="") as out:
+    with (
+        atomic_write(table) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as out,
+    ):
         writer = csv.writer(out, delimiter="\t", lineterminator="\n")
         writer.writerows([COLUMNS, *map(as_cells, rows)])
     common_folder, names = strip_common_folder([row["path"] for row in rows])
@@ -58,22 +61,22 @@ def main(
         accuracy=accuracy,
         training_overlap=accuracy and training_overlap_text(accuracy),
     )
-    tally = _counts_text(Counter(row["outcome"] for row in rows))
-    logging.info("%d videos: %s. See %s", len(rows), tally, page)
+    counts = _counts_text(Counter(row["outcome"] for row in rows))
+    logging.info("%d videos: %s. See %s", len(rows), counts, page)
     if contents[0]["model"]["demo"]:
         logging.info(
             "The model was trained on the demo: its verdicts mean nothing outside the demo."
         )
     if accuracy:
-        for label, counts in accuracy["counts"].items():
-            logging.info("Of videos known to be %s: %s", label, _counts_text(counts))
-        auc = accuracy["roc_auc"]
-        value = "undefined" if auc["value"] is None else f"{auc['value']:.2f}"
-        known = auc["low"] is not None
-        interval_text = f"{auc['low']:.2f} to {auc['high']:.2f}" if known else "no interval"
+        for label, label_counts in accuracy["counts"].items():
+            logging.info("Of videos known to be %s: %s", label, _counts_text(label_counts))
+        auc, low, high = (accuracy["roc_auc"][key] for key in ("value", "low", "high"))
         logging.info(
             "AUC %s (%s) on %d videos of %d groups of people. %s",
-            *(value, interval_text, accuracy["scored"], accuracy["groups"]),
+            "undefined" if auc is None else f"{auc:.2f}",
+            "no interval" if low is None else f"{low:.2f} to {high:.2f}",
+            accuracy["scored"],
+            accuracy["groups"],
             training_overlap_text(accuracy),
         )
 

@@ -15,7 +15,7 @@ import pytest
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write, clear_leftovers, write_json
 from workflow_scripts.lib.common.joblog import read_cost
-from workflow_scripts.lib.common.locks import hold_lock
+from workflow_scripts.lib.common.locks import acquire_lock
 
 SCRIPT = """
 import logging, sys
@@ -28,7 +28,7 @@ with job_log(sys.argv[1]):
 
 
 def script(log, body):
-    """Run a script that works under `script_log`."""
+    """Run a script that works under `job_log`."""
     return subprocess.run(
         [sys.executable, "-c", SCRIPT.format(body=body), str(log)],
         capture_output=True,
@@ -59,16 +59,16 @@ def test_a_users_mistake_is_one_sentence(tmp_path):
     ended = script(tmp_path / "log", "raise UserError('The cup is empty. Fill it.')")
     assert ended.returncode == 1
     assert ended.stderr == "at work\nThe cup is empty. Fill it.\n"
-    with pytest.raises(UserError, match="does not end with what its job cost"):
+    with pytest.raises(UserError, match="does not end with its job's cost"):
         read_cost(tmp_path / "log")
 
 
-def test_a_defect_shows_its_traceback(tmp_path):
+def test_a_bug_shows_its_traceback(tmp_path):
     ended = script(tmp_path / "log", "1 / 0")
     assert ended.returncode == 1
     for text in (ended.stderr, (tmp_path / "log").read_text()):
         assert "ZeroDivisionError" in text
-        assert "defect" in text
+        assert "bug in the workflow" in text
 
 
 def test_a_failed_writer_leaves_the_old_file(tmp_path):
@@ -141,8 +141,8 @@ def test_json_is_readable_and_has_no_nan(tmp_path):
 def test_a_lock_ends_with_its_process(tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from workflow_scripts.lib.common.locks import hold_lock\n"
-        "hold_lock(Path(sys.argv[1]), wait=False); print('held', flush=True); sys.stdin.read()\n"
+        "from workflow_scripts.lib.common.locks import acquire_lock\n"
+        "acquire_lock(Path(sys.argv[1]), wait=False); print('held', flush=True); sys.stdin.read()\n"
     )
     lock = tmp_path / "sub/.lock"
     holder = subprocess.Popen(
@@ -152,36 +152,36 @@ def test_a_lock_ends_with_its_process(tmp_path):
         text=True,
     )
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(UserError, match="Another snakemake works here"):
-        hold_lock(lock, wait=False)
-    with pytest.raises(UserError, match="Another snakemake works here"):
-        hold_lock(lock, wait=False, shared=True)
+    with pytest.raises(UserError, match="Another snakemake is already running here"):
+        acquire_lock(lock, wait=False)
+    with pytest.raises(UserError, match="Another snakemake is already running here"):
+        acquire_lock(lock, wait=False, shared=True)
     holder.kill()
     holder.communicate()
-    hold_lock(lock, wait=False)
+    acquire_lock(lock, wait=False)
 
 
 def test_readers_share_a_lock_and_keep_writers_out(tmp_path):
     lock = tmp_path / ".lock"
     lock.touch()
-    hold_lock(lock, wait=False, shared=True)
-    hold_lock(lock, wait=False, shared=True)
-    with pytest.raises(UserError, match="Another snakemake works here"):
-        hold_lock(lock, wait=False)
+    acquire_lock(lock, wait=False, shared=True)
+    acquire_lock(lock, wait=False, shared=True)
+    with pytest.raises(UserError, match="Another snakemake is already running here"):
+        acquire_lock(lock, wait=False)
 
 
 def test_a_folder_that_is_not_there_or_not_ones_own_may_be_read(tmp_path, monkeypatch):
     for path in ("nowhere/.lock", ".lock"):
-        hold_lock(tmp_path / path, wait=False, shared=True)
+        acquire_lock(tmp_path / path, wait=False, shared=True)
     assert not list(tmp_path.iterdir())  # a reader leaves nothing there
 
     def refuse(*_):
         raise PermissionError
 
     monkeypatch.setattr(os, "open", refuse)
-    hold_lock(tmp_path / ".lock", wait=False, shared=True)
-    with pytest.raises(UserError, match="belongs to somebody else"):
-        hold_lock(tmp_path / ".lock", wait=False)
+    acquire_lock(tmp_path / ".lock", wait=False, shared=True)
+    with pytest.raises(UserError, match="belongs to another user"):
+        acquire_lock(tmp_path / ".lock", wait=False)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
@@ -191,7 +191,7 @@ def test_a_file_system_without_locks_stops_nothing(tmp_path, monkeypatch, caplog
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", fail)
-    hold_lock(tmp_path / ".lock", wait)
+    acquire_lock(tmp_path / ".lock", wait)
     (record,) = caplog.records
     assert "Start only one at a time" in record.getMessage()
 
@@ -202,4 +202,4 @@ def test_another_error_of_a_lock_is_no_missing_lock(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(OSError, match="Input/output"):
-        hold_lock(tmp_path / ".lock", wait=False)
+        acquire_lock(tmp_path / ".lock", wait=False)

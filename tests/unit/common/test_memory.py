@@ -28,25 +28,25 @@ def group(folder, most, used, dropped=0, version=2):
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_tightest_group_above_counts(tmp_path, version):
     root = tmp_path if version == 2 else tmp_path / "memory"
-    told = tmp_path / "cgroup"
-    told.write_text("0::/a/b/c\n" if version == 2 else "3:cpu:/x\n7:memory:/a/b/c\n0::/\n")
-    assert memory._left_in_cgroups(told, tmp_path) == math.inf
+    cgroups = tmp_path / "cgroup"
+    cgroups.write_text("0::/a/b/c\n" if version == 2 else "3:cpu:/x\n7:memory:/a/b/c\n0::/\n")
+    assert memory._cgroup_memory(cgroups, tmp_path) == math.inf
     group(root / "a/b/c", "max" if version == 2 else 9223372036854771712, 1, version=version)
     group(root / "a/b", 1000 * MB, 900 * MB, 50 * MB, version)
     group(root / "a", 800 * MB, 100 * MB, version=version)
-    assert memory._left_in_cgroups(told, tmp_path) == 150
+    assert memory._cgroup_memory(cgroups, tmp_path) == 150
     group(root / "a", 100 * MB, 200 * MB, version=version)
-    assert memory._left_in_cgroups(told, tmp_path) == 0
+    assert memory._cgroup_memory(cgroups, tmp_path) == 0
 
 
 def test_in_a_container_the_group_may_have_another_name_outside(tmp_path):
     (tmp_path / "cgroup").write_text("0::/../../docker/abc\n")
     group(tmp_path, 400 * MB, 100 * MB)
-    assert memory._left_in_cgroups(tmp_path / "cgroup", tmp_path) == 300
+    assert memory._cgroup_memory(tmp_path / "cgroup", tmp_path) == 300
 
 
 def test_without_groups_there_is_no_limit(tmp_path):
-    assert memory._left_in_cgroups(tmp_path / "cgroup", tmp_path) == math.inf
+    assert memory._cgroup_memory(tmp_path / "cgroup", tmp_path) == math.inf
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_without_groups_there_is_no_limit(tmp_path):
     ],
 )
 def test_what_slurm_grants(variables, granted):
-    assert memory._granted_by_slurm(variables) == granted
+    assert memory._slurm_memory(variables) == granted
 
 
 def test_what_is_free_here_is_more_than_nothing_and_less_than_there_is(monkeypatch):

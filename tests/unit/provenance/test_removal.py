@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from tests.command_line import deepfake
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import Video
-from workflow_scripts.lib.provenance.removal import chosen_videos, derived_files, holders
+from workflow_scripts.lib.provenance.removal import (
+    find_derived_files,
+    find_runs_with,
+    select_videos,
+)
 
 ROWS = [
     Video("a", "a.mp4", "real", target="p0", dataset="one"),
@@ -39,29 +43,29 @@ ROWS = [
     ],
 )
 def test_who_is_meant(tmp_path, ids, people, chosen):
-    assert chosen_videos(ROWS, ids, people, tmp_path) == chosen
+    assert select_videos(ROWS, ids, people, tmp_path) == chosen
 
 
 @pytest.mark.parametrize(
-    ("name", "people"), [("p1", "'one:p1' and of 'two:p1'"), ("p3", "'group:p3' and of 'two:p3'")]
+    ("name", "people"), [("p1", "'one:p1' or 'two:p1'"), ("p3", "'group:p3' or 'two:p3'")]
 )
 def test_who_of_the_same_name_is_not_guessed(tmp_path, name, people):
-    with pytest.raises(UserError, match=f"is the name of {people}. Write which"):
-        chosen_videos(ROWS, [], [name], tmp_path)
+    with pytest.raises(UserError, match=f"is ambiguous: {people}. Give the full name"):
+        select_videos(ROWS, [], [name], tmp_path)
 
 
 @pytest.mark.parametrize("name", ["los*", "*", "lost.*", "[l]ost", "los?", "../faces/lost", ""])
 def test_an_id_is_no_pattern(tmp_path, name):
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces/lost.jpg").touch()
-    with pytest.raises(UserError, match="no video is called"):
-        chosen_videos(ROWS, [name], [], tmp_path)
+    with pytest.raises(UserError, match="there is no video"):
+        select_videos(ROWS, [name], [], tmp_path)
 
 
 def test_a_video_that_only_the_run_knows_is_found(tmp_path):
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces/lost.jpg").touch()
-    assert chosen_videos(ROWS, ["lost"], [], tmp_path) == ["lost"]
+    assert select_videos(ROWS, ["lost"], [], tmp_path) == ["lost"]
 
 
 NAMES = st.sampled_from(["a", "a1", "b", ".a.npz.1f.partial", "c"])
@@ -74,7 +78,7 @@ def test_only_what_others_alone_made_stays(tmp_path_factory, names, kept, other)
     for name in own | other | {"store.zarr/zarr.json", "store.json", "logs/train_model/a.log"}:
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).touch()
-    gone = {str(path.relative_to(results)) for path in derived_files(results, kept)}
+    gone = {str(path.relative_to(results)) for path in find_derived_files(results, kept)}
     stay = {name for name in own if name.split("/")[-1].rsplit(".", 1)[0] in kept}
     assert gone == (own - stay) | other | {"logs/train_model/a.log"}
 
@@ -87,8 +91,8 @@ def test_a_run_that_was_tested_on_a_video_holds_it_too(tmp_path):
     (tested / "identity.json").write_text(json.dumps({"left_out": left_out}))
     runs = [tmp_path / "one", tmp_path / "two"]
     for name in ("scored", "known", "copied"):
-        assert holders(runs, [name]) == runs[:1]
-    assert holders(runs, ["identity", "row"]) == []
+        assert find_runs_with([name], runs) == runs[:1]
+    assert find_runs_with(["identity", "row"], runs) == []
 
 
 def test_a_config_that_is_not_there_is_told(capsys):

@@ -186,7 +186,7 @@ def test_no_member_can_lead_out_of_the_folder(made, tmp_path):
     path = rewritten(tmp_path / "path.zip", signed(contents))
     folder = tmp_path / "inside"
     folder.mkdir()
-    with pytest.raises(UserError, match="does not hold the files of a bundle"):
+    with pytest.raises(UserError, match="does not contain the files of a bundle"):
         read_bundle(path, folder)
     assert not (tmp_path / "outside").exists()
 
@@ -202,7 +202,7 @@ def test_a_second_model_is_refused(made, tmp_path):
     contents = members(made)
     contents["other.zip"] = contents["model.zip"]
     path = rewritten(tmp_path / "two.zip", signed(contents))
-    with pytest.raises(UserError, match="does not hold the files of a bundle"):
+    with pytest.raises(UserError, match="does not contain the files of a bundle"):
         read_bundle(path, tmp_path)
 
 
@@ -210,7 +210,7 @@ def test_no_model_is_refused(made, tmp_path):
     contents = members(made)
     del contents["model.zip"]
     path = rewritten(tmp_path / "none.zip", signed(contents))
-    with pytest.raises(UserError, match="does not hold the files of a bundle"):
+    with pytest.raises(UserError, match="does not contain the files of a bundle"):
         read_bundle(path, tmp_path)
 
 
@@ -236,7 +236,7 @@ def test_a_linear_model_that_gives_no_score_or_has_other_columns_is_refused(tmp_
     linear.write(out)
     contents["model.zip"] = out.getvalue()
     path = rewritten(tmp_path / "broken.zip", signed(contents))
-    with pytest.raises(UserError, match=r"no trained model has|does not fit its card"):
+    with pytest.raises(UserError, match=r"no trained model has|does not match its card"):
         read_bundle(path, tmp_path)
 
 

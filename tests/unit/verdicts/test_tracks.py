@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from workflow_scripts.lib.faces.crops import FaceCrop, FrameResult
 from workflow_scripts.lib.faces.status import FrameStatus
-from workflow_scripts.lib.verdicts.tracks import link_faces, overlap
+from workflow_scripts.lib.verdicts.tracks import intersection_over_union, link_faces
 
 SQUARES = st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(1, 40))
 
@@ -59,10 +59,10 @@ def test_every_face_is_in_one_track_and_no_track_is_twice_in_a_frame(drawn):
 
 
 @given(SQUARES, SQUARES)
-def test_overlap_is_that_of_the_pixels(one, other):
+def test_intersection_over_union_is_that_of_the_pixels(one, other):
     drawn = np.zeros((2, 100, 100), bool)
     for picture, (left, top, side) in zip(drawn, (one, other), strict=True):
         picture[top : top + side, left : left + side] = True
     expected = (drawn[0] & drawn[1]).sum() / (drawn[0] | drawn[1]).sum()
-    assert overlap(one, other) == expected
-    assert overlap(one, one) == 1
+    assert intersection_over_union(one, other) == expected
+    assert intersection_over_union(one, one) == 1

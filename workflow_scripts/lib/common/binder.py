@@ -1,9 +1,11 @@
-"""How a rule's script gets its arguments: by name, from what the rule declares."""
+"""Call a rule's script with arguments taken by name from what the rule declares."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ from workflow_scripts.lib.common.joblog import job_log
 
 __all__ = ["UNTRACKED", "bind", "run"]
 
-# Arguments that come from the config itself, by their key there: a change of these runs no job
-# again. They change no result, or the rule's parameters tell what matters of them.
+# Arguments read from the config, and their keys there. Changing one does not run a job again: it
+# changes no result, or the rule's parameters track what matters of it.
 UNTRACKED = {
     "detector": ("detector",),
     "download_folder": ("download", "folder"),
@@ -29,7 +31,7 @@ UNTRACKED = {
 
 
 def run(main: Callable[..., None], job: Any) -> None:
-    """Call a script's `main` with a job's values, and log the work; `job` is Snakemake's object."""
+    """Call a script's `main` with the values of `job`, Snakemake's object, and write its log."""
     with job_log(job.log[0]):
         main(**bind(main, job))
 
@@ -37,39 +39,32 @@ def run(main: Callable[..., None], job: Any) -> None:
 def bind(main: Callable[..., None], job: Any) -> dict[str, Any]:
     """The arguments of `main`, by name.
 
-    A value comes from the job's parameters, outputs, inputs or wildcards, in this order, is
-    `threads`, or stands in the config (`UNTRACKED`). It becomes what the annotation says: `Path`,
-    `list[Path]`, `int`; an empty list, where `Path | None` is expected, becomes None. A parameter
-    `**name: list[Path]` gets all other inputs that have a name.
+    Values come from the job's parameters, outputs, inputs or wildcards, in this order, from its
+    `threads` and from the config (`UNTRACKED`). They are converted to the annotated type: `Path`,
+    `list[Path]` or `int`; for `Path | None`, an empty list becomes None. A parameter
+    `**name: list[Path]` takes all other named inputs.
 
     Raises
     ------
     TypeError
-        The rule does not give what `main` takes.
+        The rule does not declare an argument of `main`.
     """
     given = {**job.wildcards, **job.input, **job.output, **job.params, "threads": job.threads}
     arguments: dict[str, Any] = {}
     for name, parameter in inspect.signature(main, eval_str=True).parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
-            rest = {key: files for key, files in job.input.items() if key not in arguments}
-            arguments |= {key: _as(parameter.annotation, files) for key, files in rest.items()}
+            values = {key: files for key, files in job.input.items() if key not in arguments}
         elif name in given:
-            arguments[name] = _as(parameter.annotation, given[name])
+            values = {name: given[name]}
         elif name in UNTRACKED:
-            arguments[name] = _as(parameter.annotation, _look_up(job.config, UNTRACKED[name]))
+            values = {name: reduce(operator.getitem, UNTRACKED[name], job.config)}
         else:
-            raise TypeError(f"{main.__module__}: the rule does not give {name!r}")
+            raise TypeError(f"{main.__module__}: the rule does not declare {name!r}")
+        arguments |= {key: _convert(value, parameter.annotation) for key, value in values.items()}
     return arguments
 
 
-def _look_up(config: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    for key in keys:
-        config = config[key]
-    return config
-
-
-def _as(annotation: Any, value: Any) -> Any:
-    """A value of Snakemake's as the type that `main` wants."""
+def _convert(value: Any, annotation: Any) -> Any:
     if annotation == list[Path]:
         return [Path(value)] if isinstance(value, str) else [Path(path) for path in value]
     if annotation == Path | None:

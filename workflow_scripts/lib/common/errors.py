@@ -1,5 +1,5 @@
-"""The exception whose message is for people."""
+"""The exception for errors that users can correct."""
 
 
 class UserError(Exception):
-    """Something that the user can mend. Its text says what is wrong, where, and what to do."""
+    """An error that the user can correct. Its text says what is wrong, where, and what to do."""

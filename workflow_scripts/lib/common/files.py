@@ -1,4 +1,4 @@
-"""Files, written so that no reader and no killed writer leaves half of one."""
+"""Atomic writing, checksums, and the formats of files that several stages write."""
 
 from __future__ import annotations
 
@@ -17,38 +17,37 @@ from typing import Any
 
 __all__ = [
     "ZIP_EPOCH",
-    "as_jpeg",
     "atomic_write",
     "clear_leftovers",
+    "encode_jpeg",
     "sha256",
     "stamp",
     "write_jpeg",
     "write_json",
 ]
 
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # archives tell no time of writing: equal content, equal bytes
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # for all members, so that equal content gives equal bytes
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path that replaces `path` if the block succeeds.
 
-    A killed writer leaves the temporary file, for `clear_leftovers`, never a half-written `path`.
-    Writers on several machines don't meet.
+    A killed writer leaves the temporary file, for `clear_leftovers`, and `path` as it was. Several
+    processes and machines can write the same `path`.
     """
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        yield aside
-        aside.replace(path)
+        yield temporary
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def clear_leftovers(folder: Path, older_than_s: float = 0) -> None:
-    """Delete what killed writers have left below a folder, where nobody writes now or has written
-    for `older_than_s` seconds; what can't be deleted is logged."""
-    leftovers = [path for path in folder.rglob(".*.partial") if not path.is_symlink()]
-    for path in leftovers:
+    """Delete the temporary files of killed writers below a folder, if not modified for
+    `older_than_s` seconds; log those that can't be deleted."""
+    for path in [path for path in folder.rglob(".*.partial") if not path.is_symlink()]:
         try:
             if time.time() - path.stat().st_mtime < older_than_s:
                 continue
@@ -57,43 +56,43 @@ def clear_leftovers(folder: Path, older_than_s: float = 0) -> None:
             else:
                 path.unlink()
         except FileNotFoundError:
-            continue  # its folder was one, or another run has cleared it
+            continue  # deleted with its folder, or by another run
         except OSError as error:
-            logging.warning("What a killed job has left could not be deleted: %s", error)
+            logging.warning("A temporary file of a killed job could not be deleted: %s", error)
 
 
 def sha256(path: Path) -> str:
-    """The checksum of a file's content, 64 hexadecimal digits."""
+    """The SHA-256 checksum of a file, 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def stamp(path: str | Path) -> str:
-    """Bytes and time of change (ns) of a file, which tell that it was changed; "" where there is
-    none that can be read."""
+    """Size (bytes) and modification time (ns) of a file, to detect changes; "" where there is no
+    readable file."""
     try:
-        found = Path(path).stat()
+        status = Path(path).stat()
         readable = Path(path).is_file() and os.access(path, os.R_OK)
     except (OSError, ValueError):
         return ""
-    return f"{found.st_size} {found.st_mtime_ns}" if readable else ""
+    return f"{status.st_size} {status.st_mtime_ns}" if readable else ""
 
 
-def as_jpeg(picture: Any) -> bytes:
-    """A PIL picture as the bytes of a JPEG file."""
+def encode_jpeg(picture: Any) -> bytes:
+    """Encode a PIL image as JPEG."""
     content = io.BytesIO()
     picture.save(content, format="JPEG", quality=88)
     return content.getvalue()
 
 
 def write_jpeg(path: Path, picture: Any) -> None:
-    """Write a PIL picture. PIL itself would not notice a disk that is full half way."""
-    with atomic_write(path) as aside:
-        aside.write_bytes(as_jpeg(picture))
+    """Write a PIL image as JPEG. PIL itself would not report a full disk."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encode_jpeg(picture))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` as readable JSON, keys in their own order. NaN is refused: use None."""
+    """Write `content` as indented JSON in its own order of keys. NaN raises ValueError."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    with atomic_write(path) as aside:
-        aside.write_text(text + "\n", encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")

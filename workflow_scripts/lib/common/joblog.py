@@ -1,4 +1,4 @@
-"""A job's log: what it did, and in its last line what it cost."""
+"""A job's log. Its last line holds the job's CPU time and memory."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ class _LogFile(logging.FileHandler):
 def job_log(path: str | Path) -> Iterator[None]:
     """Log a script's work to `path` (with time stamps) and to the screen.
 
-    A `UserError` is shown as its one sentence, so is a disk that is full, any other exception with
-    its traceback; all end the script with status 1. The log's last line is what the process cost,
-    for `read_cost`.
+    All exceptions end the script with status 1. A `UserError` and a full disk are logged as one
+    message, others with the traceback. The last line is the process's cost, for `read_cost`.
     """
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.addFilter(lambda record: not record.getMessage().startswith(COST))
@@ -50,22 +49,22 @@ def job_log(path: str | Path) -> Iterator[None]:
         logging.error("%s", error)
         raise SystemExit(1) from error
     except Exception as error:
-        if full := _full_disk(error):
-            logging.getLogger().handlers = [to_screen]  # the log's disk is full too, as a rule
+        if full_disk := _full_disk(error):
+            logging.getLogger().handlers = [to_screen]  # usually the log is on the same disk
             logging.error(
-                "The disk is full (%s). What this job was writing is deleted, what was finished "
-                "stays. Make room, or ask for a larger quota, and start the same command again.",
-                full,
+                "The disk is full (%s). Unfinished files of this job were deleted, finished files "
+                "are kept. Free some space or get a larger quota, then run the same command again.",
+                full_disk,
             )
         else:
-            logging.exception("This is a defect of the workflow, or of a library that it uses:")
+            logging.exception("This is a bug in the workflow or in a library that it uses:")
         raise SystemExit(1) from error
 
 
 def _full_disk(error: BaseException | None) -> str:
-    """What the system says of a full disk or a used-up quota; nothing if that is not the reason.
+    """The system's message if a full disk or an exhausted quota caused an exception, else "".
 
-    To close a file on a full disk may raise again, which hides the first exception in the second.
+    Closing a file on a full disk may raise again, so the whole chain of exceptions is searched.
     """
     while error:
         if isinstance(error, OSError) and error.errno in FULL:
@@ -75,8 +74,8 @@ def _full_disk(error: BaseException | None) -> str:
 
 
 def cost_so_far() -> dict[str, float]:
-    """CPU seconds of this process and its ended children, all threads, and peak resident memory of
-    the largest of them in MB."""
+    """CPU seconds of this process and its ended children, all threads, and the largest peak
+    resident memory of any of them, MB."""
     own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
     peak = max(_peak_memory(), children.ru_maxrss * MAXRSS_UNIT)
@@ -86,8 +85,8 @@ def cost_so_far() -> dict[str, float]:
 def _peak_memory() -> int:
     """Peak resident memory of this process, bytes.
 
-    On Linux, `ru_maxrss` counts the parent's memory at the time of the fork too, which is all of
-    Snakemake's; the kernel's high-water mark of this address space does not.
+    On Linux, `ru_maxrss` includes the memory of the parent (Snakemake) at the fork; the kernel's
+    high-water mark of this address space does not.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -97,9 +96,9 @@ def _peak_memory() -> int:
 
 
 def read_cost(log: Path) -> dict[str, float]:
-    """What the process that wrote `log` under `job_log` cost, as `cost_so_far` told it."""
+    """The cost (see `cost_so_far`) of the process that wrote `log` under `job_log`."""
     *_, last = log.read_text(encoding="utf-8").splitlines()
-    _, found, cost = last.partition(COST)
-    if not found:
-        raise UserError(f"The log {log} does not end with what its job cost. Run that job again.")
+    _, separator, cost = last.partition(COST)
+    if not separator:
+        raise UserError(f"The log {log} does not end with its job's cost. Run that job again.")
     return json.loads(cost)

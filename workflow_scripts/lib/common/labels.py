@@ -1,4 +1,4 @@
-"""Words that tables use: the two classes, the demo, and people who are not known."""
+"""The two classes, and names with a meaning: the demo's data set and unknown people."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import IntEnum
 
 __all__ = ["DEMO", "UNKNOWN", "Label"]
 
-DEMO = "demo"  # the data set of the workflow's own made-up videos
-UNKNOWN = "video:"  # begins the group of videos about whose people nothing is known
+DEMO = "demo"  # the data set of the workflow's own synthetic videos
+UNKNOWN = "video:"  # prefix of the groups of videos whose people are unknown
 
 
 class Label(IntEnum):
@@ -18,5 +18,5 @@ class Label(IntEnum):
 
     @property
     def word(self) -> str:
-        """`real` or `fake`, as people and the manifest write it."""
+        """`real` or `fake`, as in the manifest."""
         return self.name.lower()

@@ -1,4 +1,4 @@
-"""Locks that end with the process that holds them."""
+"""File locks that end with the process that holds them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["hold_lock"]
+__all__ = ["acquire_lock"]
 
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
+UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
-def hold_lock(path: Path, wait: bool, shared: bool = False) -> None:
-    """Hold the lock file `path` until this process ends, in whatever way it ends.
+def acquire_lock(path: Path, wait: bool, shared: bool = False) -> None:
+    """Lock the file `path` until this process ends.
 
-    Any number of processes may hold it as `shared`: they read what it guards, which may be somebody
-    else's folder, and write nothing there. A file system that has no locks (Lustre mounted without
-    flock, some NFS) gets a warning.
+    Any number of processes may hold a `shared` lock: they only read the folder, which may be
+    another user's, and create no file there. File systems without locks (Lustre mounted without
+    flock, some NFS) get a warning.
 
     Raises
     ------
@@ -30,32 +30,32 @@ def hold_lock(path: Path, wait: bool, shared: bool = False) -> None:
     if not shared:
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # stays open on purpose
+        # never closed: that would release the lock
         lock = os.open(path, os.O_RDONLY if shared else os.O_CREAT | os.O_RDWR, 0o666)
     except (FileNotFoundError, PermissionError) as error:
         if shared:
-            return  # nobody has worked there, or nobody whom this user could disturb
+            return  # no writer has been there, or none whom this user could disturb
         raise UserError(
-            f"{path} belongs to somebody else, who works here or did. Work in a folder of your "
-            "own, or have them let your group write there (umask 002)."
+            f"{path} belongs to another user, who has run the workflow here. Work in your own "
+            "folder, or ask them to give your group write access (umask 002)."
         ) from error
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        fcntl.flock(lock, mode | fcntl.LOCK_NB)
     except BlockingIOError as error:
         if not wait:
             raise UserError(
-                f"Another snakemake works here already (it holds {path}). "
-                "Wait until it has ended, or end it."
+                f"Another snakemake is already running here (it has locked {path}). "
+                "Wait until it ends, or stop it."
             ) from error
-        logging.warning("Waiting for another process that holds %s", path)
-        fcntl.flock(lock, kind)
+        logging.warning("Waiting for another process that has locked %s", path)
+        fcntl.flock(lock, mode)
     except OSError as error:
-        if error.errno not in NO_LOCKS:
+        if error.errno not in UNSUPPORTED:
             raise
         logging.warning(
-            "%s can't be locked on this file system (%s): nothing keeps a second snakemake from "
-            "writing the same files. Start only one at a time.",
+            "%s can't be locked on this file system (%s), so a second snakemake could write the "
+            "same files. Start only one at a time.",
             path,
             error.strerror,
         )

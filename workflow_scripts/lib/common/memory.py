@@ -1,69 +1,61 @@
-"""How much memory this process may still take, by the machine, its cgroups and SLURM."""
+"""Memory available to this process, as limited by the machine, its cgroups and SLURM."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 __all__ = ["available_memory"]
 
 
 def available_memory() -> float:
-    """MB that this process may still take."""
+    """Memory that this process can still allocate, MB."""
     import psutil
 
-    free = psutil.virtual_memory().available / 1e6
-    in_groups = _left_in_cgroups(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
-    return min(free, in_groups, _granted_by_slurm(os.environ))
+    machine = psutil.virtual_memory().available / 1e6
+    cgroups = _cgroup_memory(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
+    return min(machine, cgroups, _slurm_memory(os.environ))
 
 
-def _granted_by_slurm(environment: Mapping[str, str]) -> float:
-    """MB that a SLURM job was granted on its node; infinite outside of one, and where it has the
-    whole node."""
-    if node := float(environment.get("SLURM_MEM_PER_NODE") or 0):
-        return node
-    each = float(environment.get("SLURM_MEM_PER_CPU") or 0)
-    return each * float(environment.get("SLURM_CPUS_ON_NODE") or 1) or math.inf
+def _slurm_memory(environment: Mapping[str, str]) -> float:
+    """MB that SLURM granted on this node; infinite outside a job and for a whole node."""
+    if per_node := float(environment.get("SLURM_MEM_PER_NODE") or 0):
+        return per_node
+    per_cpu = float(environment.get("SLURM_MEM_PER_CPU") or 0)
+    return per_cpu * float(environment.get("SLURM_CPUS_ON_NODE") or 1) or math.inf
 
 
-def _left_in_cgroups(groups: Path, mounted: Path) -> float:
-    """MB that are left under the limits of this process's cgroups and of those above; infinite
-    without a limit. `groups` is the kernel's list of them (none on macOS), `mounted` where their
-    files lie."""
-    if not groups.exists():
+def _cgroup_memory(cgroups: Path, mount: Path) -> float:
+    """Free MB under the limits of this process's cgroups and their parents; infinite without a
+    limit. `cgroups` is the kernel's list of them (absent on macOS), `mount` their file system."""
+    if not cgroups.exists():
         return math.inf
-    left = math.inf
-    for line in groups.read_text(encoding="utf-8").splitlines():
+    free = math.inf
+    for line in cgroups.read_text(encoding="utf-8").splitlines():
         _, controllers, name = line.split(":", 2)
         if controllers == "":  # version 2
-            root, files = mounted, ("memory.max", "memory.current", "inactive_file")
+            root, files = mount, ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            root = mounted / "memory"
+            root = mount / "memory"
             files = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
-        for folder in _upwards(root, name):
-            left = min(left, _left_in(folder, *files))
-    return left / 1e6
+        # in a container, the cgroup may be mounted as `root` itself, whatever its name
+        parts = [part for part in name.split("/") if part not in ("", "..")]
+        for depth in range(len(parts) + 1):
+            free = min(free, _free_in_cgroup(root.joinpath(*parts[:depth]), *files))
+    return free / 1e6
 
 
-def _upwards(root: Path, name: str) -> Iterator[Path]:
-    """The folders of a cgroup and of those above. In a container the group may be seen as `root`
-    itself, whatever its name."""
-    parts = [part for part in name.split("/") if part not in ("", "..")]
-    for length in range(len(parts), -1, -1):
-        yield root.joinpath(*parts[:length])
-
-
-def _left_in(folder: Path, limit: str, usage: str, reclaimable: str) -> float:
-    """Bytes that are left in one cgroup; pages of files that the kernel can drop count as free."""
+def _free_in_cgroup(folder: Path, limit: str, usage: str, reclaimable: str) -> float:
+    """Free bytes in one cgroup; file pages that the kernel can drop count as free."""
     try:
-        most, used = ((folder / name).read_text().strip() for name in (limit, usage))
-        kept = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    except FileNotFoundError:  # without this controller, or beyond what a container sees
+        maximum, used = ((folder / name).read_text().strip() for name in (limit, usage))
+        pages = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except FileNotFoundError:  # without this controller, or not visible in a container
         return math.inf
-    if most == "max":
+    if maximum == "max":
         return math.inf
-    return max(0, int(most) - int(used) + int(kept.get(reclaimable, 0)))
+    return max(0, int(maximum) - int(used) + int(pages.get(reclaimable, 0)))

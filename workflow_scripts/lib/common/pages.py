@@ -1,4 +1,4 @@
-"""Tables as web pages that need nothing but themselves."""
+"""Self-contained web pages from templates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
 
 
 def render(template: str, output: Path, **content: Any) -> None:
-    """Fill a template of `report/templates/`; everything that comes from data is escaped."""
+    """Write the page of a template of `report/templates/`; all values are HTML-escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -27,8 +27,8 @@ def render(template: str, output: Path, **content: Any) -> None:
         lstrip_blocks=True,
     )
     page = environment.get_template(template).render(**content)
-    with atomic_write(output) as aside:
-        aside.write_text(page, encoding="utf-8")
+    with atomic_write(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

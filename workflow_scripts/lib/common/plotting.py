@@ -1,4 +1,4 @@
-"""What the report's pictures share: their looks, and how they are written."""
+"""Style and output of the report's figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")  # no screen is needed
+matplotlib.use("Agg")  # needs no display
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -24,13 +24,13 @@ __all__ = [
     "save_figure",
 ]
 
-# Okabe and Ito's palette, told apart by colour-blind people too
+# Okabe and Ito's palette for colour-blind readers
 COLOUR = {"real": "#0072B2", "fake": "#D55E00", "all": "#555555"}
 CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "D", "^", "v", "P", "X"]  # as many as colours
 PALE = "#bbbbbb"
 
-# What a picture says of a split, by `splits.Leak.word`
+# A figure's description of a split, by `splits.Leak.word`
 LEAK_WORDS = {
     "no": "no person on both sides",
     "unknown": "who is in the videos is unknown",
@@ -55,14 +55,14 @@ plt.rcParams.update(
 
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, the same bytes for the same figure."""
-    with atomic_write(path) as aside:
-        figure.savefig(aside, format="png", metadata={"Software": None})
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
     plt.close(figure)
 
 
 def experiment_styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """A colour and a marker for each name, the same for the same names in any order; the pair is
-    the same for none of the first 49."""
+    """A colour and a marker for each name, independent of their order; the first 49 pairs are
+    distinct."""
     n = len(CYCLE)
     return {
         name: {"color": CYCLE[i % n], "marker": MARKERS[(i + i // n) % n]}
@@ -71,6 +71,6 @@ def experiment_styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def figure_title(subject: str, protocol: str, leak: str) -> str:
-    """A figure's title, with what a split of that `leak` (`splits.Leak.word`) shares."""
-    caution = f" ({LEAK_WORDS[leak]})" if leak != "no" else ""
-    return f"{subject}, protocol {protocol}{caution}"
+    """A figure's title, with a warning if the split leaks (`splits.Leak.word`)."""
+    warning = f" ({LEAK_WORDS[leak]})" if leak != "no" else ""
+    return f"{subject}, protocol {protocol}{warning}"

@@ -1,4 +1,4 @@
-"""The run's tables, tab separated."""
+"""Read the run's tables (tab-separated)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from workflow_scripts.lib.common.labels import Label
 __all__ = ["OWN", "label_numbers", "own_rows", "read_table"]
 
 NAMES = ("video_id", "video", "group", "unit", "method", "compression", "dataset", "detail")
-OWN = "test part"  # where a model was tested, if not on another run: no run has a space in its name
+OWN = "test part"  # in `tested_on`: the run's own test set; run names have no space
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table. Names stay text, whatever they look like ("01", "NA", "null"); only an empty
-    cell is missing."""
+    """Read a table. Names stay text even if they look like something else ("01", "NA", "null");
+    only empty cells are missing."""
     types = dict.fromkeys(NAMES, str)
     return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=[""])
 
@@ -28,6 +28,6 @@ def label_numbers(table: pd.DataFrame) -> np.ndarray:
 
 
 def own_rows(board: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard's rows of the run's own test part. Those of other runs, under the same
-    protocol, don't compare with them."""
+    """The leaderboard's rows of the run's own test set. Results on other runs are not comparable
+    with them."""
     return board[board["tested_on"] == OWN]

@@ -1,36 +1,33 @@
-"""What a run consists of, read off its rules: no list repeats them."""
+"""The jobs and files of a run, derived from its rules."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["JobsOfRule", "jobs_behind"]
+__all__ = ["JobFiles", "jobs_behind"]
 
 
-@dataclass
-class JobsOfRule:
-    """The jobs of one rule: the files that they make and that stay, and their logs."""
+class JobFiles(NamedTuple):
+    """The outputs (except temporary ones) and logs of a rule's jobs."""
 
-    outputs: list[str] = field(default_factory=list)
-    logs: list[str] = field(default_factory=list)
+    outputs: list[str]
+    logs: list[str]
 
 
 @cache
 def jobs_behind(
     rules: tuple[Any, ...], folder: str, targets: tuple[str, ...]
-) -> dict[str, JobsOfRule]:
-    """The jobs that make `targets`, those that make what these read, and so on.
+) -> dict[str, JobFiles]:
+    """Find the jobs that make `targets`, directly or indirectly.
 
     Parameters
     ----------
     rules : tuple of snakemake.rules.Rule
         All of the workflow's, in its order.
     folder : str
-        The run's results, with a slash at the end: files elsewhere are no part of the run.
+        The run's results, with a slash at the end; files outside it are not part of the run.
     targets : tuple of str
         Files.
 
@@ -39,38 +36,28 @@ def jobs_behind(
     dict
         By rule, in the workflow's order.
     """
-    found: dict[tuple[Any, ...], tuple[list[str], list[str]]] = {}
-    waiting = [*targets]
-    while waiting:
-        file = str(waiting.pop())
-        rule = _maker(rules, file) if file.startswith(folder) else None
+    jobs: dict[tuple[Any, ...], JobFiles] = {}
+    queue = [*targets]
+    while queue:
+        file = str(queue.pop())
+        producers = (rule for rule in rules if rule.has_products() and rule.is_producer(file))
+        rule = next(producers, None) if file.startswith(folder) else None
         if rule is None:
             continue
         wildcards = rule.get_wildcards(file)
         job = (rules.index(rule), *sorted(wildcards.items()))
-        if job not in found:
-            outputs, _ = rule.expand_output(wildcards)
-            found[job] = _staying(outputs), [str(path) for path in rule.expand_log(wildcards)]
-            waiting += rule.expand_input(wildcards)[0]
-    by_rule: dict[str, JobsOfRule] = {}
-    for job in sorted(found):
-        of_rule = by_rule.setdefault(_name(rules[job[0]]), JobsOfRule())
-        of_rule.outputs += found[job][0]
-        of_rule.logs += found[job][1]
+        if job not in jobs:
+            outputs = [
+                file for file in rule.expand_output(wildcards)[0] if "temp" not in file.flags
+            ]
+            jobs[job] = JobFiles([*map(str, outputs)], [*map(str, rule.expand_log(wildcards))])
+            queue += rule.expand_input(wildcards)[0]
+    by_rule: dict[str, JobFiles] = {}
+    for job in sorted(jobs):
+        rule = rules[job[0]]
+        # a workflow that uses this one as a module may rename rules, but not scripts
+        name = Path(rule.script).stem if rule.script else str(rule.name)
+        files = by_rule.setdefault(name, JobFiles([], []))
+        files.outputs.extend(jobs[job].outputs)
+        files.logs.extend(jobs[job].logs)
     return by_rule
-
-
-def _name(rule: Any) -> str:
-    """A rule's own name: its script's, since a workflow that has this one as a module may rename
-    the rules."""
-    return Path(rule.script).stem if rule.script else str(rule.name)
-
-
-def _maker(rules: Iterable[Any], file: str) -> Any:
-    """The rule that makes a file; None of what no rule makes."""
-    return next((rule for rule in rules if rule.has_products() and rule.is_producer(file)), None)
-
-
-def _staying(outputs: Iterable[Any]) -> list[str]:
-    """Those of a job's outputs that are not deleted when all jobs that read them have ended."""
-    return [str(path) for path in outputs if not path.flags.get("temp")]

@@ -1,12 +1,12 @@
-"""What a run was made from, what it made, and whether that is still so: `results/{run}/run.json`.
+"""The record of a run, `results/{run}/run.json`: write it, check files against it, compare two.
 
 - `reproducible`: config, digest of the manifest, checksums of the detector's networks, and of every
-  promised output, by the step that makes it. The same inputs give the same here on any machine that
-  computes alike. Of a file that also tells what was measured, only the rest counts.
-- `environment`: Python, packages, the lock file's checksum, git revision, machine. Where outputs
-  differ between machines, the reason is usually here.
-- `measured`: jobs, CPU time and memory of every rule that the record follows from; and the files
-  that can't be the same bytes twice, why, and the checksum of this run's.
+  output, by step (rule). Equal inputs give equal values on any machine that computes alike; the
+  measurements in an output are excluded from its checksum.
+- `environment`: Python, packages, the lock file's checksum, git revision, machine: the usual
+  reasons for differences between machines.
+- `measured`: jobs, CPU time and memory of every rule that the record depends on; and the files that
+  are not reproducible, why, and their checksums in this run.
 - `digest`: of all of the above.
 
 Checksums are SHA-256.
@@ -14,6 +14,7 @@ Checksums are SHA-256.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -23,7 +24,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,6 @@ from workflow_scripts.lib.faces.finished import MADE_FROM
 __all__ = [
     "LOCK",
     "RECORD",
-    "Difference",
-    "Problem",
     "check_files",
     "compare_causes",
     "compare_outputs",
@@ -47,13 +46,13 @@ __all__ = [
     "manifest_digest",
     "read_record",
     "reproducible_digest",
-    "sealed",
+    "with_digest",
 ]
 
 RECORD = "run.json"
 FORMAT = 1
 LOCK = ROOT / "envs/base.txt"
-NOT_REPRODUCIBLE = {  # by a pattern of names
+NOT_REPRODUCIBLE = {  # reasons by glob pattern
     "faces/*.json": f"its key `{MADE_FROM}` holds the time of change of the video's file",
     "leaderboard.tsv": "its columns `train_...` hold CPU time and memory",
     "figures/leaderboard.html": "it shows CPU time and memory",
@@ -62,24 +61,6 @@ NOT_REPRODUCIBLE = {  # by a pattern of names
     "figures/run_times.png": "it shows CPU time and memory",
 }
 ALL_MEASURED = ("figures/literature.html", "figures/cost.png", "figures/run_times.png")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A file that is not what the record says, the step that makes it, and what is wrong."""
-
-    name: str
-    step: str
-    what: str
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Outputs of a step that are not the same in two runs."""
-
-    step: str
-    names: list[str]
-    files: int
 
 
 def make_record(
@@ -92,35 +73,37 @@ def make_record(
 ) -> dict[str, Any]:
     """The content of `run.json`.
 
-    `steps` are the promised outputs by rule, in the workflow's order; a tree's marker stands for
-    all that is in it. `logs` are those of the jobs whose cost counts, below `results/logs`.
+    `steps` are the run's outputs by rule, in the workflow's order; a Zarr tree's marker stands for
+    all its files. `logs`, below `results/logs`, are those of the jobs whose cost is recorded.
     """
     outputs: dict[str, dict[str, str]] = {}
-    files: dict[str, dict[str, str]] = {}
+    measured_files: dict[str, dict[str, str]] = {}
     for step, paths in steps.items():
         outputs[step] = {}
         for path in _all_files(paths):
             name = str(path.relative_to(results))
             if digest := reproducible_digest(results, name):
                 outputs[step][name] = digest
-            if why := _why_measured(name):
-                files[name] = {"step": step, "sha256": sha256(path), "why": why}
-    record: dict[str, Any] = {
-        "format": FORMAT,
-        "reproducible": {
-            "config": config,
-            "manifest": manifest_digest(videos),
-            "detector": {path.name: sha256(path) for path in networks},
-            "outputs": outputs,
-        },
-        "environment": _environment(),
-        "measured": {"cost": _cost_by_rule(logs, results / "logs"), "files": files},
-    }
-    return sealed(record)
+            for pattern, why in NOT_REPRODUCIBLE.items():
+                if Path(name).match(pattern):
+                    measured_files[name] = {"step": step, "sha256": sha256(path), "why": why}
+    return with_digest(
+        {
+            "format": FORMAT,
+            "reproducible": {
+                "config": config,
+                "manifest": manifest_digest(videos),
+                "detector": {path.name: sha256(path) for path in networks},
+                "outputs": outputs,
+            },
+            "environment": _environment(),
+            "measured": {"cost": _cost_by_rule(logs, results / "logs"), "files": measured_files},
+        }
+    )
 
 
-def sealed(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its digest."""
+def with_digest(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with its digest added."""
     return {**record, "digest": _digest(record)}
 
 
@@ -130,113 +113,104 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        It is not there, is damaged, or is of another version.
+        It does not exist, is damaged, or is of another version.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        stated = record.pop("digest")
-        whole = stated == _digest(record)
+        intact = record.pop("digest") == _digest(record)
     except FileNotFoundError as error:
         raise UserError(
             f"{path} does not exist, so there is nothing to compare with. A run writes it at its "
-            "end: start snakemake first, or correct the path."
+            "end: run snakemake first, or correct the path."
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} cannot be read ({error!r}). Delete it and run snakemake again, which writes "
-            "it anew."
+            f"{path} cannot be read ({error!r}). Delete it and run snakemake again, which writes a "
+            "new one."
         ) from error
-    if not whole or record["format"] != FORMAT:
-        what = "is damaged: its digest does not fit" if not whole else "is of another version"
-        raise UserError(f"{path} {what}. Delete it and run snakemake again.")
+    if not intact or record["format"] != FORMAT:
+        problem = "is of another version" if intact else "is damaged: its digest does not match"
+        raise UserError(f"{path} {problem}. Delete it and run snakemake again.")
     return record
 
 
-def check_files(results: Path, record: dict[str, Any]) -> tuple[list[Problem], int]:
-    """Hold every recorded file of a run against its checksum; and how many there are."""
-    measured = record["measured"]["files"]
-    wanted = {
+def check_files(results: Path, record: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Compare every recorded file of a run with its checksum.
+
+    Returns
+    -------
+    dict
+        Step and description of the problem by the name of each missing or changed file.
+    """
+    recorded = {
         name: (step, digest)
         for step, outputs in record["reproducible"]["outputs"].items()
         for name, digest in outputs.items()
     }
-    wanted |= {name: (told["step"], told["sha256"]) for name, told in measured.items()}
-    problems = []
-    for name, (step, digest) in wanted.items():
+    for name, file in record["measured"]["files"].items():
+        recorded[name] = (file["step"], file["sha256"])
+    problems = {}
+    for name, (step, digest) in recorded.items():
         try:
-            found = sha256(results / name)
+            if sha256(results / name) != digest:
+                problems[name] = (step, "it was changed after the run had ended")
         except FileNotFoundError:
-            problems.append(Problem(name, step, "it is missing"))
+            problems[name] = (step, "it is missing")
         except OSError as error:
-            problems.append(Problem(name, step, f"it cannot be read ({error.strerror})"))
-        else:
-            if found != digest:
-                problems.append(Problem(name, step, "it was changed after the run had ended"))
-    return problems, len(wanted)
+            problems[name] = (step, f"it cannot be read ({error.strerror})")
+    logging.info("Compared %d files of %s with their checksums", len(recorded), results)
+    return problems
 
 
-def compare_outputs(mine: dict[str, Any], other: dict[str, Any]) -> list[Difference]:
-    """What two runs did not make alike, by step, in the workflow's order."""
-    ours, theirs = (record["reproducible"]["outputs"] for record in (mine, other))
-    found = []
-    for step in [*ours, *(step for step in theirs if step not in ours)]:
-        here, there = ours.get(step, {}), theirs.get(step, {})
-        names = sorted(n for n in here.keys() | there.keys() if here.get(n) != there.get(n))
-        if names:
-            found.append(Difference(step, names, len(here.keys() | there.keys())))
-    return found
+def compare_outputs(
+    own: dict[str, Any], other: dict[str, Any]
+) -> Iterator[tuple[str, list[str], int]]:
+    """The differences between two runs' outputs: step, names of the files that differ, and number
+    of all its files, in the workflow's order."""
+    here, there = (record["reproducible"]["outputs"] for record in (own, other))
+    for step in {**here, **there}:
+        files, other_files = here.get(step, {}), there.get(step, {})
+        names = sorted(files.keys() | other_files.keys())
+        if different := [name for name in names if files.get(name) != other_files.get(name)]:
+            yield step, different, len(names)
 
 
-def compare_causes(mine: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
-    """What differs between two runs besides their outputs, a sentence each."""
-    for part, name in (
-        ("reproducible", "config"),
-        ("reproducible", "manifest"),
-        ("reproducible", "detector"),
-        ("environment", ""),
-    ):
-        here, there = (
-            dict(_leaves(record[part][name] if name else record[part], name))
-            for record in (mine, other)
-        )
-        for key in [*here, *(key for key in there if key not in here)]:
-            if here.get(key) != there.get(key):
-                yield f"{key}: {here.get(key)!r} here, {there.get(key)!r} there"
+def compare_causes(own: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
+    """The differences between two runs besides their outputs, a line each."""
+    here, there = (
+        dict(_flatten({**record["reproducible"], "outputs": {}, **record["environment"]}))
+        for record in (own, other)
+    )
+    for key in {**here, **there}:
+        if here.get(key) != there.get(key):
+            yield f"{key}: {here.get(key)!r} here, {there.get(key)!r} there"
 
 
 def manifest_digest(videos: Iterable[Video]) -> str:
-    """A checksum of a manifest's rows, wherever the videos lie and whatever the table looks
-    like."""
+    """A checksum of a manifest's rows, independent of the videos' paths and the table's layout."""
     rows = [{**asdict(video), "path": ""} for video in videos]
-    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    return _hash(json.dumps(rows, sort_keys=True))
 
 
 def reproducible_digest(results: Path, name: str) -> str | None:
-    """The checksum of what must be the same in every run of the file `name` in the folder
-    `results`; None where nothing must."""
+    """The checksum of the reproducible content of the file `name` in the folder `results`; None if
+    it has none."""
     path = results / name
     if name in ALL_MEASURED:
         return None
     if name == RECORD:
-        content = json.dumps(json.loads(path.read_text(encoding="utf-8"))["reproducible"]).encode()
-    elif Path(name).match("faces/*.json"):
-        content = _without(path, MADE_FROM)
-    elif name == "leaderboard.tsv":
+        return _hash(json.dumps(json.loads(path.read_text(encoding="utf-8"))["reproducible"]))
+    if Path(name).match("faces/*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _hash(json.dumps({key: content[key] for key in content if key != MADE_FROM}))
+    if name == "leaderboard.tsv":
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
-        kept = [i for i, column in enumerate(rows[0]) if not column.startswith("train_")]
-        content = "\n".join("\t".join(row[i] for i in kept) for row in rows).encode()
-    elif name == "figures/leaderboard.html":
+        columns = [i for i, column in enumerate(rows[0]) if not column.startswith("train_")]
+        return _hash("\n".join("\t".join(row[i] for i in columns) for row in rows))
+    if name == "figures/leaderboard.html":
         page = path.read_text(encoding="utf-8")
-        content = re.sub(r'<td class="number cost">.*?</td>', "", page).encode()
-    else:
-        return sha256(path)
-    return hashlib.sha256(content).hexdigest()
-
-
-def _without(path: Path, left_out: str) -> bytes:
-    """What a JSON file says besides a key."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return json.dumps({key: value for key, value in content.items() if key != left_out}).encode()
+        return _hash(re.sub(r'<td class="number cost">.*?</td>', "", page))
+    return sha256(path)
 
 
 def _all_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -245,11 +219,6 @@ def _all_files(paths: Iterable[Path]) -> Iterator[Path]:
         tree = path.with_suffix(".zarr")  # see lib/store/zarr_store.py
         if path.suffix == ".json" and tree.is_dir():
             yield from (file for file in sorted(tree.rglob("*")) if file.is_file())
-
-
-def _why_measured(name: str) -> str | None:
-    matching = (why for pattern, why in NOT_REPRODUCIBLE.items() if Path(name).match(pattern))
-    return next(matching, None)
 
 
 def _cost_by_rule(logs: Iterable[Path], folder: Path) -> dict[str, dict[str, float]]:
@@ -269,50 +238,49 @@ def _cost_by_rule(logs: Iterable[Path], folder: Path) -> dict[str, dict[str, flo
 
 
 def _environment() -> dict[str, Any]:
-    locked = re.findall(r"^([a-z0-9._-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
-    installed = {}
-    for name in locked:
-        try:
-            installed[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    packages = {}
+    for name in re.findall(r"^([a-z0-9._-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            packages[name] = importlib.metadata.version(name)
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "system": platform.platform(),
         "git": git_revision(ROOT),
         "lock": {str(LOCK.relative_to(ROOT)): sha256(LOCK)},
-        "packages": installed,
+        "packages": packages,
     }
 
 
 def git_revision(root: Path) -> dict[str, Any] | None:
     """The revision of the code in a folder, and whether it was edited since; None without git.
 
-    Where git refuses, as it does with a clone that belongs to somebody else, the log says why.
+    If git fails, for example because the clone belongs to another user, the log says why.
     """
     git = shutil.which("git")
     if not git or not (root / ".git").exists():
         return None
-    answers = []
-    for words in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")):
-        ended = subprocess.run([git, *words], cwd=root, capture_output=True, text=True, check=False)
-        if ended.returncode:
-            said = " ".join(ended.stderr.split())
-            logging.warning("The record can't name the revision of %s. git says: %s", root, said)
-            return None
-        answers.append(ended.stdout.strip())
-    revision, changes = answers
-    return {"revision": revision, "edited": bool(changes)}
+    command = [git, "describe", "--always", "--dirty", "--abbrev=64", "--exclude=*"]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        reason = " ".join(ended.stderr.split())
+        logging.warning("The record can't name the revision of %s. git says: %s", root, reason)
+        return None
+    revision = ended.stdout.strip()
+    return {"revision": revision.removesuffix("-dirty"), "edited": revision.endswith("-dirty")}
 
 
-def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+def _flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from _leaves(part, f"{key}.{name}".lstrip("."))
+            yield from _flatten(part, f"{key}.{name}".lstrip("."))
     else:
         yield key, value
 
 
 def _digest(record: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+    return _hash(json.dumps(record, sort_keys=True))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

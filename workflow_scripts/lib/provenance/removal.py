@@ -1,9 +1,9 @@
-"""What a run holds of chosen videos, and how it is deleted.
+"""Find and delete all data of selected videos in a run.
 
-Of a run only what was made from other videos alone may stay: their faces, the logs of finding
-those, and their rows of the store. Everything else in its folder follows from all videos together
-(tables, splits, models, figures, verdicts) and goes, whatever it is, so that nothing that is added
-to the workflow later is overlooked. The next `snakemake` makes it anew.
+Only data of single other videos may stay: their faces, the logs of detecting those, and their rows
+of the store. All other files in the run's folder (tables, splits, models, figures, verdicts) depend
+on all videos and are deleted, whatever they are, so that no later addition to the workflow is
+missed. The next `snakemake` makes them again.
 """
 
 from __future__ import annotations
@@ -22,62 +22,62 @@ from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.faces.cache import entries_of_crops, entries_of_video
 from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_of, read_rows, write_store
 
-__all__ = ["cache_entries", "chosen_videos", "derived_files", "holders", "rewrite_store"]
+__all__ = [
+    "find_cache_entries",
+    "find_derived_files",
+    "find_runs_with",
+    "rewrite_store",
+    "select_videos",
+]
 
-LOGS_PER_VIDEO = ("sample_frames", "crop_faces", "download_video")
+LOGS_PER_VIDEO = [("logs", rule) for rule in ("sample_frames", "crop_faces", "download_video")]
 
 
-def chosen_videos(
+def select_videos(
     videos: Iterable[Video], ids: Sequence[str], people: Sequence[str], results: Path
 ) -> list[str]:
-    """The videos that are meant, sorted: by id, or with a person in them; copies of them too.
+    """Select videos by id or by a person in them, and their copies; returns sorted ids.
 
-    An id may stand in the run only, when the manifest has lost it already. A person is an identity
-    (`target` or `source`) or a `group`, as the manifest has it, or in full DATASET:IDENTITY or
-    group:GROUP, as splits and store call them.
+    An id may exist in the run only, if the manifest has lost it already. A person is an identity
+    (`target` or `source`) or a `group` of the manifest, or a full name as in splits and store,
+    DATASET:IDENTITY or group:GROUP.
 
     Raises
     ------
     UserError
-        An id or a person is unknown, or several people are called so.
+        An id or a person is unknown, or a name is ambiguous.
     """
     rows = {video.video_id: video for video in videos}
-    chosen = set()
     for name in ids:
-        if name not in rows and not _is_in(results, name):
-            raise UserError(
-                f"--video: no video is called {name!r}, in the manifest or in {results}."
-            )
-        chosen.add(name)
-    for person in people:
-        name = _full_name(person, rows.values())
-        chosen |= {video.video_id for video in rows.values() if name in full_names(video)}
-    copies = {rows[name].content for name in chosen if name in rows} - {""}
-    chosen |= {video.video_id for video in rows.values() if video.content in copies}
-    return sorted(chosen)
+        if name not in rows and not _contains(results, name):
+            raise UserError(f"--video: there is no video {name!r} in the manifest or in {results}.")
+    names = {_full_name(person, rows.values()) for person in people}
+    selected = {*ids, *(key for key, video in rows.items() if names & full_names(video).keys())}
+    copies = {rows[key].content for key in selected & rows.keys()} - {""}
+    return sorted(selected | {key for key, video in rows.items() if video.content in copies})
 
 
-def derived_files(results: Path, kept: Iterable[str]) -> list[Path]:
-    """The files of a run that have to go when only the videos `kept` stay, sorted; the store, of
-    which rows stay, is not among them."""
-    stay = set(kept)
-    found = []
+def find_derived_files(results: Path, remaining: Iterable[str]) -> list[Path]:
+    """The files of a run to delete if only the videos `remaining` stay, sorted; the store is not
+    among them, because rows of it stay."""
+    stems = set(remaining)
+    derived = []
     for path in sorted(results.rglob("*")):
         parts = path.relative_to(results).parts
-        own = parts[0] == "faces" or (parts[:2] in {("logs", rule) for rule in LOGS_PER_VIDEO})
+        per_video = parts[0] == "faces" or parts[:2] in LOGS_PER_VIDEO
         stays = parts[0] in ("store.zarr", "store.json", ".lock")
-        if not path.is_dir() and not stays and not (own and path.stem in stay):
-            found.append(path)
-    return found
+        if not path.is_dir() and not stays and not (per_video and path.stem in stems):
+            derived.append(path)
+    return derived
 
 
-def rewrite_store(store: Path, kept: Sequence[Video]) -> None:
-    """Write the store anew with the rows of the videos `kept` alone, as `build_store` would; delete
-    it where no row is left or it can't be read."""
-    groups = assign_groups(kept)
+def rewrite_store(store: Path, remaining: Sequence[Video]) -> None:
+    """Replace the store by one of the videos `remaining`, as `build_store` would write it; delete
+    it if no row remains or it can't be read."""
+    groups = assign_groups(remaining)
     try:
         stored = StoredVideos(store)
-        videos = [video for video in kept if video.video_id in stored.names]
+        videos = [video for video in remaining if video.video_id in stored.names]
         rows = int(np.isin(read_rows(store).video, [video.video_id for video in videos]).sum())
     except (UserError, OSError):
         rows = 0
@@ -95,51 +95,50 @@ def rewrite_store(store: Path, kept: Sequence[Video]) -> None:
     )
 
 
-def cache_entries(
+def find_cache_entries(
     cache: Path, results: Path, ids: Iterable[str], rows: dict[str, Video]
 ) -> list[Path]:
-    """The entries of the shared cache that hold faces of videos: found by the video's bytes, with
-    what killed writers have left of one, or, where it is gone, by the crops that this run has of
-    it."""
-    found: set[Path] = set()
+    """The entries of the shared cache with faces of videos, and temporary files of killed writers,
+    sorted: found by the video's bytes and, in case it is gone, by its crops in this run."""
+    entries: set[Path] = set()
     for name in ids:
         video, crops = rows.get(name), results / f"faces/{name}.npz"
         if video and Path(video.path).is_file():
-            found |= set(entries_of_video(cache, Path(video.path)))
+            entries.update(entries_of_video(cache, Path(video.path)))
         if crops.is_file():
-            found |= set(entries_of_crops(cache, crops))
-    return sorted(found)
+            entries.update(entries_of_crops(cache, crops))
+    return sorted(entries)
 
 
-def holders(runs: Iterable[Path], ids: Sequence[str]) -> list[Path]:
-    """The runs that have videos of these names."""
-    return [run for run in runs if any(_is_in(run, name) for name in ids)]
+def find_runs_with(ids: Sequence[str], runs: Iterable[Path]) -> list[Path]:
+    """The runs that contain any of the videos."""
+    return [run for run in runs if any(_contains(run, name) for name in ids)]
 
 
 def _full_name(person: str, videos: Iterable[Video]) -> str:
-    """Which of the `full_names` in some videos is meant."""
+    """The only one of the videos' `full_names` that a person's name matches."""
     people = {full: name for video in videos for full, name in full_names(video).items()}
-    meant = [person] if person in people else sorted(f for f in people if people[f] == person)
-    if not meant:
-        raise UserError(f"--person: nobody is called {person!r} in the manifest.")
-    if len(meant) > 1:
+    matches = [person] if person in people else sorted(f for f in people if people[f] == person)
+    if not matches:
+        raise UserError(f"--person: there is no {person!r} in the manifest.")
+    if len(matches) > 1:
         raise UserError(
-            f"--person: {person!r} is the name of {' and of '.join(map(repr, meant))}. Write which "
-            "of them are meant."
+            f"--person: {person!r} is ambiguous: {' or '.join(map(repr, matches))}. Give the full "
+            "name."
         )
-    return meant[0]
+    return matches[0]
 
 
-def _is_in(results: Path, name: str) -> bool:
-    """Whether a run has faces of a video, or rows of the store, or was tested on another run that
-    has it."""
-    # the name is compared, not searched for: it is what somebody typed, and may be a pattern
+def _contains(results: Path, name: str) -> bool:
+    """Whether a run has faces of a video, has rows of it in the store, or was tested on another run
+    that has it."""
+    # compared instead of globbed: the user's text may be a pattern
     if any(path.stem == name for path in (results / "faces").glob("*")):
         return True
     for selection in results.glob("cross_dataset/*/*.json"):  # written after its table
-        left_out = json.loads(selection.read_text(encoding="utf-8"))["left_out"]
+        excluded = json.loads(selection.read_text(encoding="utf-8"))["left_out"]
         tested = read_table(selection.with_suffix(".tsv"))["video"]
-        if name in {*tested, *left_out["people"], *left_out["copies"]}:
+        if name in {*tested, *excluded["people"], *excluded["copies"]}:
             return True
     if not (results / "store.zarr/zarr.json").is_file():
         return False

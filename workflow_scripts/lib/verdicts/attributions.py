@@ -1,13 +1,10 @@
-"""What in the crops contributed to a score, by groups of columns that people can tell apart.
+"""Attribution of a score to groups of columns that people can interpret.
 
-`ArrayModel.contributions` gives each column's contribution to the score. A single column means
-little to people, so columns are grouped: squares of the crop for pixels, thirds of the frequency
-range for the other feature sets.
+`ArrayModel.contributions` gives each column's contribution to the score. Columns are grouped by
+squares of the crop for pixels, and by thirds of the frequency range for the other feature sets.
 """
 
 from __future__ import annotations
-
-import re
 
 import numpy as np
 
@@ -18,8 +15,7 @@ __all__ = ["CELLS", "column_groups", "group_contributions"]
 
 CELLS = 16  # squares across a crop
 BANDS = ("low", "middle", "high")
-BLOCK_SUM = 2 * (SIZE - 1)  # of a block's two highest frequencies
-NAME = re.compile(r"(\w+)\.([^\[]+)\[([-\d,]+)\]")
+MAX_BLOCK_FREQUENCY = 2 * (SIZE - 1)  # vertical + horizontal
 
 
 def column_groups(features: str, side: int) -> list[str]:
@@ -28,24 +24,25 @@ def column_groups(features: str, side: int) -> list[str]:
 
 
 def _group(column: str, side: int) -> str:
-    match = NAME.fullmatch(column)
-    if not match:
-        raise ValueError(f"{column!r} is not the name of a column")
-    kind, plane, indices = match[1], match[2], [int(n) for n in match[3].split(",")]
-    if kind == "pixels":
+    """The group of a column FEATURES.PLANE[INDICES] of crops of `side` pixels."""
+    name, _, brackets = column.rstrip("]").partition("[")
+    features, _, plane = name.partition(".")
+    indices = [int(index) for index in brackets.split(",")]
+    if features == "pixels":
         cells = min(CELLS, side)
         y, x = (index * cells // side for index in indices)
         return f"region[{y},{x}]"
-    name = f"{kind}, {plane.replace('.', ' ')}"
-    if kind == "residual":
-        return name
-    share = indices[0] / (side // 2) if kind == "spectrum" else sum(indices) / BLOCK_SUM
-    return f"{name}, {BANDS[min(int(share * len(BANDS)), len(BANDS) - 1)]} frequencies"
+    group = f"{features}, {plane.replace('.', ' ')}"
+    if features == "residual":
+        return group
+    highest = side // 2 if features == "spectrum" else MAX_BLOCK_FREQUENCY
+    band = min(int(sum(indices) / highest * len(BANDS)), len(BANDS) - 1)
+    return f"{group}, {BANDS[band]} frequencies"
 
 
 def group_contributions(contributions: np.ndarray, groups: list[str]) -> dict[str, float]:
-    """The sum of each group's contributions (rows, features), mean over rows, in column order."""
-    names = list(dict.fromkeys(groups))
-    number = {name: i for i, name in enumerate(names)}
-    sums = np.bincount([number[name] for name in groups], weights=contributions.mean(axis=0))
-    return dict(zip(names, sums.tolist(), strict=True))
+    """Sum the contributions (rows, columns) of each group, mean over rows, in column order."""
+    sums = dict.fromkeys(groups, 0.0)
+    for group, contribution in zip(groups, contributions.mean(axis=0).tolist(), strict=True):
+        sums[group] += contribution
+    return sums

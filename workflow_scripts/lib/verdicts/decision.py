@@ -1,10 +1,10 @@
-"""The verdict on one video, from its people's scores: `fake`, `real` or `undetermined`, in words.
+"""The verdict on a video, from its people's scores: `fake`, `real` or `undetermined`.
 
 A person's score is the mean of the frames' scores. The verdict is `fake` at or above the model's
-upper operating point, `real` below the lower one, and undetermined between them. The video's
-verdict is that of its most suspicious person. A person with too few faces, or with a face far
-smaller than another person's, is not judged: a bystander, a picture on the wall, or a false
-detection.
+upper operating point, `real` below the lower one, and `undetermined` between them. The video's
+verdict is that of the person with the highest score. People with too few faces, or with a face far
+smaller than another person's, are not judged: they may be bystanders, pictures on the wall or false
+detections.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 
 def decide(score: float, points: dict[str, Any]) -> Verdict:
-    """The verdict for a score, by a card's `operating_points`."""
+    """Compare a score with a card's `operating_points`."""
     if score >= points["high"]:
         return Verdict.FAKE
     if score < points["low"]:
@@ -52,11 +52,11 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any], roll: float) -> dic
     Parameters
     ----------
     scores : (n,) float
-        Of the frames that show the person.
+        Of the person's faces.
     card : dict
         The model's.
     roll : float
-        Degrees by which the faces are rotated, 0 where they are upright enough.
+        Rotation of the faces in degrees; 0 if they are sufficiently upright.
     """
     if roll:
         return _not_judged(
@@ -71,51 +71,44 @@ def person_verdict(scores: np.ndarray, card: dict[str, Any], roll: float) -> dic
     points = card["operating_points"]
     score = round(float(np.mean(np.round(scores, 6))), 6)
     verdict = decide(score, points)
+    low, high = f"{points['low']:.2f}", f"{points['high']:.2f}"
+    relation = {
+        Verdict.FAKE: f"reaches the threshold for fake, {high}",
+        Verdict.REAL: f"is below the threshold for real, {low}",
+        Verdict.UNDETERMINED: f"lies between the thresholds, {low} for real and {high} for fake",
+    }[verdict]
     return {
         "verdict": verdict,
         "probability": _probability(score, card["calibration"]),
         "score": score,
-        "reason": _reason(score, verdict, points),
+        "reason": f"The score {score:.2f} {relation}.",
     }
 
 
-def _reason(score: float, verdict: Verdict, points: dict[str, Any]) -> str:
-    low, high = f"{points['low']:.2f}", f"{points['high']:.2f}"
-    return {
-        Verdict.FAKE: f"The score {score:.2f} reaches the threshold for fake, {high}.",
-        Verdict.REAL: f"The score {score:.2f} is below the threshold for real, {low}.",
-        Verdict.UNDETERMINED: f"The score {score:.2f} lies between the thresholds, {low} for "
-        f"real and {high} for fake.",
-    }[verdict]
-
-
 def _probability(score: float, calibration: dict[str, Any]) -> float:
-    """The calibrated probability of fake, limited by its data: n groups that all agree leave
-    1 / (n + 2) for the other class (Laplace's rule of succession)."""
-    limit = 1 / (calibration["groups"] + 2)
+    """The calibrated probability of fake, limited to 1 / (n + 2) to 1 - 1 / (n + 2) for n groups of
+    people (Laplace's rule of succession)."""
+    margin = 1 / (calibration["groups"] + 2)
     probability = float(apply_calibration(calibration, np.array([score]))[0])
-    return round(min(max(probability, limit), 1 - limit), 6)
+    return round(min(max(probability, margin), 1 - margin), 6)
 
 
 def reject_small_faces(people: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The people's verdicts, without a score for those whose face is less than `MIN_RELATIVE_SIZE`
-    times as large as the largest face of a person with a score."""
-    largest = max(
-        (person["measurements"]["face_size"] for person in people if person["score"] is not None),
-        default=0.0,
-    )
-    return [_reject_if_small(person, largest) for person in people]
-
-
-def _reject_if_small(person: dict[str, Any], largest: float) -> dict[str, Any]:
-    size = person["measurements"]["face_size"]
-    if person["score"] is None or size >= MIN_RELATIVE_SIZE * largest:
-        return person
-    reason = (
-        f"the face is too small: {size:.0f} pixels wide, less than a third of the largest face's "
-        f"{largest:.0f}."
-    )
-    return {**person, **_not_judged(reason)}
+    """Remove the scores of people whose face is smaller than `MIN_RELATIVE_SIZE` times the largest
+    face of a person with a score."""
+    scored = [person for person in people if person["score"] is not None]
+    largest = max((person["measurements"]["face_size"] for person in scored), default=0.0)
+    verdicts = []
+    for person in people:
+        size = person["measurements"]["face_size"]
+        if person["score"] is not None and size < MIN_RELATIVE_SIZE * largest:
+            reason = (
+                f"the face is too small: {size:.0f} pixels wide, less than a third of the largest "
+                f"face's {largest:.0f}."
+            )
+            person = {**person, **_not_judged(reason)}
+        verdicts.append(person)
+    return verdicts
 
 
 def _not_judged(reason: str) -> dict[str, Any]:
@@ -128,15 +121,14 @@ def _not_judged(reason: str) -> dict[str, Any]:
 
 
 def deciding_person(people: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The person with the highest score; the first where nobody has a score."""
-    scored = [person for person in people if person["score"] is not None]
-    if scored:
-        return max(scored, key=lambda person: person["score"])
-    return people[0] if people else None
+    """The person with the highest score, else the first person, else None."""
+    return max(
+        people, key=lambda person: -1 if person["score"] is None else person["score"], default=None
+    )
 
 
 def error_rate_text(verdict: Verdict, score: float | None, points: dict[str, Any]) -> str:
-    """How often such a verdict is wrong, as a count out of 100; "" where nobody was judged."""
+    """The error rate of such verdicts, in words; "" without a score."""
     if score is None:
         return ""
     fake = _rate_text("real videos", "fake", points["real_called_fake"])
@@ -150,24 +142,19 @@ def error_rate_text(verdict: Verdict, score: float | None, points: dict[str, Any
 
 def _rate_text(videos: str, outcome: str, rate: dict[str, float]) -> str:
     expected, low, high = (round(100 * rate[key]) for key in ("expected", "low", "high"))
-    people = "group" if rate["groups"] == 1 else "groups"
+    groups = "group" if rate["groups"] == 1 else "groups"
     lie = "lies" if rate["wrong"] == 1 else "lie"
     return (
         f"Of 100 {videos} of unseen people, about {expected} would be called {outcome} (interval "
         f"{low} to {high}; the threshold was set on {rate['videos']} {videos} of {rate['groups']} "
-        f"{people} of people, of which {rate['wrong']} {lie} beyond it)."
+        f"{groups} of people, of which {rate['wrong']} {lie} beyond it)."
     )
-
-
-def is_demo(card: dict[str, Any]) -> bool:
-    """Whether a model was trained on the workflow's own synthetic videos."""
-    return card["training"]["datasets"] == [DEMO]
 
 
 def describe_model(
     card: dict[str, Any], evaluation: dict[str, Any], version: str, date: str
 ) -> dict[str, Any]:
-    """What a verdict tells about its model. `date` (ISO) is the day when the bundle was made."""
+    """A verdict's summary of its model. `date` (ISO 8601) is the day when the bundle was made."""
     training = card["training"]
     return {
         "version": version,
@@ -186,5 +173,5 @@ def describe_model(
             **{key: card["validation"][key] for key in ("videos", "groups")},
         },
         "operating_points": card["operating_points"],
-        "demo": is_demo(card),
+        "demo": training["datasets"] == [DEMO],
     }

@@ -1,5 +1,5 @@
-"""Which frames of a video a verdict samples (as in training, or as requested), and what decoding
-them may cost."""
+"""Which frames of a video a verdict samples (as in training, or as requested), and the limits of
+decoding them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from workflow_scripts.lib.common.errors import UserError
 
 __all__ = ["MAX_NUMBER", "SPREAD", "FramePlan", "check_frame_count", "min_faces", "plan_frames"]
 
-MAX_NUMBER = 1_000_000  # of frames, and of their distance
-SPREAD = "spread"  # for `stride`: over the whole video
+MAX_NUMBER = 1_000_000  # of frames, and of the stride
+SPREAD = "spread"  # as `stride`: over the whole video
 MIN_FACES = 3  # of one person; a score from fewer varies too much
-# What decoding a video for a verdict may take: the defaults of the config's `sampling`, for as many
-# frames as there
+# The config's default limits of decoding a video, and its default sampling, which they suit
 MAX_SECONDS, MAX_MEMORY_MB = 120, 2000
 FRAMES, STRIDE = 7, 30
-SPREAD_ALLOWANCE = 10.0  # times that: some hours of video
+SPREAD_TIME_FACTOR = 10  # enough for some hours of video
 
 
 @dataclass(frozen=True)
 class FramePlan:
-    """Sample `frames` frames, one every `stride` or, where that is None, over the whole video.
+    """Sample `frames` frames at a distance of `stride` or, if that is None, over the whole video.
 
-    Decoding them may take `max_seconds` of CPU time and `max_memory_mb` of memory.
+    Decoding may take `max_seconds` of CPU time and `max_memory_mb` of memory.
     """
 
     frames: int
@@ -34,41 +33,39 @@ class FramePlan:
 
     @property
     def memory_mb(self) -> int:
-        """Memory of a job's first attempt: all frames are held, and processed one by one."""
+        """Memory of a job's first attempt: all frames are in memory, and processed one by one."""
         return max(1500, 1000 + 70 * self.frames)
 
     @property
     def minutes(self) -> int:
-        """Time of a job's first attempt. Few videos need all the time that decoding may take; a
-        third attempt has it."""
+        """Minutes of a job's first attempt; a third attempt allows `max_seconds`."""
         return max(3, self.max_seconds // MAX_SECONDS)
 
 
 def plan_frames(
     frames: int | None, stride: int | str | None, sampling: Mapping[str, int]
 ) -> FramePlan:
-    """Plan which frames to sample: `frames` frames, one every `stride`.
+    """Plan to sample `frames` frames at a distance of `stride`.
 
-    None takes the value of the model's training (`sampling` of its config); `SPREAD` for `stride`
+    None takes the value of the model's training (`sampling` of its config); the stride `SPREAD`
     spreads the frames over the whole video.
     """
     frames = sampling["frames"] if frames is None else frames
     stride = sampling["stride"] if stride is None else stride
-    memory_factor = max(1.0, frames / FRAMES)
-    memory_mb = round(MAX_MEMORY_MB * memory_factor)
+    memory_mb = round(MAX_MEMORY_MB * max(1.0, frames / FRAMES))
     if isinstance(stride, str):
-        return FramePlan(frames, None, round(MAX_SECONDS * SPREAD_ALLOWANCE), memory_mb)
+        return FramePlan(frames, None, MAX_SECONDS * SPREAD_TIME_FACTOR, memory_mb)
     time_factor = max(1.0, frames * stride / (FRAMES * STRIDE))
     return FramePlan(frames, stride, round(MAX_SECONDS * time_factor), memory_mb)
 
 
 def min_faces(training_frames: int) -> int:
-    """The fewest faces for a verdict on a person: no more than training had frames of a video."""
+    """The minimum number of faces for a verdict on a person."""
     return min(MIN_FACES, training_frames)
 
 
 def check_frame_count(frames: int | None, sampling: Mapping[str, int]) -> None:
-    """Refuse to sample fewer frames than a verdict on a person needs faces.
+    """Check that the requested frames suffice for a verdict on a person.
 
     Raises
     ------

@@ -1,8 +1,7 @@
-"""Which videos get a verdict, and the names of their output files.
+"""Find the videos that get a verdict, and name their output files.
 
-File names are arbitrary: they may hold characters that are special to a shell, to Snakemake or to a
-browser, or bytes that are not text. So each video gets an id that is safe everywhere, and its own
-name is only displayed.
+File names may contain characters that are special to a shell, to Snakemake or to a browser, or
+bytes that are not text. So each video gets a safe id, and its own name is only displayed.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from workflow_scripts.lib.data.manifest import Video, read_manifest
 
 __all__ = ["check_given", "find_videos", "printable_name", "stamp_of_verdict"]
 
-READABLE = 40  # characters of an id taken from the video's name
+MAX_STEM = 40  # characters of the file's name in an id
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def check_given(source: str | Path | None) -> None:
-    """Refuse to classify videos that nobody has named.
+    """Check that `videos_to_judge` is set.
 
     Raises
     ------
     UserError
-        There is no `source`.
+        It is not.
     """
     if not source:
         raise UserError(
@@ -43,12 +42,12 @@ def find_videos(source: Path) -> dict[str, Video]:
     """The videos of a folder (`list_video_files`) or of a manifest whose labels may be missing,
     by id.
 
-    A file keeps its id whatever else the folder holds.
+    The id of a file does not depend on other files in the folder.
 
     Raises
     ------
     UserError
-        There is no such folder or table, it holds no video, or it is a video itself.
+        The folder or table does not exist, contains no video, or is a video itself.
     """
     if not source.exists():
         raise UserError(
@@ -67,19 +66,19 @@ def find_videos(source: Path) -> dict[str, Video]:
             f"videos_to_judge: no videos in {source}. Their names must end in "
             f"{', '.join(sorted(SUFFIXES))}."
         )
-    videos = [Video(_id_of(path.relative_to(source)), str(path), "") for path in paths]
+    videos = [Video(_make_id(path.relative_to(source)), str(path), "") for path in paths]
     return {video.video_id: video for video in videos}
 
 
 def stamp_of_verdict(path: str, verdict: Path) -> str:
-    """The stamp with which a verdict is planned: the file's or, where the file is away, the one
-    recorded. `verdict` is the path of the verdict, which may not exist."""
-    if now := stamp(path):
-        return now
+    """The stamp with which a verdict is planned: the file's or, if it is missing, the one recorded
+    in the file `verdict`, which may not exist."""
+    if current := stamp(path):
+        return current
     try:
         return str(json.loads(verdict.read_text(encoding="utf-8"))["stamp"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return ""  # missing, truncated or of an older version: the job detects it
+        return ""  # missing, truncated or of an older version: the job reports it
 
 
 def printable_name(name: str) -> str:
@@ -87,7 +86,7 @@ def printable_name(name: str) -> str:
     return CONTROL.sub("\N{REPLACEMENT CHARACTER}", os.fsencode(name).decode(errors="replace"))
 
 
-def _id_of(path: Path) -> str:
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-")[:READABLE]
-    mark = hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
-    return f"{readable or 'video'}-{mark}"
+def _make_id(path: Path) -> str:
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-")[:MAX_STEM]
+    digest = hashlib.blake2b(os.fsencode(path), digest_size=6).hexdigest()
+    return f"{stem or 'video'}-{digest}"

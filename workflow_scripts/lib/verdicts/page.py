@@ -1,4 +1,4 @@
-"""The pictures of a verdict and its page, a single self-contained file."""
+"""The page of a verdict, a single self-contained file, and its thumbnail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from workflow_scripts.lib.common.files import as_jpeg, write_jpeg
+from workflow_scripts.lib.common.files import encode_jpeg, write_jpeg
 from workflow_scripts.lib.common.pages import render
 from workflow_scripts.lib.faces.crops import FaceCrop
 from workflow_scripts.lib.faces.frames import Frame
@@ -45,8 +45,8 @@ def write_page(path: Path, result: VerdictResult) -> None:
 
 
 def write_thumbnail(path: Path, result: VerdictResult) -> None:
-    """Write a small square picture: the deciding person's face with the highest score, the middle
-    of the first frame where there is nobody, or grey where there is no frame."""
+    """Write a small square picture: the deciding person's face with the highest score, else the
+    centre of the first frame, else grey."""
     deciding = result.verdict["person"]
     if deciding is not None:
         faces = result.people[deciding - 1]
@@ -59,87 +59,82 @@ def write_thumbnail(path: Path, result: VerdictResult) -> None:
         pixels = pixels[top : top + side, left : left + side]
     else:
         pixels = np.full((THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3), 200, np.uint8)
-    small = cv2.resize(pixels, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_AREA)
-    write_jpeg(path, Image.fromarray(small))
+    write_jpeg(path, Image.fromarray(_resize(pixels, THUMBNAIL_SIDE)))
 
 
 def _frame(frame: Frame, result: VerdictResult) -> dict[str, Any]:
     """A sampled frame for the page: its picture with boxes, and its faces."""
     faces = [
-        (person["person"], face)
+        {"person": person["person"], **face}
         for person in result.verdict["people"]
         for face in person["faces"]
         if face["index"] == frame.index
     ]
-    boxes = [(number, face["box"]) for number, face in faces]
     return {
         "index": frame.index,
         "time_s": frame.time_s,
-        "picture": _uri(_draw_boxes(frame.pixels, boxes)),
-        "faces": [{"person": number, **face} for number, face in faces],
+        "picture": _uri(_draw_boxes(frame.pixels, faces)),
+        "faces": faces,
     }
 
 
-def _draw_boxes(
-    pixels: np.ndarray, boxes: Sequence[tuple[int, tuple[int, int, int, int]]]
-) -> np.ndarray:
-    """A smaller frame with each person's box in the person's colour."""
+def _draw_boxes(pixels: np.ndarray, faces: Sequence[dict[str, Any]]) -> np.ndarray:
+    """A smaller frame with the faces' boxes in the people's colours."""
     height, width = pixels.shape[:2]
     scale = min(1.0, FRAME_WIDTH / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    for number, box in boxes:
-        left, top, box_width, box_height = (round(value * scale) for value in box)
-        colour = BOX_COLOURS[(number - 1) % len(BOX_COLOURS)]
+    for face in faces:
+        left, top, box_width, box_height = (round(value * scale) for value in face["box"])
+        colour = BOX_COLOURS[(face["person"] - 1) % len(BOX_COLOURS)]
         corner = (left + box_width, top + box_height)
         cv2.rectangle(small, (left, top), corner, colour, 2, cv2.LINE_AA)
         origin = (max(left, 0) + 3, max(top, 0) + 16)
-        cv2.putText(small, str(number), origin, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, 2)
+        cv2.putText(small, str(face["person"]), origin, cv2.FONT_HERSHEY_SIMPLEX, 0.55, colour, 2)
     return small
 
 
 def _person(person: dict[str, Any], faces: list[FaceCrop]) -> dict[str, Any]:
     """One person for the page: crops, and the contributions to fake and to real."""
-    evidence = person["evidence"]
-    contributions = evidence["contributions"] if evidence else []
-    regions = [part for part in contributions if REGION.fullmatch(part["name"])]
-    others = [part for part in contributions if not REGION.fullmatch(part["name"])]
-    others.sort(key=lambda part: abs(part["contribution"]), reverse=True)
+    evidence = person["evidence"] or {"bias": 0.0, "contributions": []}
+    contributions = evidence["contributions"]
+    regions = [group for group in contributions if REGION.fullmatch(group["name"])]
+    others = [group for group in contributions if not REGION.fullmatch(group["name"])]
+    others.sort(key=lambda group: abs(group["contribution"]), reverse=True)
     bars = others[:MAX_BARS]
     colour = BOX_COLOURS[(person["person"] - 1) % len(BOX_COLOURS)]
     return {
         **person,
         "colour": "#{:02x}{:02x}{:02x}".format(*colour),
-        "crops": [_uri(_small(face.pixels)) for face in faces],
+        "crops": [_uri(_resize(face.pixels, CROP_SIDE)) for face in faces],
         "bars": bars,
         "rest": _total(others[MAX_BARS:]),
-        "score_sum": _total(contributions, evidence["bias"] if evidence else 0.0),
-        "regions_sum": sum(part["contribution"] for part in regions),
+        "score_sum": _total(contributions, evidence["bias"]),
+        "regions_sum": sum(group["contribution"] for group in regions),
         "longest": max(map(_bar_length, bars), default=0.0) or 1.0,
         "maps": _maps(regions, faces),
     }
 
 
 def _total(contributions: Sequence[dict[str, Any]], start: float = 0.0) -> dict[str, float | None]:
-    """The sum of contributions, here and in typical real videos; None where these are unknown."""
-    return {
-        key: None
-        if any(part[key] is None for part in contributions)
-        else start + sum(part[key] for part in contributions)
-        for key in ("contribution", "typical_real")
-    }
+    """The sum of contributions, here and in typical real videos; None if any is unknown."""
+    totals: dict[str, float | None] = {}
+    for key in ("contribution", "typical_real"):
+        values = [group[key] for group in contributions]
+        totals[key] = None if None in values else start + sum(values)
+    return totals
 
 
-def _bar_length(part: dict[str, Any]) -> float:
-    return max(abs(part["contribution"]), abs(part["typical_real"] or 0.0))
+def _bar_length(group: dict[str, Any]) -> float:
+    return max(abs(group["contribution"]), abs(group["typical_real"] or 0.0))
 
 
-def _small(pixels: np.ndarray) -> np.ndarray:
-    return cv2.resize(pixels, (CROP_SIDE, CROP_SIDE), interpolation=cv2.INTER_AREA)
+def _resize(pixels: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def _maps(regions: list[dict[str, Any]], faces: list[FaceCrop]) -> list[dict[str, str]]:
-    """Heat maps of this person and of typical real videos, on one scale."""
+    """Heat maps of this person and of typical real videos, on the same scale."""
     if not regions:
         return []
     mean = np.mean([face.pixels for face in faces], axis=0).mean(axis=2)
@@ -175,8 +170,8 @@ def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
     -------
     (side, side, 3) uint8 RGB, 256 pixels a side.
     """
+    background = _resize(grey.astype(np.float32), MAP_SIDE)[..., None]
     size = (MAP_SIDE, MAP_SIDE)
-    background = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)[..., None]
     cells = cv2.resize(strength.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
     colour = np.where(cells[..., None] > 0, FAKE_COLOUR, REAL_COLOUR)
     opacity = np.sqrt(np.abs(cells).clip(0, 1))[..., None] * 0.8
@@ -185,5 +180,5 @@ def _heat_map(strength: np.ndarray, grey: np.ndarray) -> np.ndarray:
 
 def _uri(pixels: np.ndarray) -> str:
     """A picture (height, width, 3) uint8 RGB as a data URI."""
-    encoded = base64.b64encode(as_jpeg(Image.fromarray(pixels))).decode()
+    encoded = base64.b64encode(encode_jpeg(Image.fromarray(pixels))).decode()
     return f"data:image/jpeg;base64,{encoded}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 from dataclasses import dataclass, replace
@@ -56,7 +57,7 @@ WHOLE_VIDEO_HINT = (
     f"To examine the whole video, spread the frames (--stride {SPREAD}, or "
     f"judge_stride={SPREAD} for many videos)."
 )
-MAX_FACES = 50  # of a frame, the largest; a warning reports frames with more
+MAX_FACES = 50  # per frame, the largest; a warning reports frames with more
 REMEDY = (
     "ask for fewer frames or closer ones (--frames and --stride; for many videos, judge_frames "
     "and judge_stride)"
@@ -66,8 +67,8 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class VerdictResult:
-    """A verdict (the content of `verdict.json`) and its pictures: the sampled frames, and each
-    person's faces in the verdict's order."""
+    """A verdict (the content of `verdict.json`), the sampled frames, and each person's faces in the
+    verdict's order."""
 
     verdict: dict[str, Any]
     frames: tuple[Frame, ...]
@@ -75,7 +76,7 @@ class VerdictResult:
 
 
 def outcome(verdict: dict[str, Any]) -> str:
-    """The outcome to display: the verdict, or `NOT_JUDGED` for a file that could not be read."""
+    """The outcome to display: the verdict, or `NOT_JUDGED` if the file could not be read."""
     return NOT_JUDGED if verdict["sampling"]["status"] in FAILURES else str(verdict["verdict"])
 
 
@@ -84,8 +85,7 @@ def run_verdict(
 ) -> VerdictResult:
     """Make the verdict on one video from a bundle alone.
 
-    `frames` and `stride` are the number of sampled frames and their distance in frames; None takes
-    the value of the model's training. `SPREAD` for `stride` spreads them over the whole video.
+    `frames` and `stride` are the number of sampled frames and their distance, see `plan_frames`.
 
     Raises
     ------
@@ -99,30 +99,39 @@ def run_verdict(
         check_frame_count(frames, settings["sampling"])
         plan = plan_frames(frames, stride, settings["sampling"])
         logging.info("Reading %d frames of %s", plan.frames, printable_name(str(video)))
-        checksum, sampled = _sample_unchanged(video, Path(scratch), plan)
+        checksum, sampled = _sample(video, Path(scratch), plan)
         detector = make_detector(
             "onnxruntime", bundle.networks, settings["detector"]["min_face_size"], threads
         )
-        tracks = link_faces(
-            [
-                _detect_faces(
-                    frame, detector, settings["faces"], f"{number} of {len(sampled.frames)}"
-                )
-                for number, frame in enumerate(sampled.frames, start=1)
-            ]
-        )
-        people = reject_small_faces(
-            [
-                _person_result(number, faces, sampled.bits_per_pixel, bundle)
-                for number, faces in enumerate(tracks, 1)
-            ]
-        )
+        faces = []
+        for number, frame in enumerate(sampled.frames, start=1):
+            faces.append(_detect_faces(frame, detector, settings["faces"]))
+            logging.info(
+                "Frame %d of %d: %d faces detected", number, len(sampled.frames), len(faces[-1])
+            )
+    tracks = link_faces(faces)
+    people = reject_small_faces(
+        [
+            _person_result(number, track, sampled.bits_per_pixel, bundle)
+            for number, track in enumerate(tracks, start=1)
+        ]
+    )
     verdict = {
         "format": FORMAT,
         "video": {"name": printable_name(video.name), "sha256": checksum},
         **_video_verdict(people, tracks, sampled, bundle),
         "frames_examined": _frames_examined(sampled, plan),
-        "sampling": _sampling(sampled, plan),
+        "sampling": {
+            "status": sampled.status,
+            "detail": sampled.detail,
+            "fps": round(sampled.fps, 3),
+            "frames_declared": sampled.declared,
+            "frames_wanted": plan.frames,
+            "stride": plan.stride,
+            "frames": [
+                {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
+            ],
+        },
         "people": people,
         "model": describe_model(bundle.card, bundle.evaluation, bundle.version, bundle.made),
         "disclaimer": DISCLAIMER,
@@ -130,52 +139,27 @@ def run_verdict(
     return VerdictResult(verdict, sampled.frames, tracks)
 
 
-def _sample_unchanged(
-    video: Path, scratch: Path, plan: FramePlan
-) -> tuple[str | None, SampledVideo]:
-    """The file's checksum and its sampled frames; no frames if it changes in the meantime, because
-    the checksum would be another file's."""
-    before, checksum = stamp(video), _checksum(video)
-    sampled = _sample(video, scratch, plan)
-    if stamp(video) != before:
-        detail = f"{printable_name(video.name)!r} changed while it was being read: judge it again."
-        sampled = SampledVideo(VideoStatus.UNREADABLE, detail, 0.0, ())
-    return checksum, sampled
+def _sample(video: Path, scratch: Path, plan: FramePlan) -> tuple[str | None, SampledVideo]:
+    """The file's SHA-256 (None if unreadable) and its frames, sampled in a child process; no frames
+    if the file changes meanwhile, because the checksum would be another file's.
 
-
-def _sampling(sampled: SampledVideo, plan: FramePlan) -> dict[str, Any]:
-    return {
-        "status": sampled.status,
-        "detail": sampled.detail,
-        "fps": round(sampled.fps, 3),
-        "frames_declared": sampled.declared,
-        "frames_wanted": plan.frames,
-        "stride": plan.stride,
-        "frames": [
-            {"index": frame.index, "time_s": round(frame.time_s, 3)} for frame in sampled.frames
-        ],
-    }
-
-
-def _sample(video: Path, scratch: Path, plan: FramePlan) -> SampledVideo:
-    """Sample in a child process. Messages name the file without its folders, which are private."""
-    path = scratch / "frames.npz"
-    sample_to_file(
-        video,
-        path,
-        plan.frames,
-        plan.stride,
-        plan.max_seconds,
-        plan.max_memory_mb,
-        REMEDY,
-    )
+    Messages name the file without its folders, which are private.
+    """
+    before, checksum = stamp(video), None
+    with contextlib.suppress(OSError):
+        checksum = sha256(video) if video.is_file() else None
+    path, name = scratch / "frames.npz", repr(printable_name(video.name))
+    limits = (plan.max_seconds, plan.max_memory_mb)
+    sample_to_file(video, path, plan.frames, plan.stride, *limits, REMEDY)
     sampled = load_frames(path)
-    named = sampled.detail.replace(repr(str(video)), repr(printable_name(video.name)))
-    return replace(sampled, detail=named)
+    if stamp(video) != before:
+        detail = f"{name} changed while it was being read: judge it again."
+        return checksum, SampledVideo(VideoStatus.UNREADABLE, detail, 0.0, ())
+    return checksum, replace(sampled, detail=sampled.detail.replace(repr(str(video)), name))
 
 
 def _frames_examined(sampled: SampledVideo, plan: FramePlan) -> str:
-    """Which part of the video was examined, and how to examine more; "" where no frame was."""
+    """Which part of the video was examined, and how to examine more; "" without frames."""
     if not sampled.frames:
         return ""
     first, last = sampled.frames[0], sampled.frames[-1]
@@ -192,13 +176,10 @@ def _frames_examined(sampled: SampledVideo, plan: FramePlan) -> str:
     return f"{examined}, and nothing after that, up to {length:.1f} s. {WHOLE_VIDEO_HINT}"
 
 
-def _detect_faces(
-    frame: Frame, detector: FaceDetector, faces: dict[str, Any], progress: str
-) -> list[FaceCrop]:
-    """The `MAX_FACES` largest faces of a frame that the detector is confident of, largest first."""
+def _detect_faces(frame: Frame, detector: FaceDetector, faces: dict[str, Any]) -> list[FaceCrop]:
+    """Cut the `MAX_FACES` largest faces with sufficient confidence from a frame, largest first."""
     detections = [d for d in detector.detect(frame.pixels) if d.confidence >= faces["confidence"]]
     detections.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
-    logging.info("Looked for faces in frame %s: %d found", progress, len(detections))
     return [
         cut_face(
             frame,
@@ -220,6 +201,7 @@ def _person_result(
     crops = np.stack([face.pixels for face in faces])
     matrix = recipe(features["name"], features["resize"])(crops)
     scores = fake_scores(bundle.model, matrix)
+    roll = float(np.median([abs(result.roll or 0.0) for result in results]))
     measurements = measure(
         crops,
         np.array([result.box for result in results]),
@@ -229,7 +211,7 @@ def _person_result(
     )
     return {
         "person": number,
-        **person_verdict(scores, bundle.card, _roll(faces)),
+        **person_verdict(scores, bundle.card, roll if roll > MAX_ROLL else 0.0),
         "measurements": measurements,
         "warnings": range_warnings(measurements, bundle.ranges),
         "faces": [
@@ -242,19 +224,13 @@ def _person_result(
             }
             for result, score in zip(results, scores, strict=True)
         ],
-        "evidence": _explain(matrix, crops.shape[1], bundle),
+        "evidence": _attribute(matrix, crops.shape[1], bundle),
     }
 
 
-def _roll(faces: list[FaceCrop]) -> float:
-    """The median angle by which a person's faces are rotated, degrees; 0 up to `MAX_ROLL`."""
-    angle = float(np.median([abs(face.result.roll or 0.0) for face in faces]))
-    return angle if angle > MAX_ROLL else 0.0
-
-
-def _explain(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
-    """The contributions to the score by group of columns, and those of real videos; None for a
-    model that is not kept as arrays."""
+def _attribute(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | None:
+    """The base value and the contributions to the score by group of columns, here and in typical
+    real videos; None for models other than `ArrayModel`."""
     if not isinstance(bundle.model, ArrayModel):
         return None
     bias, contributions = bundle.model.contributions(matrix)
@@ -272,33 +248,30 @@ def _explain(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] | 
 
 def _video_verdict(
     people: list[dict[str, Any]],
-    faces: list[list[FaceCrop]],
+    tracks: list[list[FaceCrop]],
     sampled: SampledVideo,
     bundle: Bundle,
 ) -> dict[str, Any]:
-    """The video's own verdict, with its warnings."""
+    """The verdict on the whole video, with warnings."""
+    faces = [face for track in tracks for face in track]
+    in_training = any(crop_mark(face.pixels) in bundle.trained_on for face in faces)
+    crowded = any(face.result.faces > MAX_FACES for face in faces)
+    deciding = deciding_person(people) or {
+        "verdict": Verdict.UNDETERMINED,
+        **dict.fromkeys(("probability", "score", "person")),
+        "reason": sampled.detail if sampled.status in FAILURES else NO_FACE,
+        "warnings": [],
+    }
     points = bundle.card["operating_points"]
-    marks = {crop_mark(face.pixels) for person in faces for face in person}
-    in_training = not marks.isdisjoint(bundle.trained_on)
-    crowded = any(face.result.faces > MAX_FACES for person in faces for face in person)
-    notes = [sampled.note] if sampled.note else []
-    deciding = deciding_person(people)
-    if deciding is None:
-        return {
-            "verdict": Verdict.UNDETERMINED,
-            "probability": None,
-            "score": None,
-            "person": None,
-            "reason": sampled.detail if sampled.status in FAILURES else NO_FACE,
-            "error_rate_text": "",
-            "in_training": in_training,
-            "warnings": notes + _warnings([], in_training, crowded, bundle),
-        }
     return {
         **{key: deciding[key] for key in ("verdict", "probability", "score", "person", "reason")},
         "error_rate_text": error_rate_text(deciding["verdict"], deciding["score"], points),
         "in_training": in_training,
-        "warnings": notes + _warnings(people, in_training, crowded, bundle) + deciding["warnings"],
+        "warnings": [
+            *filter(None, [sampled.note]),
+            *_warnings(people, in_training, crowded, bundle),
+            *deciding["warnings"],
+        ],
     }
 
 
@@ -332,11 +305,3 @@ def _warnings(
             "the same people may be in training and test: its results are too optimistic."
         )
     return warnings
-
-
-def _checksum(video: Path) -> str | None:
-    """Of the file that the verdict is on; None where it can't be read."""
-    try:
-        return sha256(video) if video.is_file() else None
-    except OSError:
-        return None

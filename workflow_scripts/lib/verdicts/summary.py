@@ -1,8 +1,9 @@
-"""Many verdicts as one list, the highest score first, and their accuracy where labels are known."""
+"""The verdicts on many videos, sorted by score, and their accuracy on labelled videos."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -32,18 +33,18 @@ COLUMNS = (
     *("person", "people", "faces", "status", "reason", "frames_examined", "warnings"),
 )
 OUTCOMES = (*map(str, (Verdict.FAKE, Verdict.UNDETERMINED, Verdict.REAL)), NOT_JUDGED)
-FORMULA = ("=", "+", "-", "@")  # begin a formula when a spreadsheet opens the table
+FORMULA = ("=", "+", "-", "@")  # start a formula in a spreadsheet
 
 
 def sort_by_score(
     videos: Sequence[Video], verdicts: Sequence[dict[str, Any]], trained_on: set[str]
 ) -> list[dict[str, Any]]:
-    """A row per video, by `COLUMNS`: the highest score first, videos without a score last.
+    """Make a row of `COLUMNS` per video, the highest score first, videos without a score last.
 
-    `trained_on` are the names of the people in the model's training part (`manifest.names_of`);
-    `people_in_training` says whether the video shows any of them: `yes`; `no`, if people and data
-    sets are named, both here and in the training; otherwise `unknown`. Besides the columns, a row
-    has its `group` of people and its `outcome`, the verdict or `NOT_JUDGED`.
+    `trained_on` are the names of the people in the model's training set (`identities.names_of`);
+    `people_in_training` is `yes` if the video shows any of them, `no` if people and data sets are
+    named both here and in the training, else `unknown`. Besides the columns, a row has its `group`
+    of people and its `outcome`, the verdict or `NOT_JUDGED`.
     """
     groups = assign_groups(videos)
     rows = []
@@ -66,7 +67,9 @@ def sort_by_score(
                 "outcome": outcome(verdict),
             }
         )
-    return sorted(rows, key=_score_order)
+    return sorted(
+        rows, key=lambda row: (row["score"] is None, -(row["score"] or 0.0), row["video"])
+    )
 
 
 def _people_in_training(video: Video, verdict: dict[str, Any], trained_on: set[str]) -> str:
@@ -76,18 +79,14 @@ def _people_in_training(video: Video, verdict: dict[str, Any], trained_on: set[s
     return "unknown" if UNKNOWN in people | trained_on else "no"
 
 
-def _score_order(row: dict[str, Any]) -> tuple[bool, float, str]:
-    return row["score"] is None, -(row["score"] or 0.0), row["video"]
-
-
 def as_cells(row: dict[str, Any]) -> list[str]:
     """A row as cells of a table, without tabs, line ends or formulas."""
-    return [_cell(row[column]) for column in COLUMNS]
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+    values = ["" if row[column] is None else row[column] for column in COLUMNS]
+    # only text can start a formula: numbers may be negative
+    return [
+        f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else str(value)
+        for value in values
+    ]
 
 
 def strip_common_folder(paths: Sequence[str]) -> tuple[str, list[str]]:
@@ -100,34 +99,38 @@ def strip_common_folder(paths: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def accuracy_on_labelled(
-    rows: Sequence[dict[str, Any]], resamples: int, coverage: float, seed: int
+    rows: Sequence[dict[str, Any]], n_resamples: int, confidence_level: float, seed: int
 ) -> dict[str, Any] | None:
-    """How accurate the verdicts are on videos with known labels, except those of people whom the
-    model was trained on, as far as names tell; None where there are no such videos.
+    """The accuracy of the verdicts on labelled videos, without people that the model is known to be
+    trained on; None if there are no such videos.
 
     Returns
     -------
     dict
-        `counts` by label and outcome; `roc_auc` of the videos that have a score, with its interval
-        over groups; the numbers `scored` and `groups` of those; `counted`, the number of all videos
-        in `counts`; `unknown`, of those whose people may be in the training; `left_out`, of those
-        left out because their people are.
+        `counts` by label and outcome; `roc_auc` of videos with a score, with its confidence
+        interval over groups; the numbers `scored` of these videos and `groups` of their groups;
+        `counted`, the number of videos in `counts`; `unknown`, of those whose people may be in the
+        training; `left_out`, of those excluded because their people are.
     """
     labelled = [row for row in rows if row["label"]]
     counted = [row for row in labelled if row["people_in_training"] != "yes"]
     if not counted:
         return None
+    counts = Counter((row["label"], row["outcome"]) for row in counted)
     scored = [row for row in counted if row["score"] is not None]
+    roc_auc: dict[str, float | None] = dict.fromkeys(("value", "low", "high"))
+    if scored:
+        labels = np.array([row["label"] == Label.FAKE.word for row in scored], int)
+        scores = np.array([row["score"] for row in scored], float)
+        groups = np.array([row["group"] for row in scored])
+        metrics = evaluate(labels, scores, scores, groups, 0.5, n_resamples, confidence_level, seed)
+        roc_auc = metrics["roc_auc"]
     return {
         "counts": {
-            label.word: {
-                word: sum(row["label"] == label.word and row["outcome"] == word for row in counted)
-                for word in OUTCOMES
-            }
-            for label in Label
+            label.word: {word: counts[label.word, word] for word in OUTCOMES} for label in Label
         },
-        "roc_auc": _roc_auc(scored, resamples, coverage, seed),
-        "interval": coverage,
+        "roc_auc": roc_auc,
+        "interval": confidence_level,
         "scored": len(scored),
         "groups": len({row["group"] for row in scored}),
         "counted": len(counted),
@@ -137,7 +140,7 @@ def accuracy_on_labelled(
 
 
 def training_overlap_text(accuracy: dict[str, Any]) -> str:
-    """Whether the people of `accuracy_on_labelled` are in the model's training, in words."""
+    """Describe whether the people of `accuracy_on_labelled` may be in the model's training."""
     if not accuracy["unknown"]:
         return "As far as names tell, the model was trained on none of these people."
     return (
@@ -145,15 +148,3 @@ def training_overlap_text(accuracy: dict[str, Any]) -> str:
         "are not named (in the table or in the training), so the model may have been trained on "
         "them."
     )
-
-
-def _roc_auc(
-    rows: Sequence[dict[str, Any]], resamples: int, coverage: float, seed: int
-) -> dict[str, float | None]:
-    if not rows:
-        return {"value": None, "low": None, "high": None}
-    labels = np.array([row["label"] == Label.FAKE.word for row in rows], int)
-    scores = np.array([row["score"] for row in rows], float)
-    groups = np.array([row["group"] for row in rows])
-    metrics = evaluate(labels, scores, scores, groups, 0.5, resamples, coverage, seed)
-    return metrics["roc_auc"]
