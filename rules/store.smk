@@ -9,7 +9,7 @@ if config["join_runs"]:
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
-            kept="<results>/manifest.tsv",
+            manifest_copy="<results>/manifest.tsv",
             store="<results>/store.json",
         log:
             "<logs>/join_stores.log",
@@ -34,7 +34,7 @@ else:
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
-            kept="<results>/manifest.tsv",
+            manifest_copy="<results>/manifest.tsv",
         log:
             "<logs>/quality_table.log",
         conda:

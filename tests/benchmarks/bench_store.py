@@ -63,7 +63,7 @@ def make_faces(folder: Path, n_videos: int) -> None:
         frames=FRAMES,
         quality=folder / "quality.tsv",
         rates=folder / "rates.tsv",
-        kept=folder / "manifest.tsv",
+        manifest_copy=folder / "manifest.tsv",
     )
 
 

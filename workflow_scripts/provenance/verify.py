@@ -66,7 +66,7 @@ def problems_of_trees(results: Path, problems: list[Problem]) -> list[Problem]:
     for tree in (results / "store.zarr", *sorted(results.glob("features/*.zarr"))):
         for damage in find_damage(tree):
             what = damaged.setdefault(str(damage.file.relative_to(results)), [])
-            what.append(f"{damage.content}: {damage.why}")
+            what.append(f"{damage.content}: {damage.reason}")
     exact = [
         replace(problem, what="; ".join(damaged.pop(problem.name, [problem.what])))
         for problem in problems

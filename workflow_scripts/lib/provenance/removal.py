@@ -20,7 +20,7 @@ from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.identities import assign_groups, full_names
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.faces.cache import entries_of_crops, entries_of_video
-from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_of, read_rows, write_store
+from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_path, read_rows, write_store
 
 __all__ = ["cache_entries", "chosen_videos", "derived_files", "holders", "rewrite_store"]
 
@@ -83,15 +83,13 @@ def rewrite_store(store: Path, kept: Sequence[Video]) -> None:
         rows = 0
     if not rows:
         shutil.rmtree(store)
-        marker_of(store).unlink(missing_ok=True)
+        marker_path(store).unlink(missing_ok=True)
         return
     write_store(
         store,
         (stored.read(video.video_id, groups[video.video_id]) for video in videos),
         made_with=stored.made_with,
         n_rows=rows,
-        size=stored.made_with["faces"]["size"],
-        rows_per_chunk=stored.made_with["sampling"]["frames"],
     )
 
 
