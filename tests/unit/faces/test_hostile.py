@@ -21,9 +21,9 @@ from workflow_scripts.lib.faces.crops import (
     MAX_ROLL,
     draw_strip,
     find_faces,
-    roll,
+    keypoint_roll,
     save_faces,
-    status_of,
+    status_record,
 )
 from workflow_scripts.lib.faces.frames import SampledVideo
 from workflow_scripts.lib.faces.mtcnn import Detection
@@ -158,7 +158,7 @@ def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, scale):
     shown = frames(len(found), width, height)
     results, crops = find_faces(shown, KnownFaces(*found), 0.5, scale, 32)
     assert [r.status == "ok" for r in results] == [
-        any(d.confidence >= 0.5 and abs(roll(d.keypoints)) <= MAX_ROLL for d in part)
+        any(d.confidence >= 0.5 and abs(keypoint_roll(d.keypoints)) <= MAX_ROLL for d in part)
         for part in found
     ]
     for crop in crops:
@@ -167,7 +167,7 @@ def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, scale):
         assert 0 <= top <= height - side
         assert crop.pixels.shape == (32, 32, 3)
     save_faces(folder / "faces.npz", crops, 32)
-    status = status_of(SampledVideo(VideoStatus.OK, "", 30.0, shown), results)
+    status = status_record(SampledVideo(VideoStatus.OK, "", 30.0, shown), results)
     assert json.loads(json.dumps(status, allow_nan=False))["crops"] == len(crops)
     strip = draw_strip(shown, results, crops)
     assert strip.dtype == np.uint8

@@ -19,7 +19,7 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.identities import assign_groups, full_names
 from workflow_scripts.lib.data.manifest import Video
-from workflow_scripts.lib.faces.cache import entries_of_crops, entries_of_video
+from workflow_scripts.lib.faces.cache import find_entries_by_crops, find_entries_by_video
 from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_path, read_rows, write_store
 
 __all__ = ["cache_entries", "chosen_videos", "derived_files", "holders", "rewrite_store"]
@@ -103,9 +103,9 @@ def cache_entries(
     for name in ids:
         video, crops = rows.get(name), results / f"faces/{name}.npz"
         if video and Path(video.path).is_file():
-            found |= set(entries_of_video(cache, Path(video.path)))
+            found |= set(find_entries_by_video(cache, Path(video.path)))
         if crops.is_file():
-            found |= set(entries_of_crops(cache, crops))
+            found |= set(find_entries_by_crops(cache, crops))
     return sorted(found)
 
 

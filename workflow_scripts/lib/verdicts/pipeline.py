@@ -15,8 +15,8 @@ from workflow_scripts.lib.faces.crops import (
     MAX_ROLL,
     NO_FACE,
     FaceCrop,
-    crop_mark,
-    cut_face,
+    crop_face,
+    crop_hash,
     face_roll,
 )
 from workflow_scripts.lib.faces.frames import Frame, SampledVideo, load_frames
@@ -200,7 +200,7 @@ def _detect_faces(
     detections.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
     logging.info("Looked for faces in frame %s: %d found", progress, len(detections))
     return [
-        cut_face(
+        crop_face(
             frame,
             detection,
             len(detections),
@@ -278,7 +278,7 @@ def _video_verdict(
 ) -> dict[str, Any]:
     """The video's own verdict, with its warnings."""
     points = bundle.card["operating_points"]
-    marks = {crop_mark(face.pixels) for person in faces for face in person}
+    marks = {crop_hash(face.pixels) for person in faces for face in person}
     in_training = not marks.isdisjoint(bundle.trained_on)
     crowded = any(face.result.faces > MAX_FACES for person in faces for face in person)
     notes = [sampled.note] if sampled.note else []
