@@ -59,26 +59,11 @@ def main(
         with atomic_write(frames) as temporary:
             shutil.copyfile(entry, temporary)
     else:
-        sample_to_file(
-            path,
-            frames,
-            sampling["frames"],
-            sampling["stride"],
-            max_seconds,
-            max_memory_mb,
-            REMEDY,
-            entry.stem if entry else "",
-        )
+        count, key = sampling["frames"], entry.stem if entry else ""
+        sample_to_file(path, frames, count, sampling["stride"], *limits.values(), REMEDY, key)
         sampled = load_frames(frames)
-        logging.info(
-            "%s: %s, %d of %d frames. %s%s",
-            path,
-            sampled.status,
-            len(sampled.frames),
-            sampling["frames"],
-            sampled.detail,
-            sampled.note,
-        )
+        result = f"{sampled.status}, {len(sampled.frames)} of {count} frames."
+        logging.info("%s: %s %s%s", path, result, sampled.detail, sampled.note)
     write_made_from(frames, MadeFrom(stamp, attempt, limits))
 
 

@@ -90,24 +90,13 @@ def read_made_from(frames: Path) -> dict[str, Any]:
 def check_missing(
     paths: Mapping[str, str], faces: Path, n_videos: int, max_fraction: float
 ) -> None:
-    """Check the videos to sample for missing files, for example on a disk that is not mounted, so
-    that their finished faces are not replaced.
-
-    Parameters
-    ----------
-    paths : mapping
-        The videos to sample, by id.
-    faces : Path
-        The folder of the run's faces.
-    n_videos : int
-        Number of the run's videos.
-    max_fraction : float
-        Fraction of them that may be missing.
+    """Check that sampling the videos at `paths` (by id) replaces no `faces` (the run's folder) of
+    videos that are missing, for example because a disk is not mounted.
 
     Raises
     ------
     UserError
-        A missing video has faces, or more than `max_fraction` are missing without.
+        A missing video has faces, or more than `max_fraction` of the run's `n_videos` are missing.
     """
     unreadable = [video for video, path in paths.items() if not stamp(path)]
     finished = [video for video in unreadable if has_faces(faces / f"{video}.json")]

@@ -93,23 +93,13 @@ class FaceDetector(Protocol):
 def make_detector(
     backend: str, model_folder: Path | None, min_face_size: int, threads: int
 ) -> FaceDetector:
-    """Create the detector of a backend.
+    """Create the detector of a backend, "onnxruntime" or "tensorflow".
 
-    Parameters
-    ----------
-    backend : str
-        "onnxruntime" or "tensorflow".
-    model_folder : Path or None
-        The folder that `export_models` wrote; None for "tensorflow".
-    min_face_size : int
-        Size of the smallest face in pixels: at least 12, for "tensorflow" 12 to 20.
-    threads : int
-        Number of threads; results don't depend on it.
+    `model_folder` is the one that `export_models` wrote, None for "tensorflow". `min_face_size` is
+    in pixels, at least 12, for "tensorflow" 12 to 20. Results don't depend on the number of
+    `threads`.
 
-    Raises
-    ------
-    UserError
-        The backend does not support that size, or is not installed.
+    Raises UserError if the backend does not support that size, or is not installed.
     """
     if backend == "onnxruntime" and model_folder:
         return OnnxDetector(model_folder, min_face_size, threads)
@@ -135,7 +125,7 @@ class OnnxDetector:
         cv2.setNumThreads(threads)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        """Detect the faces in a (height, width, 3) uint8 RGB image, highest confidence first."""
+        """Detect faces as `FaceDetector` specifies."""
         if not _can_hold_face(image):
             return []
         pixels = image.astype(np.float32)
@@ -219,7 +209,7 @@ class TensorflowDetector:
         self._mtcnn = MTCNN()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        """Detect the faces in a (height, width, 3) uint8 RGB image, highest confidence first."""
+        """Detect faces as `FaceDetector` specifies."""
         if not _can_hold_face(image):
             return []
         rows = self._mtcnn.detect_faces(
@@ -252,16 +242,9 @@ def non_maximum_suppression(
     """Indices of the boxes that no box of higher score overlaps, highest score first.
 
     As in the package, a suppressed box still suppresses others, unlike in greedy suppression, and
-    its order decides between equal scores (many boxes score exactly 1).
-
-    Parameters
-    ----------
-    boxes : (n, 4) float64
-    scores : (n,) float32
-    threshold : float
-        Largest overlap of two boxes.
-    relative_to : str
-        Whether the overlap is relative to the union of the boxes (IoU) or to the smaller box.
+    its order decides between equal scores (many boxes score exactly 1). `boxes` are (n, 4)
+    float64, `scores` (n,) float32. The overlap, at most `threshold`, is relative to the union of
+    two boxes (IoU) or to the smaller one.
     """
     order = np.argsort(scores.astype(np.float64))[::-1][:MAX_BOXES]
     boxes = boxes[order]
@@ -288,13 +271,16 @@ def non_maximum_suppression(
 def _neighbourhoods(boxes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Partition boxes (n, 4): yield the indices of a few, and, ascending, of all that could overlap
     them. So the comparisons grow with n, not with its square."""
+    everything = np.arange(len(boxes)), np.arange(len(boxes))
+    if len(boxes) <= MAX_NEIGHBOURS:
+        yield everything
+        return
     low, high = boxes[:, :2].copy(), boxes[:, 2:].copy()
     # the negative area of a box whose corners are swapped suppresses all others
     inverted = (high < low).any(axis=1)
-    if inverted.any():
-        low[inverted], high[inverted] = low.min(axis=0) - 1, high.max(axis=0) + 1
+    low[inverted], high[inverted] = low.min(axis=0) - 1, high.max(axis=0) + 1
     corners = np.hstack([low, high])
-    parts = [(np.arange(len(boxes)), np.arange(len(boxes)))]
+    parts = [everything]
     while parts:
         members, neighbours = parts.pop()
         if len(members) <= MAX_NEIGHBOURS:
@@ -314,17 +300,8 @@ def crop_and_resize(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndar
     Equals the package's use of TensorFlow's `crop_and_resize`, which takes coordinates relative to
     the last pixel. The package divides by the sides, so x becomes x * (width - 1) / width.
 
-    Parameters
-    ----------
-    pixels : (height, width, 3) float32
-        An image, 0 to 255.
-    boxes : (n, 4) float64
-    size : int
-        Side of a crop in pixels.
-
-    Returns
-    -------
-    (n, size, size, 3) float32
+    `pixels` are (height, width, 3) float32, 0 to 255, `boxes` (n, 4) float64. Returns (n, size,
+    size, 3) float32.
     """
     height, width = pixels.shape[:2]
     steps = np.linspace(0, 1, size)

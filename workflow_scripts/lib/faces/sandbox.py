@@ -33,15 +33,9 @@ class CrashedError(Exception):
 def run_limited(work: Callable[[], None], seconds: int, memory_mb: int) -> None:
     """Call `work` in a child process; only the files that it writes remain.
 
-    Parameters
-    ----------
-    work : callable
-        Its exceptions are raised here, with the child's traceback as a note.
-    seconds : int
-        Limit on CPU time, all threads together.
-    memory_mb : int
-        Limit on address space in addition to this process's (Linux only), MB. Memory that this
-        process has freed but not returned to the system is reused first and does not count.
+    `seconds` limits the CPU time of all threads together, `memory_mb` (MB, Linux only) the address
+    space in addition to this process's. Memory that this process has freed but not returned to the
+    system is reused first and does not count.
 
     Raises
     ------
@@ -50,8 +44,9 @@ def run_limited(work: Callable[[], None], seconds: int, memory_mb: int) -> None:
     CrashedError
         A signal that only faulty code raises ended the child.
     RuntimeError
-        Something else ended the child: a person, or the kernel for lack of memory on the machine.
-        A second attempt may succeed.
+        A person ended the child, or the kernel for lack of memory: a second attempt may succeed.
+    Exception
+        Whatever `work` raised, with its traceback as a note.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)

@@ -58,24 +58,16 @@ def _quality_row(video: Video, status: dict[str, Any], requested: int) -> dict[s
 
 def capture_rates(table: pd.DataFrame) -> pd.DataFrame:
     """Capture rate (crops per requested frame) of each label and of all videos."""
-    rows = []
-    for name in (*(label.word for label in Label), "all"):
-        videos = table if name == "all" else table[table["label"] == name]
-        requested, sampled, crops = (
-            int(videos[column].sum()) for column in ("frames_wanted", "frames_sampled", "crops")
-        )
-        rows.append(
-            {
-                "label": name,
-                "videos": len(videos),
-                "videos_with_crops": int((videos["crops"] > 0).sum()),
-                "frames_wanted": requested,
-                "frames_sampled": sampled,
-                "crops": crops,
-                "capture_rate": round(crops / requested, 6) if requested else None,
-            }
-        )
-    return pd.DataFrame(rows)
+    table = pd.concat([table, table.assign(label="all")], ignore_index=True)
+    table = table.assign(videos=1, videos_with_crops=table["crops"] > 0)
+    columns = ["videos", "videos_with_crops", "frames_wanted", "frames_sampled", "crops"]
+    labels = pd.Index([*(label.word for label in Label), "all"], name="label")
+    rates = table.groupby("label")[columns].sum().reindex(labels, fill_value=0).reset_index()
+    rates["capture_rate"] = [
+        round(crops / requested, 6) if requested else None
+        for crops, requested in zip(rates["crops"], rates["frames_wanted"], strict=True)
+    ]
+    return rates
 
 
 def check_rejected(table: pd.DataFrame, max_fraction: float, path: Path) -> None:

@@ -113,13 +113,7 @@ class Rows:
 
 
 def load_video_crops(path: Path, video: str, group: str, label: int) -> VideoCrops:
-    """Read one video's `faces/{video}.npz`.
-
-    Raises
-    ------
-    UserError
-        The file is damaged.
-    """
+    """Read one video's `faces/{video}.npz`; raises UserError if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             # NumPy may stop reading before the checksum is compared
@@ -137,23 +131,11 @@ def load_video_crops(path: Path, video: str, group: str, label: int) -> VideoCro
 def write_store(
     path: Path, videos: Iterable[VideoCrops], made_with: dict[str, Any], n_rows: int
 ) -> None:
-    """Write or replace the store at `path` and its marker.
+    """Write or replace the store at `path` (its marker or its tree, as in all functions here).
 
-    Parameters
-    ----------
-    path : Path
-        The marker or the tree, as in all functions here.
-    videos : iterable of VideoCrops
-        Read one at a time; at most a shard is held in memory.
-    made_with : dict
-        The config sections `sampling`, `detector` and `faces`.
-    n_rows : int
-        Number of crops in all `videos`.
-
-    Raises
-    ------
-    ValueError
-        `videos` have another number of crops.
+    `videos` are read one at a time; at most a shard is held in memory. `made_with` holds the config
+    sections `sampling`, `detector` and `faces`. Raises ValueError unless `videos` have `n_rows`
+    crops.
     """
     tree = path.with_suffix(".zarr")
     size, rows_per_chunk = made_with["faces"]["size"], made_with["sampling"]["frames"]
@@ -214,50 +196,29 @@ def _replace_tree(tree: Path) -> Iterator[Path]:
 
 def _write_rows(array: zarr.Array, parts: Iterable[np.ndarray]) -> hashlib.blake2b:
     """Write the rows of `parts`, a whole file at a time; return a hash of their bytes."""
-    digest, n_rows = hashlib.blake2b(digest_size=16), 0
-    for block in _rechunk(parts, _rows_per_file(array)):
-        rows = slice(n_rows, n_rows + len(block))
-        n_rows = rows.stop
-        if n_rows <= array.shape[0]:
-            array[rows] = block
-            digest.update(block.data)
-    if n_rows != array.shape[0]:
-        raise ValueError(f"Expected {array.shape[0]} rows in {array.store_path}, got {n_rows}.")
+    n_rows, rows_per_file = array.shape[0], _rows_per_file(array)
+    buffer = np.empty((rows_per_file, *array.shape[1:]), array.dtype)
+    digest, stop = hashlib.blake2b(digest_size=16), 0
+    for row in itertools.chain.from_iterable(parts):
+        buffer[stop % rows_per_file] = row
+        stop += 1
+        if stop == n_rows or (stop < n_rows and stop % rows_per_file == 0):
+            start = (stop - 1) // rows_per_file * rows_per_file
+            array[start:stop] = buffer[: stop - start]
+            digest.update(buffer[: stop - start].data)
+    if stop != n_rows:
+        raise ValueError(f"Expected {n_rows} rows in {array.store_path}, got {stop}.")
     return digest
-
-
-def _rechunk(parts: Iterable[np.ndarray], n_rows: int) -> Iterator[np.ndarray]:
-    """Yield the rows of `parts` in blocks of `n_rows` (the last may be smaller), each valid until
-    the next."""
-    buffer, filled = np.empty(0), 0
-    for part in parts:
-        if not buffer.size:
-            buffer = np.empty((n_rows, *part.shape[1:]), part.dtype)
-        start = 0
-        while start < len(part):
-            rows = part[start : start + n_rows - filled]
-            buffer[filled : filled + len(rows)] = rows
-            start, filled = start + len(rows), filled + len(rows)
-            if filled == n_rows:
-                yield buffer
-                filled = 0
-    if filled:
-        yield buffer[:filled]
 
 
 class StoredVideos:
     """The videos of a finished store, read one at a time.
 
-    Attributes
-    ----------
-    made_with : dict
-        The settings that the crops were made with.
-    names : tuple of str
-        The videos that have crops, in the store's order.
+    `names` are the videos that have crops, in the store's order, `made_with` are the settings that
+    the crops were made with.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the store at `path`; the crops stay on disk."""
         self.made_with = made_with(path)
         self._tree = path.with_suffix(".zarr")
         self._columns = {name: _read(self._tree, name) for name in ("label", *FACE_COLUMNS)}
@@ -293,19 +254,9 @@ def read_rows(path: Path) -> Rows:
 
 
 def iter_crops(path: Path, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read crops a shard at a time, to bound memory.
+    """Read crops a shard at a time, to bound memory. `rows` are (k,) int in ascending order.
 
-    Parameters
-    ----------
-    path : Path
-        The store.
-    rows : (k,) int
-        Rows in ascending order.
-
-    Yields
-    ------
-    (positions, crops)
-        Positions in `rows`, and their crops (m, size, size, 3) uint8.
+    Yields positions in `rows`, and their crops (m, size, size, 3) uint8.
     """
     yield from _read_blocks(path.with_suffix(".zarr"), "crops", rows)
 
@@ -341,26 +292,11 @@ def load_matrix(
 def write_features(
     folder: Path, name: str, parts: Iterable[np.ndarray], n_rows: int, version: str
 ) -> None:
-    """Write or replace the feature set `name` of a store.
+    """Write or replace the feature set `name` (including its side) in a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Created if missing.
-    name : str
-        The feature set, with its side.
-    parts : iterable of (k, features) arrays
-        At least one, all of one dtype, in the store's order. Read one at a time; at most one and a
-        chunk are held in memory.
-    n_rows : int
-        Number of rows in all parts.
-    version : str
-        The recipe's version.
-
-    Raises
-    ------
-    ValueError
-        The parts have another number of rows.
+    `parts` are one or more arrays (k, features) of one dtype, in the store's order. At most one of
+    them and a chunk are held in memory. `version` is the recipe's. Raises ValueError unless the
+    parts have `n_rows` rows.
     """
     parts = iter(parts)
     first = next(parts)
@@ -395,11 +331,10 @@ def read_features(folder: Path, name: str, rows: np.ndarray) -> np.ndarray:
 
 def features_version(folder: Path, name: str) -> str | None:
     """The recipe version of the feature set `name` in a folder; None if it is missing."""
-    try:
-        marker = json.loads(marker_path(folder / f"{name}.zarr").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    marker = marker_path(folder / f"{name}.zarr")
+    if not marker.exists():
         return None
-    return str(marker["version"])
+    return str(json.loads(marker.read_text(encoding="utf-8"))["version"])
 
 
 def find_damage(tree: Path) -> Iterator[Damage]:
@@ -448,13 +383,7 @@ def _open_array(tree: Path, name: str) -> zarr.Array:
 
 
 def _read(tree: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
-    """Read rows of an array.
-
-    Raises
-    ------
-    UserError
-        They are damaged. The message gives files and rows.
-    """
+    """Read rows of an array; raises UserError with files and rows if they are damaged."""
     array = _open_array(tree, name)
     with _report_damage(tree):
         start, stop, _ = rows.indices(array.shape[0])
