@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from workflow_scripts.lib.common.files import atomic_write, write_jpeg, write_json
-from workflow_scripts.lib.faces.cache import entry_path, is_entry, read_entry, write_entry
+from workflow_scripts.lib.faces.cache import entry_path, read_entry, write_entry
 from workflow_scripts.lib.faces.crops import draw_strip, find_faces, save_faces, status_record
 from workflow_scripts.lib.faces.finished import MADE_FROM, read_made_from
 from workflow_scripts.lib.faces.frames import load_cache_key, load_frames
@@ -34,8 +34,7 @@ def main(
     results are added to the folder `face_cache`; if `frames` is an entry of it, they are taken from
     there.
     """
-    if is_entry(frames):
-        entry = read_entry(frames)
+    if entry := read_entry(frames):
         for name, path in (("crops", crops), ("strip", strip)):
             with atomic_write(path) as temporary:
                 temporary.write_bytes(entry[name])
@@ -51,9 +50,9 @@ def main(
         write_jpeg(strip, Image.fromarray(draw_strip(sampled.frames, results, face_crops)))
         # messages on problems contain the video's path, which differs between runs: don't cache
         if face_cache and sampled.status is VideoStatus.OK and (key := load_cache_key(frames)):
-            pictures = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}
-            content = {**pictures, "status": json.dumps(record).encode()}
-            write_entry(entry_path(face_cache, key), content)
+            files = {"crops": crops.read_bytes(), "strip": strip.read_bytes()}
+            files["status"] = json.dumps(record).encode()
+            write_entry(entry_path(face_cache, key), files)
     write_json(status, {"video_id": video, **record, MADE_FROM: read_made_from(frames)})
     logging.info(
         "%s: %d of %d frames gave a face", video, record["crops"], record["frames_sampled"]

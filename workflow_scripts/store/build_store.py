@@ -32,9 +32,8 @@ def main(
     videos = read_manifest(manifest).values()
     groups = assign_groups(videos)
     n_rows = int(table["crops"].sum())
-    logging.info(
-        "%d crops of %d videos in %d groups", n_rows, len(table), len(set(groups.values()))
-    )
+    n_groups = len(set(groups.values()))
+    logging.info("%d crops of %d videos in %d groups", n_rows, len(table), n_groups)
     loaded = (
         load_video_crops(path, video.video_id, groups[video.video_id], Label[video.label.upper()])
         for video, path in pair_with_files(videos, crops)

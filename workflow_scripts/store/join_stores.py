@@ -64,11 +64,8 @@ def main(
 def join_tables(videos: list[Video], parts: list[Path]) -> pd.DataFrame:
     """The quality tables of the parts as one, in the order of `videos`, with a column `part`.
 
-    Raises
-    ------
-    UserError
-        A video is in no part, in several, or has another label there; or a part was made by an
-        older version.
+    Raises UserError if a video is in no part, in several, or has another label there, or if an
+    older version made a part.
     """
     tables = [read_table(part / "quality.tsv").assign(part=str(part)) for part in parts]
     for part, table in zip(parts, tables, strict=True):

@@ -13,11 +13,12 @@ from workflow_scripts.lib.faces.cache import (
     PACKAGES,
     entry_key,
     entry_path,
-    is_entry,
     is_intact,
     read_entry,
     write_entry,
 )
+from workflow_scripts.lib.faces.frames import SampledVideo, save_frames
+from workflow_scripts.lib.faces.status import VideoStatus
 
 SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"scale": 1.3}}
 FILES = {"crops": b"\0" * 1000, "status": b"{}"}
@@ -69,8 +70,12 @@ def test_an_entry_keeps_its_files(tmp_path_factory, files):
     assert not is_intact(entry)
     write_entry(entry, files)
     assert is_intact(entry)
-    assert is_entry(entry)
     assert read_entry(entry) == files
+
+
+def test_another_archive_is_no_entry(tmp_path):
+    save_frames(tmp_path / "frames.npz", SampledVideo(VideoStatus.OK, "", 25.0, ()))
+    assert read_entry(tmp_path / "frames.npz") is None
 
 
 @pytest.mark.parametrize("place", [100, 500, -1])

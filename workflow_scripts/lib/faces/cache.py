@@ -4,11 +4,9 @@ An entry holds the results of `crop_faces` for one video. Its name consists of t
 video's bytes, so that all entries of a video can be found, and of the settings, the code and the
 library versions. The video's name and path don't matter.
 
-Snakemake's between-workflow cache does not fit: it hashes the video's path (a parameter), samples
-the frames even if the crops are cached, and lets every user overwrite every entry.
-
 Entries are uncompressed zip archives, written atomically, so any number of writers on any number of
 machines can use one folder. Each file in an entry has a checksum; damaged entries are replaced.
+`docs/cache.md` says why Snakemake's own cache does not fit.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ __all__ = [
     "entry_path",
     "find_entries_by_crops",
     "find_entries_by_video",
-    "is_entry",
     "is_intact",
     "read_entry",
     "write_entry",
@@ -107,13 +104,8 @@ def write_entry(entry: Path, files: Mapping[str, bytes]) -> None:
             archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), content)
 
 
-def is_entry(path: Path) -> bool:
-    """Whether a zip archive is an entry of the cache."""
+def read_entry(path: Path) -> dict[str, bytes] | None:
+    """The contents of an entry's files by name; None if the zip archive is not an entry."""
     with zipfile.ZipFile(path) as archive:
-        return archive.comment == ARCHIVE_COMMENT
-
-
-def read_entry(entry: Path) -> dict[str, bytes]:
-    """The contents of an entry's files by name."""
-    with zipfile.ZipFile(entry) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        is_entry = archive.comment == ARCHIVE_COMMENT
+        return {name: archive.read(name) for name in archive.namelist()} if is_entry else None

@@ -7,7 +7,7 @@ import cmath
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ UPRIGHT_CONFIDENCE = 0.9995  # the detector's confidence in upside-down faces wa
 ROLL_SCALE = 2.0  # side of the region around a face that is searched for its orientation, in faces
 MAX_ROLL_SIDE = 160  # pixels of that region
 NO_FACE = "No face was found in any sampled frame. Is the picture turned, or are the faces tiny?"
+TURNED = (
+    "The faces lie on their side or upside down. Turn the picture: by half, for example, with "
+    "`ffmpeg -i OLD -vf hflip,vflip NEW.mp4`, by a quarter with `-vf transpose=1`."
+)
 CELL = 160  # pixels; width of a frame on the strip
 GREEN, ORANGE, GREY = (60, 200, 60), (255, 140, 0), (130, 130, 130)
 
@@ -141,11 +145,7 @@ def crop_square(image: np.ndarray, square: tuple[int, int, int], size: int) -> n
 
 
 def find_faces(
-    frames: Sequence[Frame],
-    detector: FaceDetector,
-    confidence: float,
-    scale: float,
-    size: int,
+    frames: Sequence[Frame], detector: FaceDetector, confidence: float, scale: float, size: int
 ) -> tuple[list[FrameResult], list[FaceCrop]]:
     """Crop the largest upright face of each frame.
 
@@ -163,16 +163,13 @@ def find_faces(
                 results.append(crops[-1].result)
                 break
         else:
-            where = frame.index, frame.time_s
+            result = FrameResult(frame.index, frame.time_s, FrameStatus.NO_FACE, len(faces))
             if faces:
-                roll = round(rolls[0], 1)
-                turned = FrameStatus.TURNED
-                result = FrameResult(*where, turned, len(faces), **vars(faces[0]), roll=roll)
+                rejected = {**vars(faces[0]), "roll": round(rolls[0], 1)}
+                result = replace(result, status=FrameStatus.TURNED, **rejected)
             elif detections:
-                best = max(detections, key=lambda d: d.confidence)
-                result = FrameResult(*where, FrameStatus.LOW_CONFIDENCE, 0, **vars(best))
-            else:
-                result = FrameResult(*where, FrameStatus.NO_FACE, 0)
+                rejected = vars(max(detections, key=lambda d: d.confidence))
+                result = replace(result, status=FrameStatus.LOW_CONFIDENCE, **rejected)
             results.append(result)
     return results, crops
 
@@ -183,15 +180,8 @@ def crop_face(
     """Crop a face rotated by `roll` degrees, one of the frame's `faces` confident ones."""
     height, width = frame.pixels.shape[:2]
     square = scaled_square(detection.box, scale, width, height)
-    result = FrameResult(
-        index=frame.index,
-        time_s=frame.time_s,
-        status=FrameStatus.OK,
-        faces=faces,
-        **vars(detection),
-        square=square,
-        roll=round(roll, 1),
-    )
+    result = FrameResult(frame.index, frame.time_s, FrameStatus.OK, faces, **vars(detection))
+    result = replace(result, square=square, roll=round(roll, 1))
     return FaceCrop(crop_square(frame.pixels, square, size), result)
 
 
@@ -211,17 +201,11 @@ def video_status(sampled: SampledVideo, results: Sequence[FrameResult]) -> tuple
         short = sampled.status == VideoStatus.TOO_SHORT
         return VideoStatus.TOO_SHORT if short else VideoStatus.PARTIAL, detail.strip()
     if FrameStatus.TURNED in statuses:
-        return (
-            VideoStatus.TURNED,
-            "The faces lie on their side or upside down. Turn the picture: by half, for example, "
-            "with `ffmpeg -i OLD -vf hflip,vflip NEW.mp4`, by a quarter with `-vf transpose=1`.",
-        )
+        return VideoStatus.TURNED, TURNED
     if FrameStatus.LOW_CONFIDENCE in statuses:
         best = max(result.confidence or 0.0 for result in results)
-        return (
-            VideoStatus.LOW_CONFIDENCE,
-            f"No face reached the confidence threshold; the best had {best:.3f}.",
-        )
+        detail = f"No face reached the confidence threshold; the best had {best:.3f}."
+        return VideoStatus.LOW_CONFIDENCE, detail
     return VideoStatus.NO_FACE, NO_FACE
 
 

@@ -71,13 +71,8 @@ def capture_rates(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_rejected(table: pd.DataFrame, max_fraction: float, path: Path) -> None:
-    """Check that enough videos have crops; `path` is the quality table's file.
-
-    Raises
-    ------
-    UserError
-        More than `max_fraction` of the videos have no crop, or all of them.
-    """
+    """Raise UserError if more than `max_fraction` of the videos, or all, have no crop. `path` is
+    the file of the quality table."""
     rejected = table[table["crops"] == 0]
     if len(rejected) <= max_fraction * len(table) and len(rejected) < len(table):
         return

@@ -1,26 +1,13 @@
-"""The Zarr store of a run: the crops of all videos, and the columns that describe them.
+"""The Zarr store of a run: the crops of all videos and their columns, one row per crop in the
+manifest's order, and feature sets computed from them. `docs/store.md` describes the layout.
 
-Layout (Zarr v3, one row per crop, in the manifest's order):
+Each tree, `store.zarr` or a feature set's `{name}.zarr`, has a marker beside it, `store.json` or
+`{name}.json`, which is written last. The workflow's rules declare the markers, not the trees, as
+output and input, because Snakemake deletes a job's outputs before it starts and when it fails.
 
-- `crops` (n, size, size, 3) uint8 RGB; one chunk holds as many rows as a video has frames, one
-  shard (a file) `VIDEOS_PER_SHARD` chunks
-- `label` uint8, `frame` int32, `time` float64 (s), `confidence` float32, `box` (n, 4) int32,
-  `keypoints` (n, 5, 2) float32
-- `video`, `group` strings
-
-The group's attribute `made_with` holds the settings that the crops were made with. Stores are
-joined only if these agree.
-
-Feature sets lie in a folder beside the store: `{name}.zarr`, an array (n, features).
-
-Each tree has a marker beside it, `store.json` or `{name}.json`. It is written last and holds a
-digest of the content. The workflow's rules declare the markers, not the trees, as output and input,
-because Snakemake deletes a job's outputs before it starts and when it fails.
-
-A tree has one writer. It writes whole chunks or shards to a temporary tree and renames that at the
-end, so a killed job never leaves an incomplete tree. Every chunk is written and ends with a CRC-32C
-of its compressed bytes, and readers check that its file exists: Zarr alone would read zeros from a
-missing file.
+A tree has one writer, which renames a temporary tree at the end, so a killed job never leaves an
+incomplete one. Every chunk is written and ends with a CRC-32C of its compressed bytes, and readers
+check that its file exists: Zarr alone would read zeros from a missing file.
 """
 
 from __future__ import annotations
@@ -247,10 +234,9 @@ def made_with(path: Path) -> dict[str, Any]:
 
 def read_rows(path: Path) -> Rows:
     """Read the columns `label`, `video`, `group` and `frame` of the store at `path`."""
-    label, video, group, frame = (
-        _read(path.with_suffix(".zarr"), name) for name in ("label", "video", "group", "frame")
-    )
-    return Rows(label, np.array(video.tolist(), str), np.array(group.tolist(), str), frame)
+    tree = path.with_suffix(".zarr")
+    video, group = (np.array(_read(tree, name).tolist(), str) for name in ("video", "group"))
+    return Rows(_read(tree, "label"), video, group, _read(tree, "frame"))
 
 
 def iter_crops(path: Path, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -385,9 +371,9 @@ def _open_array(tree: Path, name: str) -> zarr.Array:
 def _read(tree: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
     """Read rows of an array; raises UserError with files and rows if they are damaged."""
     array = _open_array(tree, name)
+    start, stop, _ = rows.indices(array.shape[0])
+    rows_per_file = _rows_per_file(array)
     with _report_damage(tree):
-        start, stop, _ = rows.indices(array.shape[0])
-        rows_per_file = _rows_per_file(array)
         for row in range(start - start % rows_per_file, stop, rows_per_file):
             if not (file := _file_path(tree / name, array, row)).exists():
                 raise FileNotFoundError(file)
