@@ -7,7 +7,7 @@ include: "helpers/faces.smk"
 # A video of the user's is no input: its time of change may lie in the future, or be older than that
 # of the file that it replaces. That it was changed shows in the parameter `stamp`.
 rule sample_frames:
-    """Take the wanted frames out of one video, or its faces out of the cache."""
+    """Sample the frames of one video, or copy its face crops from the cache."""
     input:
         demo_video,
     output:
@@ -34,7 +34,7 @@ rule sample_frames:
 
 
 rule export_detector:
-    """Write MTCNN's networks as ONNX files, once for all videos."""
+    """Export MTCNN's networks as ONNX files, once for all videos."""
     output:
         networks=expand("resources/detector/{net}.onnx", net=("pnet", "rnet", "onet")),
     log:
@@ -51,7 +51,7 @@ rule export_detector:
 
 
 rule crop_faces:
-    """Find, choose and cut the face in each sampled frame of one video."""
+    """Find, select and crop the face in each sampled frame of one video."""
     input:
         frames="<results>/frames/{video}.npz",
         networks=detector_networks,

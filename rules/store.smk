@@ -28,7 +28,7 @@ if config["join_runs"]:
 else:
 
     rule quality_table:
-        """Gather what became of every video into one table, and the capture rates per label."""
+        """Write the status of every video to one table, and the capture rate of each label."""
         input:
             statuses=per_video("<results>/faces/{video}.json"),
         output:
@@ -51,7 +51,7 @@ else:
             "../workflow_scripts/store/quality_table.py"
 
     rule build_store:
-        """Put the crops of all videos into the run's Zarr store."""
+        """Write the crops of all videos to the run's Zarr store."""
         input:
             quality="<results>/quality.tsv",
             crops=per_video("<results>/faces/{video}.npz"),

@@ -120,7 +120,7 @@ def test_missing_videos_do_not_replace_their_faces(tmp_path):
     check_missing(paths, tmp_path, 20, 0.1)
 
 
-def test_a_machine_without_the_videos_keeps_finished_faces(tmp_path):
+def test_a_machine_without_the_videos_leaves_finished_faces(tmp_path):
     faces, output = tmp_path / "faces/a.json", tmp_path / "a.npz"
     given = {
         "path": tmp_path / "gone.mp4",

@@ -205,7 +205,7 @@ def test_damaged_metadata_is_reported(tmp_path):
     assert [damage.content for damage in find_damage(tmp_path / "s.zarr")] == ["label/zarr.json"]
 
 
-def test_a_killed_writer_keeps_the_old_store(tmp_path):
+def test_a_killed_writer_leaves_the_old_store(tmp_path):
     path = tmp_path / "store.zarr"
     write(path, [3] * 4)
     before = files_of(path)
@@ -229,7 +229,7 @@ def test_a_killed_writer_keeps_the_old_store(tmp_path):
 
 
 @pytest.mark.parametrize("failing", ["write_store", "write_features"])
-def test_a_failed_writer_keeps_the_old_tree(tmp_path, failing):
+def test_a_job_that_fails_leaves_the_old_tree(tmp_path, failing):
     path = tmp_path / "s.zarr"
     write(path, [3] * 4)
     write_features(tmp_path, "f", [np.ones((12, 5), np.float32)], 12, "1")
