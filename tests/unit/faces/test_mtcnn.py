@@ -91,8 +91,8 @@ def overlap(a, b, relative_to):
 )
 def test_a_box_is_kept_when_no_box_of_higher_score_overlaps_it(seed, n, threshold, relative_to):
     boxes, scores = some_boxes(seed, n)
-    kept = non_maximum_suppression(boxes, scores, threshold, relative_to)
-    assert (np.diff(scores[kept]) < 0).all()
+    selected = non_maximum_suppression(boxes, scores, threshold, relative_to)
+    assert (np.diff(scores[selected]) < 0).all()
     expected = {
         j
         for j in range(n)
@@ -101,19 +101,21 @@ def test_a_box_is_kept_when_no_box_of_higher_score_overlaps_it(seed, n, threshol
             for i in range(n)
         )
     }
-    assert set(kept.tolist()) == expected
+    assert set(selected.tolist()) == expected
 
 
 @given(st.integers(0, 1000), st.integers(1, 700))
 @settings(max_examples=30)
 def test_suppression_is_idempotent_and_the_order_of_the_boxes_does_not_matter(seed, n):
     boxes, scores = some_boxes(seed, n)
-    kept = non_maximum_suppression(boxes, scores, 0.5)
-    assert non_maximum_suppression(boxes[kept], scores[kept], 0.5).tolist() == list(
-        range(len(kept))
+    selected = non_maximum_suppression(boxes, scores, 0.5)
+    assert non_maximum_suppression(boxes[selected], scores[selected], 0.5).tolist() == list(
+        range(len(selected))
     )
     shuffled = np.random.default_rng(seed).permutation(n)
-    assert (shuffled[non_maximum_suppression(boxes[shuffled], scores[shuffled], 0.5)] == kept).all()
+    assert (
+        shuffled[non_maximum_suppression(boxes[shuffled], scores[shuffled], 0.5)] == selected
+    ).all()
 
 
 def reference_suppression(boxes, scores, threshold, relative_to):
@@ -154,8 +156,10 @@ def test_suppression_by_neighbourhoods_equals_that_of_all_against_all(
     scores = rng.random(n).astype(np.float32)
     if rounded:  # equal scores, equal corners, and boxes without an area
         boxes, scores = boxes.round(), scores.round(1)
-    kept = non_maximum_suppression(boxes, scores, threshold, relative_to)
-    assert kept.tolist() == reference_suppression(boxes, scores, threshold, relative_to).tolist()
+    selected = non_maximum_suppression(boxes, scores, threshold, relative_to)
+    assert (
+        selected.tolist() == reference_suppression(boxes, scores, threshold, relative_to).tolist()
+    )
 
 
 def test_comparisons_grow_with_the_number_of_boxes_and_not_with_its_square():
@@ -246,8 +250,8 @@ def layers_of_the_package(network, pixels):
         x = prelu(x @ next(weights) + next(weights), next(weights))
         arrays = list(weights)
         heads = [x @ arrays[i] + arrays[i + 1] for i in range(0, len(arrays), 2)]
-    *places, classes = heads
-    return np.concatenate([*places, classes[..., 1:] - classes[..., :1]], axis=-1)
+    *others, classes = heads
+    return np.concatenate([*others, classes[..., 1:] - classes[..., :1]], axis=-1)
 
 
 @pytest.mark.parametrize(
@@ -371,9 +375,9 @@ def test_the_result_does_not_depend_on_batch_sizes(mtcnn, monkeypatch):
     expected = mtcnn.detect(picture)
     monkeypatch.setattr(detector, "STRIP_ROWS", 7)
     monkeypatch.setattr(detector, "BATCH", 3)
-    found = mtcnn.detect(picture)
-    assert [face.box for face in found] == [face.box for face in expected]
-    for face, other in zip(found, expected, strict=True):
+    detections = mtcnn.detect(picture)
+    assert [face.box for face in detections] == [face.box for face in expected]
+    for face, other in zip(detections, expected, strict=True):
         assert face.confidence == pytest.approx(other.confidence, abs=1e-5)
         assert np.array(face.keypoints) == pytest.approx(np.array(other.keypoints), abs=1e-2)
 
@@ -393,10 +397,10 @@ def test_many_faces(mtcnn):
 def test_the_limit_on_faces_is_deterministic(mtcnn, monkeypatch):
     everything = {face.box for face in mtcnn.detect(many_faces())}
     monkeypatch.setattr(detector, "MAX_ONET_BOXES", 9)
-    found = mtcnn.detect(many_faces())
-    assert 0 < len(found) <= 9
-    assert {face.box for face in found} <= everything
-    assert mtcnn.detect(many_faces()) == found
+    detections = mtcnn.detect(many_faces())
+    assert 0 < len(detections) <= 9
+    assert {face.box for face in detections} <= everything
+    assert mtcnn.detect(many_faces()) == detections
 
 
 def test_a_job_imports_little_and_prints_nothing(models, tmp_path):
@@ -421,7 +425,7 @@ print(len(faces), [m for m in ("joblib", "mtcnn", "onnx", "tensorflow") if m in 
     assert process.stderr == ""
 
 
-# Choice of the detector
+# Selection of the detector
 
 
 def test_make_detector_reports_errors(models, tmp_path, monkeypatch):
