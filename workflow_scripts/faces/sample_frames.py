@@ -60,7 +60,8 @@ def main(
             shutil.copyfile(entry, temporary)
     else:
         count, key = sampling["frames"], entry.stem if entry else ""
-        sample_to_file(path, frames, count, sampling["stride"], *limits.values(), REMEDY, key)
+        stride = sampling["stride"]
+        sample_to_file(path, frames, count, stride, max_seconds, max_memory_mb, REMEDY, key)
         sampled = load_frames(frames)
         result = f"{sampled.status}, {len(sampled.frames)} of {count} frames."
         logging.info("%s: %s %s%s", path, result, sampled.detail, sampled.note)
