@@ -7,7 +7,7 @@ include: "helpers/faces.smk"
 # A user's video is not an input: its modification time may lie in the future, or before that of the
 # file that it replaces. The parameter `stamp` detects changes instead.
 rule sample_frames:
-    """Take the wanted frames out of one video, or its faces out of the cache."""
+    """Sample the frames of one video, or copy its face crops from the cache."""
     input:
         demo_video,
     output:
@@ -33,7 +33,7 @@ rule sample_frames:
 
 
 rule export_detector:
-    """Write MTCNN's networks as ONNX files, once for all videos."""
+    """Export MTCNN's networks as ONNX files, once for all videos."""
     output:
         networks=expand("resources/detector/{net}.onnx", net=("pnet", "rnet", "onet")),
     log:
@@ -49,7 +49,7 @@ rule export_detector:
 
 
 rule crop_faces:
-    """Find, choose and cut the face in each sampled frame of one video."""
+    """Find, select and crop the face in each sampled frame of one video."""
     input:
         frames="<results>/frames/{video}.npz",
         networks=detector_networks,

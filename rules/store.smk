@@ -10,7 +10,7 @@ if config["join_runs"]:
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
-            kept="<results>/manifest.tsv",
+            manifest_copy="<results>/manifest.tsv",
             store="<results>/store.json",
         log:
             "<logs>/join_stores.log",
@@ -28,13 +28,13 @@ if config["join_runs"]:
 else:
 
     rule quality_table:
-        """Gather what became of every video into one table, and the capture rates per label."""
+        """Write the status of every video to one table, and the capture rate of each label."""
         input:
             statuses=per_video("<results>/faces/{video}.json"),
         output:
             quality="<results>/quality.tsv",
             rates="<results>/capture_rates.tsv",
-            kept="<results>/manifest.tsv",
+            manifest_copy="<results>/manifest.tsv",
         log:
             "<logs>/quality_table.log",
         conda:
@@ -50,7 +50,7 @@ else:
             "../workflow_scripts/store/quality_table.py"
 
     rule build_store:
-        """Put the crops of all videos into the run's Zarr store."""
+        """Write the crops of all videos to the run's Zarr store."""
         input:
             quality="<results>/quality.tsv",
             crops=per_video("<results>/faces/{video}.npz"),

@@ -51,7 +51,7 @@ def write_small_bundle(
     }
     store = folder / "store.zarr"
     made = (_video(number, frames, size) for number in range(VIDEOS))
-    write_store(store, made, crops, VIDEOS * frames, size, frames, 4)
+    write_store(store, made, crops, VIDEOS * frames)
     table = _split(frames)
     table.to_csv(folder / "split.tsv", sep="\t", index=False)
     side = size // 2 if features == "pixels" else None

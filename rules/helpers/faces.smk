@@ -1,7 +1,7 @@
 # Functions that the rules of faces.smk use.
 from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.faces.finished import (
-    check_away,
+    check_missing,
     has_faces,
     planned_attempt,
     planned_stamp,
@@ -37,7 +37,7 @@ def check_sampled_videos():
         for job in workflow.dag.needrun_jobs()
         if job.rule.name == "sample_frames"
     }
-    check_away(
+    check_missing(
         {name: row.path for name, row in videos.items() if name in sampled},
         Path(RUN, "faces"),
         len(VIDEOS),

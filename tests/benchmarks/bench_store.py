@@ -31,7 +31,7 @@ def make_faces(folder: Path, n_videos: int) -> None:
         FrameResult,
         FrameStatus,
         save_faces,
-        status_of,
+        status_record,
     )
     from workflow_scripts.lib.faces.frames import SampledVideo
     from workflow_scripts.lib.faces.mtcnn import Detection
@@ -53,7 +53,7 @@ def make_faces(folder: Path, n_videos: int) -> None:
             crops.append(FaceCrop(np.clip(picture + noise, 0, 255).astype(np.uint8), result))
         name = f"v{number}"
         save_faces(folder / f"{name}.npz", crops, SIZE)
-        status = status_of(sampled, [crop.result for crop in crops])
+        status = status_record(sampled, [crop.result for crop in crops])
         write_json(folder / f"{name}.json", status)
         videos.append(Video(name, f"{name}.mp4", ("real", "fake")[number % 2]))
     write_manifest(folder / "videos.tsv", videos)
@@ -63,7 +63,7 @@ def make_faces(folder: Path, n_videos: int) -> None:
         frames=FRAMES,
         quality=folder / "quality.tsv",
         rates=folder / "rates.tsv",
-        kept=folder / "manifest.tsv",
+        manifest_copy=folder / "manifest.tsv",
     )
 
 

@@ -11,7 +11,7 @@ import zarr
 from tests.command_line import DEEPFAKE
 from tests.projects import SMALL_TREES, fingerprint, small_project
 from workflow_scripts.lib.data.manifest import read_manifest, write_manifest
-from workflow_scripts.lib.faces.cache import add_entry, entry_key, entry_path
+from workflow_scripts.lib.faces.cache import entry_key, entry_path, write_entry
 from workflow_scripts.lib.store.zarr_store import StoredVideos
 
 GONE = ["fake0", "fake1", "real0"]  # who shows p0: as target, as source, and as themselves
@@ -59,7 +59,7 @@ def fill_cache(cache, finished, videos):
         crops = (finished.results / f"faces/{video.video_id}.npz").read_bytes()
         for margin in (1, 2):
             key = entry_key(Path(video.path), {"faces": {"scale": margin}}, "")
-            add_entry(entry_path(cache, key), {"crops": crops, "status": b"{}"})
+            write_entry(entry_path(cache, key), {"crops": crops, "status": b"{}"})
         entry_path(cache, key).with_name(f".{key}.zip.5f5e5bb3.partial").write_bytes(crops)
 
 

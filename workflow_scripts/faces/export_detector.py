@@ -1,4 +1,4 @@
-"""Write MTCNN's networks as ONNX files, once for all videos."""
+"""Export MTCNN's networks as ONNX files, once for all videos."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from workflow_scripts.lib.faces.mtcnn_export import export_models
 
 
 def main(networks: list[Path]) -> None:
-    """Write `pnet.onnx`, `rnet.onnx` and `onet.onnx` as `networks`, all in one folder."""
+    """Write `networks`: `pnet.onnx`, `rnet.onnx` and `onet.onnx` in one folder."""
     export_models(networks[0].parent)
 
 

@@ -66,7 +66,7 @@ def find_problems(results: Path, record: dict[str, Any]) -> dict[str, tuple[str,
     for tree in (results / "store.zarr", *sorted(results.glob("features/*.zarr"))):
         for damage in find_damage(tree):
             name = str(damage.file.relative_to(results))
-            damage_of.setdefault(name, []).append(f"{damage.content}: {damage.why}")
+            damage_of.setdefault(name, []).append(f"{damage.content}: {damage.reason}")
     for name, descriptions in damage_of.items():
         step, _ = problems.get(name, ("store", ""))
         problems[name] = (step, "; ".join(descriptions))

@@ -1,4 +1,4 @@
-"""Put the crops of all videos into the run's Zarr store."""
+"""Write the crops of all videos to the run's Zarr store."""
 
 import logging
 from pathlib import Path
@@ -21,10 +21,10 @@ def main(
     max_rejected_fraction: float,
     store: Path,
 ) -> None:
-    """Write the store, unless too many videos were rejected.
+    """Write the store, unless too many videos have no crops.
 
-    `crops` are the videos' `.npz` files in the manifest's order, `made_with` the config's sections
-    that they follow from.
+    `crops` are the videos' `.npz` files in the manifest's order; `made_with` holds the config
+    sections `sampling`, `detector` and `faces`.
     """
     acquire_lock(store.with_name(f".{store.name}.lock"), wait=True)  # the store has one writer
     table = read_table(quality)
@@ -32,22 +32,13 @@ def main(
     videos = read_manifest(manifest).values()
     groups = assign_groups(videos)
     n_rows = int(table["crops"].sum())
-    logging.info(
-        "%d crops of %d videos in %d groups", n_rows, len(table), len(set(groups.values()))
+    n_groups = len(set(groups.values()))
+    logging.info("%d crops of %d videos in %d groups", n_rows, len(table), n_groups)
+    loaded = (
+        load_video_crops(path, video.video_id, groups[video.video_id], Label[video.label.upper()])
+        for video, path in pair_with_files(videos, crops)
     )
-    write_store(
-        store,
-        (
-            load_video_crops(
-                path, video.video_id, groups[video.video_id], Label[video.label.upper()]
-            )
-            for video, path in pair_with_files(videos, crops)
-        ),
-        made_with=made_with,
-        n_rows=n_rows,
-        size=made_with["faces"]["size"],
-        rows_per_chunk=made_with["sampling"]["frames"],
-    )
+    write_store(store, loaded, made_with, n_rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Gather what became of every video into one table, and the capture rates per label."""
+"""Write the status of every video to one table, and the capture rate of each label."""
 
 import logging
 import shutil
@@ -9,11 +9,16 @@ from workflow_scripts.lib.store.quality import capture_rates, quality_table
 
 
 def main(
-    manifest: Path, statuses: list[Path], frames: int, quality: Path, rates: Path, kept: Path
+    manifest: Path,
+    statuses: list[Path],
+    frames: int,
+    quality: Path,
+    rates: Path,
+    manifest_copy: Path,
 ) -> None:
-    """Write `quality` (a row per video) and `rates` (a row per label), tab separated, and keep the
-    manifest beside them: the folder of a finished run tells who is in its videos."""
-    shutil.copyfile(manifest, kept)
+    """Write `quality` (a row per video) and `rates` (a row per label), tab separated, and copy the
+    manifest, so that the run's folder says which people are in its videos."""
+    shutil.copyfile(manifest, manifest_copy)
     table = quality_table(read_manifest(manifest).values(), statuses, frames)
     table.to_csv(quality, sep="\t", index=False)
     captured = capture_rates(table)

@@ -12,7 +12,7 @@ from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.identities import names_of
 from workflow_scripts.lib.data.manifest import read_manifest
-from workflow_scripts.lib.faces.crops import crop_mark
+from workflow_scripts.lib.faces.crops import crop_hash
 from workflow_scripts.lib.store.zarr_store import StoredVideos
 from workflow_scripts.lib.training.array_models import ArrayModel
 from workflow_scripts.lib.training.matrix import load_experiment
@@ -51,7 +51,7 @@ def main(
         measurements.append(
             measure(faces.crops, boxes, frames, times, float(bits_per_pixel[video]))
         )
-        marks += map(crop_mark, faces.crops)
+        marks += map(crop_hash, faces.crops)
     # under the protocol `frame`, the test set has other frames of the same videos
     unseen_real = table[
         (table["split"] == TEST)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.store.test_zarr_store import SIZE, files_of, make_videos
+from tests.unit.store.test_zarr_store import MADE_WITH, files_of, make_videos
 from workflow_scripts.evaluation import extract_cross_dataset
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import Video
@@ -147,7 +147,7 @@ def test_features_are_taken_over_only_where_the_recipe_is_the_same(tmp_path):
     store, output = tmp_path / "store.zarr", tmp_path / "mine"
     there, rows = tmp_path / "features", np.arange(5)
     videos = make_videos([3, 2])
-    write_store(store, videos, {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
+    write_store(store, videos, MADE_WITH, 5)
     before = files_of(store)
     extract_cross_dataset.main(store, "spectrum", output / "spectrum.json")
     assert files_of(store) == before

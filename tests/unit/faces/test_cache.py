@@ -1,4 +1,4 @@
-"""The cache of faces: found by content, never stale, never damaged."""
+"""The face cache: entries are found by content, and never stale or damaged."""
 
 import threading
 
@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_project import IMPORT_OF, needed_packages
-from workflow_scripts.faces.sample_frames import MAKERS
+from workflow_scripts.faces.sample_frames import FACE_SCRIPTS
 from workflow_scripts.lib.common.code_files import content_digest
 from workflow_scripts.lib.faces.cache import (
     PACKAGES,
-    add_entry,
     entry_key,
     entry_path,
-    is_entry,
-    is_whole,
+    is_intact,
     read_entry,
+    write_entry,
 )
+from workflow_scripts.lib.faces.frames import SampledVideo, save_frames
+from workflow_scripts.lib.faces.status import VideoStatus
 
 SETTINGS = {"sampling": {"frames": 7}, "detector": {"min_face_size": 20}, "faces": {"scale": 1.3}}
 FILES = {"crops": b"\0" * 1000, "status": b"{}"}
@@ -36,7 +37,7 @@ def test_the_name_of_a_video_does_not_matter(video):
     assert entry_key(video, SETTINGS, "code") == entry_key(other, SETTINGS, "code")
 
 
-def test_where_its_code_lies_does_not_matter(tmp_path):
+def test_the_location_of_the_code_does_not_matter(tmp_path):
     for place, names in (("here", ("a.py", "b.py")), ("there", ("z.py", "c.py"))):
         (tmp_path / place).mkdir()
         for name, text in zip(names, ("one", "two"), strict=True):
@@ -45,13 +46,13 @@ def test_where_its_code_lies_does_not_matter(tmp_path):
     assert content_digest(here) == content_digest(there) != content_digest(here[:1])
 
 
-def test_every_package_that_makes_faces_is_known():
-    needed = {name for script in MAKERS for name in needed_packages(script)}
+def test_every_package_that_computes_faces_is_listed():
+    needed = {name for script in FACE_SCRIPTS for name in needed_packages(script)}
     known = {IMPORT_OF.get(name, name) for name in PACKAGES}
     assert needed - {"tensorflow"} <= known  # its faces go into no cache
 
 
-def test_all_else_does(video, monkeypatch):
+def test_everything_else_matters(video, monkeypatch):
     keys = {entry_key(video, SETTINGS, "code")}
     for section in SETTINGS:
         keys.add(entry_key(video, {**SETTINGS, section: {"other": 1}}, "code"))
@@ -64,23 +65,27 @@ def test_all_else_does(video, monkeypatch):
 
 
 @given(st.dictionaries(st.text("abc", min_size=1, max_size=3), st.binary(max_size=50)))
-def test_what_goes_in_comes_out(tmp_path_factory, files):
+def test_an_entry_keeps_its_files(tmp_path_factory, files):
     entry = entry_path(tmp_path_factory.mktemp("cache"), "ab12")
-    assert not is_whole(entry)
-    add_entry(entry, files)
-    assert is_whole(entry)
-    assert is_entry(entry)
+    assert not is_intact(entry)
+    write_entry(entry, files)
+    assert is_intact(entry)
     assert read_entry(entry) == files
+
+
+def test_another_archive_is_no_entry(tmp_path):
+    save_frames(tmp_path / "frames.npz", SampledVideo(VideoStatus.OK, "", 25.0, ()))
+    assert read_entry(tmp_path / "frames.npz") is None
 
 
 @pytest.mark.parametrize("place", [100, 500, -1])
 def test_a_damaged_entry_is_not_used(tmp_path, place):
     entry = entry_path(tmp_path, "ab12")
-    add_entry(entry, FILES)
+    write_entry(entry, FILES)
     content = entry.read_bytes()
     entry.write_bytes(content[:place] if place < 0 else _flipped(content, place))
-    assert not is_whole(entry)
-    add_entry(entry, FILES)
+    assert not is_intact(entry)
+    write_entry(entry, FILES)
     assert entry.read_bytes() == content
 
 
@@ -88,9 +93,9 @@ def _flipped(content, place):
     return content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
 
 
-def test_many_writers_do_not_meet(tmp_path):
+def test_concurrent_writers_do_not_conflict(tmp_path):
     entry = entry_path(tmp_path, "ab12")
-    writers = [threading.Thread(target=add_entry, args=(entry, FILES)) for _ in range(8)]
+    writers = [threading.Thread(target=write_entry, args=(entry, FILES)) for _ in range(8)]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -1,4 +1,4 @@
-"""Faces: which one is taken, how it is cut, and what is said about the rest."""
+"""Faces: selection, cropping, and the status of frames and videos."""
 
 import json
 
@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.faces.crops import (
+    confident_faces,
     crop_square,
     draw_strip,
     find_faces,
-    roll,
+    keypoint_roll,
     save_faces,
-    select_face,
-    square_around,
-    status_of,
+    scaled_square,
+    status_record,
     video_status,
 )
 from workflow_scripts.lib.faces.frames import Frame, SampledVideo
@@ -26,13 +26,13 @@ from workflow_scripts.lib.store.zarr_store import load_video_crops
 POINTS = ((1.0, 2.0),) * 5
 
 
-def found(x, y, width, height, confidence):
+def detection(x, y, width, height, confidence):
     return Detection((x, y, width, height), confidence, POINTS)
 
 
 class KnownFaces:
-    """A detector for frames whose faces are known, one list per frame, none of which are square: in
-    square regions around faces it finds nothing."""
+    """A detector with one answer per frame. Frames are not square; in square regions it finds
+    nothing."""
 
     def __init__(self, *answers):
         self.answers = iter(answers)
@@ -50,16 +50,22 @@ def frames(n, width=64, height=48):
     )
 
 
-def test_takes_the_largest_of_those_that_are_sure():
+def test_confident_faces_are_ordered_by_size():
     small, large, unsure = (
-        found(0, 0, 10, 10, 0.99),
-        found(0, 0, 20, 20, 0.95),
-        found(0, 0, 90, 90, 0.5),
+        detection(0, 0, 10, 10, 0.99),
+        detection(0, 0, 20, 20, 0.95),
+        detection(0, 0, 90, 90, 0.5),
     )
-    assert select_face([small, large, unsure], 0.9) is large
-    assert select_face([unsure], 0.9) is None
-    assert select_face([], 0.9) is None
-    assert select_face([found(0, 0, 5, 5, 0.9)], 0.9) is not None
+    assert confident_faces([small, large, unsure], 0.9) == [large, small]
+    assert confident_faces([unsure], 0.9) == []
+    assert confident_faces([], 0.9) == []
+    at_threshold = detection(0, 0, 5, 5, 0.9)
+    assert confident_faces([at_threshold], 0.9) == [at_threshold]
+
+
+def test_ties_in_size_go_to_the_more_confident_then_to_the_first():
+    first, second, third = (detection(x, 0, 10, 10, 0.95 + (x == 2) / 100) for x in range(3))
+    assert confident_faces([first, second, third], 0.9) == [third, first, second]
 
 
 @given(
@@ -69,7 +75,7 @@ def test_takes_the_largest_of_those_that_are_sure():
     st.integers(1, 200),
 )
 def test_square_lies_inside_and_is_square(box, scale, width, height):
-    left, top, side = square_around(box, scale, width, height)
+    left, top, side = scaled_square(box, scale, width, height)
     assert 0 <= left <= width - side
     assert 0 <= top <= height - side
     assert 1 <= side <= min(width, height)
@@ -77,7 +83,7 @@ def test_square_lies_inside_and_is_square(box, scale, width, height):
 
 @given(st.integers(60, 100), st.integers(60, 100), st.integers(5, 20), st.integers(5, 20))
 def test_square_is_centred_where_there_is_room(x, y, width, height):
-    left, top, side = square_around((x, y, width, height), 1.3, 400, 400)
+    left, top, side = scaled_square((x, y, width, height), 1.3, 400, 400)
     assert side == round(max(width, height) * 1.3)
     assert abs(left + side / 2 - (x + width / 2)) <= 1
     assert abs(top + side / 2 - (y + height / 2)) <= 1
@@ -90,7 +96,7 @@ def test_crop_keeps_the_pixels_when_nothing_is_resized():
 
 
 def test_each_frame_gets_its_status():
-    good, poor = found(10, 10, 20, 20, 0.99), found(1, 1, 5, 5, 0.4)
+    good, poor = detection(10, 10, 20, 20, 0.99), detection(1, 1, 5, 5, 0.4)
     detector = KnownFaces([good], [], [poor], [good, good])
     results, crops = find_faces(frames(4), detector, 0.9, 1.3, 32)
     assert [r.status for r in results] == ["ok", "no_face", "low_confidence", "ok"]
@@ -114,36 +120,39 @@ def turned_points(angle):
 
 
 @given(ANGLES, st.floats(0.3, 3), st.floats(0.2, 1))
-def test_the_roll_is_the_angle_by_which_a_face_is_turned(angle, scale, narrow):
-    upright = roll(turned_points(0))
+def test_the_roll_is_the_angle_of_the_rotation(angle, scale, narrow):
+    upright = keypoint_roll(turned_points(0))
     assert abs(upright) < 2
-    away = (roll(turned_points(angle)) - upright - angle) % 360
+    away = (keypoint_roll(turned_points(angle)) - upright - angle) % 360
     assert min(away, 360 - away) < 1e-6
     larger = [(x * scale, y * scale) for x, y in turned_points(angle)]
-    assert roll(larger) == pytest.approx(roll(turned_points(angle)))
+    assert keypoint_roll(larger) == pytest.approx(keypoint_roll(turned_points(angle)))
     profile = [(x * narrow, y) for x, y in turned_points(0)]  # a head that looks to the side
-    assert abs(roll(profile)) < 10
+    assert abs(keypoint_roll(profile)) < 10
 
 
 @pytest.mark.parametrize(
     ("angle", "status"), [(30, "ok"), (-40, "ok"), (90, "turned"), (180, "turned"), (-60, "turned")]
 )
-def test_a_turned_face_is_not_taken(angle, status):
+def test_a_turned_face_is_not_cropped(angle, status):
     face = Detection((10, 10, 20, 20), 0.99, turned_points(angle))
     (result,), crops = find_faces(frames(1), KnownFaces([face]), 0.9, 1.3, 32)
     assert (result.status, result.faces, len(crops)) == (status, 1, status == "ok")
     assert result.box == (10, 10, 20, 20)
 
 
-def test_an_upright_face_is_taken_before_a_larger_turned_one():
-    small, large = found(0, 0, 10, 10, 0.99), Detection((0, 0, 20, 20), 0.99, turned_points(180))
+def test_an_upright_face_is_preferred_to_a_larger_turned_one():
+    small, large = (
+        detection(0, 0, 10, 10, 0.99),
+        Detection((0, 0, 20, 20), 0.99, turned_points(180)),
+    )
     (result,), _ = find_faces(frames(1), KnownFaces([large, small]), 0.9, 1.3, 32)
     assert (result.status, result.box, result.faces) == ("ok", (0, 0, 10, 10), 2)
 
 
-class KnowsTheWayUp:
-    """A detector that finds a face in a frame, and in a region around it as it is or turned by half
-    with some confidence; the frame's brighter half is its upper one."""
+class OrientationDetector:
+    """A detector with one confidence for a region whose upper half is the brighter one, and another
+    for the same region rotated by 180 degrees."""
 
     def __init__(self, bright_up, dark_up):
         self.confidence = {True: bright_up, False: dark_up}
@@ -161,11 +170,9 @@ class KnowsTheWayUp:
     ("bright_up", "dark_up", "angle"),
     [(0.99, 0.2, 9.1), (0.2, 0.99, -170.9), (0.99, 0.99, 9.1)],
 )
-def test_which_way_up_a_face_is_shows_where_it_is_found_with_more_confidence(
-    bright_up, dark_up, angle
-):
+def test_a_face_is_upside_down_if_it_is_detected_better_rotated(bright_up, dark_up, angle):
     picture = np.repeat(np.linspace(250, 5, 48).astype(np.uint8), 64 * 3).reshape(48, 64, 3)
-    detector = KnowsTheWayUp(bright_up, dark_up)
+    detector = OrientationDetector(bright_up, dark_up)
     frame = Frame(0, 0.0, picture)
     (result,), crops = find_faces([frame], detector, 0.9, 1.3, 32)
     assert result.roll == pytest.approx(angle, abs=1)
@@ -174,7 +181,7 @@ def test_which_way_up_a_face_is_shows_where_it_is_found_with_more_confidence(
 
 
 TURNED = [Detection((10, 10, 20, 20), 0.99, turned_points(180))]
-GOOD, NONE, POOR = [found(10, 10, 20, 20, 0.99)], [], [found(1, 1, 5, 5, 0.4)]
+GOOD, NONE, POOR = [detection(10, 10, 20, 20, 0.99)], [], [detection(1, 1, 5, 5, 0.4)]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +207,7 @@ def test_each_video_gets_its_status(sampling, answers, status):
     word, sentence = video_status(sampled, results)
     assert word == status
     assert bool(sentence) == (status != VideoStatus.OK)
-    written = json.loads(json.dumps(status_of(sampled, results)))
+    written = json.loads(json.dumps(status_record(sampled, results)))
     assert written["status"] == status.value
     assert written["crops"] == len(crops) == sum(a is GOOD for a in answers)
 
@@ -224,9 +231,9 @@ def test_crops_reach_the_store_as_they_are(tmp_path_factory, answers):
 
 @pytest.mark.parametrize("answers", [[], [GOOD], [GOOD, NONE, POOR]])
 def test_strip_shows_a_column_per_frame(answers):
-    shown = frames(len(answers))
-    results, crops = find_faces(shown, KnownFaces(*answers), 0.9, 1.3, 32)
-    strip = draw_strip(shown, results, crops)
+    sampled = frames(len(answers))
+    results, crops = find_faces(sampled, KnownFaces(*answers), 0.9, 1.3, 32)
+    strip = draw_strip(sampled, results, crops)
     assert strip.dtype == np.uint8
     assert strip.shape[1] == 160 * max(1, len(answers))
     if answers:  # the first crop stands below its frame

@@ -1,4 +1,4 @@
-"""What is planned of videos whose faces are finished: nothing, unless there is a reason."""
+"""Plans for videos with finished faces: they are processed again only for a reason."""
 
 import json
 import os
@@ -16,12 +16,12 @@ from workflow_scripts.lib.faces.finished import (
     LIMITS,
     MADE_FROM,
     MadeFrom,
-    add_note,
-    check_away,
+    check_missing,
     has_faces,
     planned_attempt,
     planned_stamp,
-    read_note,
+    read_made_from,
+    write_made_from,
 )
 from workflow_scripts.lib.faces.frames import SampledVideo, load_frames, save_frames
 from workflow_scripts.lib.faces.status import VideoStatus
@@ -50,7 +50,7 @@ def test_a_changed_file_has_another_stamp(tmp_path):
     assert stamp(path).startswith("5 ")
 
 
-def test_a_file_that_is_away_keeps_its_stamp(tmp_path):
+def test_a_missing_file_keeps_its_stamp(tmp_path):
     path, faces = tmp_path / "a.mp4", tmp_path / "faces/a.json"
     assert planned_stamp(str(path), faces) == ""
     finish(faces, "10 1")
@@ -65,7 +65,7 @@ def test_a_file_that_is_away_keeps_its_stamp(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"status": "ok"}', NO_LIMITS]
 )
-def test_faces_of_another_version_say_nothing(tmp_path, content):
+def test_invalid_records_are_ignored(tmp_path, content):
     faces = tmp_path / "a.json"
     faces.write_bytes(content)
     assert planned_stamp("nowhere.mp4", faces) == ""
@@ -76,46 +76,48 @@ def test_faces_of_another_version_say_nothing(tmp_path, content):
 def test_faces_of_an_older_version_are_faces(tmp_path):
     (tmp_path / "a.json").write_text('{"status": "ok", "crops": 7}')
     with pytest.raises(UserError, match="Their finished faces stay"):
-        check_away({"a": "gone.mp4"}, tmp_path, 20, 1.0)
+        check_missing({"a": "gone.mp4"}, tmp_path, 20, 1.0)
 
 
 @given(
     st.sampled_from(VideoStatus),
     *[st.fixed_dictionaries({name: st.integers(1, 3) for name in LIMITS})] * 2,
 )
-def test_only_what_a_limit_stopped_is_tried_again_and_once(tmp_path_factory, status, old, new):
+def test_only_a_video_that_a_limit_stopped_is_tried_again_and_only_once(
+    tmp_path_factory, status, old, new
+):
     faces = tmp_path_factory.mktemp("run") / "a.json"
     assert planned_attempt(faces, old) == 1
     finish(faces, limits=old, status=status)
     again = planned_attempt(faces, new)
     larger = any(new[name] > old[name] for name in LIMITS)
     assert again == (2 if larger and status is VideoStatus.TOO_COSTLY else 1)
-    if again == 2:  # whatever comes of it, that was it
-        for became in VideoStatus:
-            finish(faces, attempt=2, limits=new, status=became)
+    if again == 2:  # whatever the result of the second attempt
+        for result in VideoStatus:
+            finish(faces, attempt=2, limits=new, status=result)
             assert planned_attempt(faces, new) == 2
 
 
-def test_a_note_goes_along_with_the_frames(tmp_path):
+def test_the_frames_carry_what_they_were_made_from(tmp_path):
     path = tmp_path / "a.npz"
     save_frames(path, SampledVideo(VideoStatus.OK, "", 25.0, ()), "key")
-    add_note(path, MadeFrom("10 1", 2, SMALL))
-    assert read_note(path) == {"stamp": "10 1", "attempt": 2, "limits": SMALL}
+    write_made_from(path, MadeFrom("10 1", 2, SMALL))
+    assert read_made_from(path) == {"stamp": "10 1", "attempt": 2, "limits": SMALL}
     assert load_frames(path).fps == 25.0
 
 
-def test_videos_that_are_away_are_not_sampled_over_their_faces(tmp_path):
+def test_missing_videos_do_not_replace_their_faces(tmp_path):
     there = tmp_path / "there.mp4"
     there.write_bytes(b"1")
     paths = {f"v{n}": str(there) for n in range(8)} | {"v8": "gone.mp4", "v9": "gone too.mp4"}
-    check_away(paths, tmp_path, 20, 0.1)
-    with pytest.raises(UserError, match=r"2 of 19 videos are not there, 'gone.mp4'"):
-        check_away(paths, tmp_path, 19, 0.1)
+    check_missing(paths, tmp_path, 20, 0.1)
+    with pytest.raises(UserError, match=r"2 of 19 videos are not there, for example 'gone.mp4'"):
+        check_missing(paths, tmp_path, 19, 0.1)
     finish(tmp_path / "v9.json")
     with pytest.raises(UserError, match=r"1 videos are needed again, .* not there: v9\. Their"):
-        check_away(paths, tmp_path, 20, 1.0)
+        check_missing(paths, tmp_path, 20, 1.0)
     finish(tmp_path / "v9.json", "")  # it was missing before
-    check_away(paths, tmp_path, 20, 0.1)
+    check_missing(paths, tmp_path, 20, 0.1)
 
 
 def test_a_machine_without_the_videos_leaves_finished_faces(tmp_path):
@@ -142,7 +144,7 @@ def test_a_machine_without_the_videos_leaves_finished_faces(tmp_path):
     assert not output.exists()
 
 
-def test_the_cache_knows_its_code_in_any_working_directory(tmp_path, monkeypatch):
+def test_the_cache_key_does_not_depend_on_the_working_directory(tmp_path, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"no video")
     here = sample_frames._cache_key(tmp_path / "a.mp4", {})
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Tables, configs, faces and model files as nobody should make them: a sentence, never a crash."""
+"""Invalid tables, configs, faces and model files: a message, never a crash."""
 
 import json
 import math
@@ -21,9 +21,9 @@ from workflow_scripts.lib.faces.crops import (
     MAX_ROLL,
     draw_strip,
     find_faces,
-    roll,
+    keypoint_roll,
     save_faces,
-    status_of,
+    status_record,
 )
 from workflow_scripts.lib.faces.frames import SampledVideo
 from workflow_scripts.lib.faces.mtcnn import Detection
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 
 
 def read_or_refuse(path):
-    """Read a manifest; whatever stands in it, only a UserError may come."""
+    """Read a manifest; whatever its content, only a UserError may be raised."""
     try:
         videos = read_manifest(path)
     except UserError:
@@ -111,15 +111,15 @@ values = st.recursive(
 DEMO = yaml.safe_load(Path("config/config.yaml").read_text())
 
 
-def places(config, above=()):
-    """Every place in a config, as keys from the top."""
+def key_paths(config, above=()):
+    """The path of keys to every value in a config."""
     for key, value in config.items():
         yield (*above, key)
         if isinstance(value, dict):
-            yield from places(value, (*above, key))
+            yield from key_paths(value, (*above, key))
 
 
-@given(st.sampled_from(sorted(places(complete_config(DEMO)))), values)
+@given(st.sampled_from(sorted(key_paths(complete_config(DEMO)))), values)
 @example(("experiments", "pixels64_random_forest", "grid"), {"run": None, 0: None})
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60, deadline=None)
 def test_any_value_anywhere_in_a_config_is_taken_or_refused(place, value):
@@ -136,7 +136,7 @@ def test_any_value_anywhere_in_a_config_is_taken_or_refused(place, value):
         assert complete_config(complete) == complete
 
 
-# What a detector may find
+# Detections
 
 odd_number = st.integers(-(10**5), 10**5)
 detections = st.builds(
@@ -153,13 +153,13 @@ detections = st.builds(
     st.sampled_from([0.5, 1.3, 4.0]),
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, scale):
+def test_any_box_gives_a_crop_inside_its_frame(folder, answers, size, scale):
     width, height = size
-    shown = frames(len(found), width, height)
-    results, crops = find_faces(shown, KnownFaces(*found), 0.5, scale, 32)
+    sampled = frames(len(answers), width, height)
+    results, crops = find_faces(sampled, KnownFaces(*answers), 0.5, scale, 32)
     assert [r.status == "ok" for r in results] == [
-        any(d.confidence >= 0.5 and abs(roll(d.keypoints)) <= MAX_ROLL for d in part)
-        for part in found
+        any(d.confidence >= 0.5 and abs(keypoint_roll(d.keypoints)) <= MAX_ROLL for d in part)
+        for part in answers
     ]
     for crop in crops:
         left, top, side = crop.result.square
@@ -167,9 +167,9 @@ def test_any_box_gives_a_crop_inside_its_frame(folder, found, size, scale):
         assert 0 <= top <= height - side
         assert crop.pixels.shape == (32, 32, 3)
     save_faces(folder / "faces.npz", crops, 32)
-    status = status_of(SampledVideo(VideoStatus.OK, "", 30.0, shown), results)
+    status = status_record(SampledVideo(VideoStatus.OK, "", 30.0, sampled), results)
     assert json.loads(json.dumps(status, allow_nan=False))["crops"] == len(crops)
-    strip = draw_strip(shown, results, crops)
+    strip = draw_strip(sampled, results, crops)
     assert strip.dtype == np.uint8
     assert math.prod(strip.shape) > 0
 
@@ -201,10 +201,10 @@ def test_a_changed_model_file_is_refused_or_still_answers(tmp_path, model_file):
     outcomes = set()
     for _ in range(200):
         content = np.frombuffer(good.read_bytes(), np.uint8).copy()
-        places = rng.integers(0, len(content), rng.integers(1, 4))
-        content[places] = rng.integers(0, 256, len(places))
-        kept = len(content) if rng.random() < 0.9 else rng.integers(len(content))
-        (tmp_path / "changed").write_bytes(content[:kept].tobytes())
+        positions = rng.integers(0, len(content), rng.integers(1, 4))
+        content[positions] = rng.integers(0, 256, len(positions))
+        length = len(content) if rng.random() < 0.9 else rng.integers(len(content))
+        (tmp_path / "changed").write_bytes(content[:length].tobytes())
         try:
             model = load_model(tmp_path / "changed", name)
         except UserError:

@@ -21,8 +21,8 @@ from workflow_scripts.lib.faces.mtcnn import (
     TensorflowDetector,
     crop_and_resize,
     make_detector,
+    non_maximum_suppression,
     pyramid_scales,
-    suppress,
 )
 from workflow_scripts.lib.faces.mtcnn_export import export_models
 
@@ -91,8 +91,8 @@ def overlap(a, b, relative_to):
 )
 def test_a_box_is_kept_when_no_box_of_higher_score_overlaps_it(seed, n, threshold, relative_to):
     boxes, scores = some_boxes(seed, n)
-    kept = suppress(boxes, scores, threshold, relative_to)
-    assert (np.diff(scores[kept]) < 0).all()
+    selected = non_maximum_suppression(boxes, scores, threshold, relative_to)
+    assert (np.diff(scores[selected]) < 0).all()
     expected = {
         j
         for j in range(n)
@@ -101,21 +101,25 @@ def test_a_box_is_kept_when_no_box_of_higher_score_overlaps_it(seed, n, threshol
             for i in range(n)
         )
     }
-    assert set(kept.tolist()) == expected
+    assert set(selected.tolist()) == expected
 
 
 @given(st.integers(0, 1000), st.integers(1, 700))
 @settings(max_examples=30)
 def test_suppression_is_idempotent_and_the_order_of_the_boxes_does_not_matter(seed, n):
     boxes, scores = some_boxes(seed, n)
-    kept = suppress(boxes, scores, 0.5)
-    assert suppress(boxes[kept], scores[kept], 0.5).tolist() == list(range(len(kept)))
+    selected = non_maximum_suppression(boxes, scores, 0.5)
+    assert non_maximum_suppression(boxes[selected], scores[selected], 0.5).tolist() == list(
+        range(len(selected))
+    )
     shuffled = np.random.default_rng(seed).permutation(n)
-    assert (shuffled[suppress(boxes[shuffled], scores[shuffled], 0.5)] == kept).all()
+    assert (
+        shuffled[non_maximum_suppression(boxes[shuffled], scores[shuffled], 0.5)] == selected
+    ).all()
 
 
-def plainly_suppressed(boxes, scores, threshold, relative_to):
-    """What `suppress` must return, from all boxes against all."""
+def reference_suppression(boxes, scores, threshold, relative_to):
+    """The result of `non_maximum_suppression`, by comparing all boxes with all."""
     order = np.argsort(scores.astype(np.float64))[::-1]
     x1, y1, x2, y2 = boxes[order].T
     areas = (x2 - x1) * (y2 - y1)
@@ -140,7 +144,7 @@ def plainly_suppressed(boxes, scores, threshold, relative_to):
     st.sampled_from(["union", "smaller"]),
 )
 @settings(max_examples=60, deadline=None)
-def test_suppression_by_neighbourhoods_is_that_of_all_against_all(
+def test_suppression_by_neighbourhoods_equals_that_of_all_against_all(
     seed, n, width, side, inverted, rounded, threshold, relative_to
 ):
     rng = np.random.default_rng(seed)
@@ -152,26 +156,28 @@ def test_suppression_by_neighbourhoods_is_that_of_all_against_all(
     scores = rng.random(n).astype(np.float32)
     if rounded:  # equal scores, equal corners, and boxes without an area
         boxes, scores = boxes.round(), scores.round(1)
-    kept = suppress(boxes, scores, threshold, relative_to)
-    assert kept.tolist() == plainly_suppressed(boxes, scores, threshold, relative_to).tolist()
+    selected = non_maximum_suppression(boxes, scores, threshold, relative_to)
+    assert (
+        selected.tolist() == reference_suppression(boxes, scores, threshold, relative_to).tolist()
+    )
 
 
-def test_what_is_compared_grows_with_the_boxes_and_not_with_their_square():
+def test_comparisons_grow_with_the_number_of_boxes_and_not_with_its_square():
     rng = np.random.default_rng(0)
     for n in (5_000, 20_000, 80_000):
         corners = rng.uniform(0, 12 * n**0.5, (n, 2))  # as close to one another each time
         boxes = np.hstack([corners, corners + 12])
-        shares = list(detector._near(boxes))
+        shares = list(detector._neighbourhoods(boxes))
         assert np.array_equal(np.sort(np.concatenate([some for some, _ in shares])), np.arange(n))
         assert sum(len(some) * len(near) for some, near in shares) < 400 * n
 
 
-def test_of_too_many_boxes_the_most_confident_are_looked_at(monkeypatch):
+def test_of_too_many_boxes_the_most_confident_are_selected(monkeypatch):
     boxes, scores = some_boxes(3, 500)
     best = np.argsort(scores)[-200:]
-    expected = best[suppress(boxes[best], scores[best], 0.5)]
-    monkeypatch.setattr(detector, "MOST_BOXES", 200)
-    assert suppress(boxes, scores, 0.5).tolist() == expected.tolist()
+    expected = best[non_maximum_suppression(boxes[best], scores[best], 0.5)]
+    monkeypatch.setattr(detector, "MAX_BOXES", 200)
+    assert non_maximum_suppression(boxes, scores, 0.5).tolist() == expected.tolist()
 
 
 # Crops
@@ -244,8 +250,8 @@ def layers_of_the_package(network, pixels):
         x = prelu(x @ next(weights) + next(weights), next(weights))
         arrays = list(weights)
         heads = [x @ arrays[i] + arrays[i + 1] for i in range(0, len(arrays), 2)]
-    *places, classes = heads
-    return np.concatenate([*places, classes[..., 1:] - classes[..., :1]], axis=-1)
+    *others, classes = heads
+    return np.concatenate([*others, classes[..., 1:] - classes[..., :1]], axis=-1)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +294,7 @@ def test_finds_a_face_where_it_is(mtcnn, face_height):
     assert all(x < p < x + width and y < q < y + height for p, q in face.keypoints)
 
 
-def test_gives_plain_numbers_and_the_surest_face_first(mtcnn):
+def test_returns_python_numbers_and_the_most_confident_face_first(mtcnn):
     faces = mtcnn.detect(two_faces())
     assert len(faces) == 2
     assert faces[0].confidence > faces[1].confidence
@@ -310,7 +316,7 @@ def test_a_large_face_is_found_whatever_the_smallest_size(models, min_face_size)
     assert len(OnnxDetector(models, min_face_size, 1).detect(face_frame(400, 300, 200))) == 1
 
 
-def test_faces_below_the_smallest_size_are_not_looked_for(models):
+def test_faces_below_the_smallest_size_are_ignored(models):
     picture = face_frame(640, 360, 30)
     assert len(OnnxDetector(models, 20, 1).detect(picture)) == 1
     assert OnnxDetector(models, 60, 1).detect(picture) == []
@@ -347,12 +353,12 @@ def test_finds_nothing_where_there_is_nothing(mtcnn, picture):
     ],
     ids=lambda image: f"{image.shape} {image.dtype}",
 )
-def test_refuses_what_is_no_rgb_image(mtcnn, image):
+def test_refuses_other_than_rgb_images(mtcnn, image):
     with pytest.raises(ValueError, match=r"The detector .* (not|type)"):
         mtcnn.detect(image)
 
 
-def test_the_answer_depends_on_nothing_but_the_picture(models, mtcnn):
+def test_the_result_depends_only_on_the_image(models, mtcnn):
     picture = two_faces()
     expected = mtcnn.detect(picture)
     before = picture.copy()
@@ -364,14 +370,14 @@ def test_the_answer_depends_on_nothing_but_the_picture(models, mtcnn):
     assert (picture == before).all()
 
 
-def test_the_answer_does_not_depend_on_how_the_work_is_cut(mtcnn, monkeypatch):
+def test_the_result_does_not_depend_on_batch_sizes(mtcnn, monkeypatch):
     picture = two_faces()
     expected = mtcnn.detect(picture)
     monkeypatch.setattr(detector, "STRIP_ROWS", 7)
     monkeypatch.setattr(detector, "BATCH", 3)
-    found = mtcnn.detect(picture)
-    assert [face.box for face in found] == [face.box for face in expected]
-    for face, other in zip(found, expected, strict=True):
+    detections = mtcnn.detect(picture)
+    assert [face.box for face in detections] == [face.box for face in expected]
+    for face, other in zip(detections, expected, strict=True):
         assert face.confidence == pytest.approx(other.confidence, abs=1e-5)
         assert np.array(face.keypoints) == pytest.approx(np.array(other.keypoints), abs=1e-2)
 
@@ -388,16 +394,16 @@ def test_many_faces(mtcnn):
     assert len(mtcnn.detect(many_faces())) >= 20
 
 
-def test_of_too_many_faces_as_many_are_left_each_time(mtcnn, monkeypatch):
+def test_the_limit_on_faces_is_deterministic(mtcnn, monkeypatch):
     everything = {face.box for face in mtcnn.detect(many_faces())}
-    monkeypatch.setattr(detector, "MOST_FACE_BOXES", 9)
-    found = mtcnn.detect(many_faces())
-    assert 0 < len(found) <= 9
-    assert {face.box for face in found} <= everything
-    assert mtcnn.detect(many_faces()) == found
+    monkeypatch.setattr(detector, "MAX_ONET_BOXES", 9)
+    detections = mtcnn.detect(many_faces())
+    assert 0 < len(detections) <= 9
+    assert {face.box for face in detections} <= everything
+    assert mtcnn.detect(many_faces()) == detections
 
 
-def test_a_job_loads_little_and_says_nothing(models, tmp_path):
+def test_a_job_imports_little_and_prints_nothing(models, tmp_path):
     np.save(tmp_path / "picture.npy", two_faces())
     code = """
 import sys
@@ -419,10 +425,10 @@ print(len(faces), [m for m in ("joblib", "mtcnn", "onnx", "tensorflow") if m in 
     assert process.stderr == ""
 
 
-# Choice of the detector
+# Selection of the detector
 
 
-def test_make_detector_tells_what_is_wrong(models, tmp_path, monkeypatch):
+def test_make_detector_reports_errors(models, tmp_path, monkeypatch):
     assert isinstance(make_detector("onnxruntime", models, 20, 1), OnnxDetector)
     with pytest.raises(ValueError, match=r"choose 'onnxruntime' or 'tensorflow'"):
         make_detector("torch", models, 20, 1)

@@ -1,4 +1,4 @@
-"""The detector finds what the `mtcnn` package finds: its answers are kept as data."""
+"""The detector agrees with stored detections of the `mtcnn` package."""
 
 import pytest
 
@@ -22,9 +22,9 @@ def answers():
 @pytest.mark.parametrize("name", PICTURES)
 def test_same_faces(models, answers, name):
     picture = PICTURES[name]
-    found = OnnxDetector(models, picture.min_face_size, 1).detect(picture.draw())
-    assert_same(found, answers[name])
-    assert picture.faces is None or len(found) == picture.faces
+    detections = OnnxDetector(models, picture.min_face_size, 1).detect(picture.draw())
+    assert_same(detections, answers[name])
+    assert picture.faces is None or len(detections) == picture.faces
 
 
 def test_every_answer_has_its_picture(answers):

@@ -1,4 +1,4 @@
-"""Work in a child process: what it may take, and how its end is told."""
+"""Work in a child process: its limits, and how its failures are reported."""
 
 import ctypes
 import faulthandler
@@ -22,12 +22,12 @@ def burn():
         pass
 
 
-def test_it_works_on_files(tmp_path):
+def test_files_written_in_the_child_remain(tmp_path):
     run_limited(lambda: (tmp_path / "a").write_text("done"), SECONDS, MEMORY_MB)
     assert (tmp_path / "a").read_text() == "done"
 
 
-def test_too_much_time_is_told():
+def test_too_much_time_is_reported():
     with pytest.raises(TooCostlyError, match="more than 1 s of CPU time"):
         run_limited(burn, 1, MEMORY_MB)
 
@@ -40,7 +40,7 @@ def test_time_is_the_childs_own():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_too_much_memory_is_told():
+def test_too_much_memory_is_reported():
     with pytest.raises(TooCostlyError, match="more than 100 MB of memory"):
         run_limited(lambda: bytearray(200_000_000), SECONDS, 100)
     run_limited(lambda: bytearray(200_000_000), SECONDS, MEMORY_MB)
@@ -49,9 +49,9 @@ def test_too_much_memory_is_told():
 @pytest.mark.parametrize(
     ("crash", "name"), [(lambda: ctypes.string_at(1), "SIGSEGV"), (os.abort, "SIGABRT")]
 )
-def test_crashes_are_told(crash, name):
+def test_crashes_are_reported(crash, name):
     def work():
-        faulthandler.disable()  # pytest's would tell of the crash at length
+        faulthandler.disable()  # pytest's would print a long traceback
         crash()
 
     with pytest.raises(CrashedError, match=name):
@@ -59,7 +59,7 @@ def test_crashes_are_told(crash, name):
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_to_be_ended_is_not_the_works_fault(end):
+def test_a_kill_is_not_blamed_on_the_work(end):
     with pytest.raises(RuntimeError, match=f"status -{end.value}"):
         run_limited(lambda: os.kill(os.getpid(), end), SECONDS, MEMORY_MB)
 
@@ -68,7 +68,7 @@ def fail():
     raise UserError("The cup is empty.")
 
 
-def test_what_it_raises_is_raised_here_with_its_place():
+def test_exceptions_are_raised_in_the_parent_with_their_traceback():
     with pytest.raises(UserError, match="The cup is empty") as caught:
         run_limited(fail, SECONDS, MEMORY_MB)
     assert "in fail" in caught.value.__notes__[0]

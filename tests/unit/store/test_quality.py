@@ -1,4 +1,4 @@
-"""Quality: capture rates as the study counts them, and when a run has lost too much."""
+"""Capture rates, and the limit on rejected videos."""
 
 from pathlib import Path
 
@@ -35,17 +35,17 @@ def test_a_label_without_videos_has_no_rate():
     assert pd.isna(capture_rates(table(7)).loc[1, "capture_rate"])
 
 
-def test_few_losses_pass():
+def test_few_rejected_videos_pass():
     check_rejected(table(7, 7, 7, 7, 7, 7, 7, 7, 7, 0), 0.1, Path("quality.tsv"))
 
 
-def test_many_losses_stop_with_numbers_reasons_and_remedy():
+def test_many_rejected_videos_stop_with_numbers_reasons_and_remedy():
     with pytest.raises(UserError) as caught:
         check_rejected(table(7, 7, 0, 0), 0.1, Path("quality.tsv"))
     for part in ("2 of 4", "2 no_face", "max_rejected_fraction = 0.1", "quality.tsv", "raise"):
         assert part in str(caught.value)
 
 
-def test_nothing_at_all_stops_whatever_is_allowed():
+def test_a_run_without_crops_stops_whatever_the_limit():
     with pytest.raises(UserError, match="2 of 2"):
         check_rejected(table(0, 0), 1.0, Path("quality.tsv"))

@@ -1,4 +1,4 @@
-"""The store: what goes in comes out, whole shards, and no half store after a kill."""
+"""The store: round trips, whole shards, damage, and no incomplete store after a kill."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.store import zarr_store as store
+from workflow_scripts.lib.store import zarr_store
 from workflow_scripts.lib.store.zarr_store import (
     StoredVideos,
     VideoCrops,
@@ -22,7 +22,7 @@ from workflow_scripts.lib.store.zarr_store import (
     iter_crops,
     load_matrix,
     load_video_crops,
-    marker_of,
+    marker_path,
     read_features,
     read_rows,
     write_features,
@@ -30,6 +30,7 @@ from workflow_scripts.lib.store.zarr_store import (
 )
 
 SIZE = 8
+MADE_WITH = {"sampling": {"frames": 3}, "faces": {"size": SIZE}}
 
 
 def make_videos(counts, seed=0):
@@ -50,9 +51,10 @@ def make_videos(counts, seed=0):
         )
 
 
-def write(path, counts, per_shard=2, videos=None):
-    videos = videos or make_videos(counts)
-    write_store(path, videos, {"faces": {"size": SIZE}}, sum(counts), SIZE, 3, per_shard)
+def write(path, counts, videos_per_shard=2, videos=None):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zarr_store, "VIDEOS_PER_SHARD", videos_per_shard)
+        write_store(path, videos or make_videos(counts), MADE_WITH, sum(counts))
 
 
 @given(
@@ -61,9 +63,9 @@ def write(path, counts, per_shard=2, videos=None):
     st.data(),
 )
 @settings(max_examples=25, deadline=None)
-def test_what_goes_in_comes_out(tmp_path_factory, counts, per_shard, data):
+def test_a_store_keeps_crops_and_columns(tmp_path_factory, counts, videos_per_shard, data):
     path = tmp_path_factory.mktemp("store") / "store.zarr"
-    write(path, counts, per_shard)
+    write(path, counts, videos_per_shard)
     videos = list(make_videos(counts))
     crops = np.concatenate([video.crops for video in videos])
     rows = read_rows(path)
@@ -96,22 +98,22 @@ def test_same_bytes_each_time_and_a_file_per_shard(tmp_path):
     assert len(shards) == 3
 
 
-def test_the_marker_tells_other_content(tmp_path):
+def test_the_marker_depends_on_the_content(tmp_path):
     write(tmp_path / "a", [3] * 5)
     write(tmp_path / "b", [3] * 5, videos=make_videos([3] * 5, seed=1))
     write(tmp_path / "c", [3] * 5)
-    a, b, c = (marker_of(tmp_path / name).read_bytes() for name in "abc")
+    a, b, c = (marker_path(tmp_path / name).read_bytes() for name in "abc")
     assert a == c != b
 
 
-def test_replaces_an_older_store_whole(tmp_path):
+def test_an_old_store_is_replaced_completely(tmp_path):
     write(tmp_path / "s.zarr", [3] * 9)
     write(tmp_path / "s.zarr", [2])
     assert len(read_rows(tmp_path / "s.zarr").label) == 2
     assert len(list((tmp_path / "s.zarr/crops/c").iterdir())) == 1
 
 
-def test_a_matrix_has_the_recipes_type(tmp_path):
+def test_a_matrix_has_the_dtype_of_its_recipe(tmp_path):
     write(tmp_path / "s.zarr", [3, 3, 3])
     matrix = load_matrix(
         tmp_path / "s.zarr", np.array([1, 4, 8]), lambda crops: crops.reshape(len(crops), -1)[:, :5]
@@ -121,10 +123,10 @@ def test_a_matrix_has_the_recipes_type(tmp_path):
     assert (matrix == expected[[1, 4, 8], :5]).all()
 
 
-@pytest.mark.parametrize("announced", [5, 7])
-def test_refuses_another_number_of_crops(tmp_path, announced):
-    with pytest.raises(ValueError, match="announced"):
-        write_store(tmp_path / "s.zarr", make_videos([3, 3]), {}, announced, SIZE, 3, 2)
+@pytest.mark.parametrize("n_rows", [5, 7])
+def test_refuses_another_number_of_crops(tmp_path, n_rows):
+    with pytest.raises(ValueError, match=f"Expected {n_rows} rows in .*crops, got 6"):
+        write_store(tmp_path / "s.zarr", make_videos([3, 3]), MADE_WITH, n_rows)
     assert not (tmp_path / "s.zarr").exists()
 
 
@@ -135,7 +137,7 @@ def chunks_of(path):
 @pytest.mark.parametrize("change", ["flip", "cut", "lose"])
 @given(st.data())
 @settings(max_examples=15, deadline=None)
-def test_no_damaged_chunk_is_taken_for_whole(tmp_path_factory, change, data):
+def test_every_damaged_chunk_is_reported(tmp_path_factory, change, data):
     folder = tmp_path_factory.mktemp("store")
     write(folder / "s", [3] * 4)
     write_features(folder, "f", [np.zeros((12, 5), np.float32)], 12, "1")
@@ -158,7 +160,7 @@ def test_no_damaged_chunk_is_taken_for_whole(tmp_path_factory, change, data):
 
 
 def read_everything(folder):
-    """As training and the extraction of features do."""
+    """Read a store as training and feature extraction do."""
     read_rows(folder / "s")
     read_features(folder, "f", np.arange(12))
     stored = StoredVideos(folder / "s")
@@ -166,7 +168,7 @@ def read_everything(folder):
         stored.read(video, "")
 
 
-def test_the_rows_of_a_flipped_bit_are_named(tmp_path):
+def test_the_rows_of_a_flipped_bit_are_reported(tmp_path):
     write(tmp_path / "s.zarr", [3] * 4)
     shard = tmp_path / "s.zarr/crops/c/1/0/0/0"
     content = bytearray(shard.read_bytes())
@@ -179,7 +181,7 @@ def test_the_rows_of_a_flipped_bit_are_named(tmp_path):
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
-def test_damaged_faces_never_get_into_a_store(tmp_path_factory, data):
+def test_damaged_crops_are_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("faces") / "v0.npz"
     (video,) = make_videos([3])
     np.savez(path, crops=video.crops, **video.columns)
@@ -190,14 +192,14 @@ def test_damaged_faces_never_get_into_a_store(tmp_path_factory, data):
         got = load_video_crops(path, "v0", "g0", 0)
     except UserError as error:
         assert str(path) in str(error)
-    else:  # what was flipped says nothing of the content: a time, for example
+    else:  # the flipped bit is not part of the content: a timestamp, for example
         assert (got.crops == video.crops).all()
         for name, values in video.columns.items():
             assert got.columns[name].dtype == values.dtype
             assert (got.columns[name] == values).all()
 
 
-def test_a_damaged_description_is_told(tmp_path):
+def test_damaged_metadata_is_reported(tmp_path):
     write(tmp_path / "s.zarr", [3] * 4)
     (tmp_path / "s.zarr/label/zarr.json").write_text("{")
     assert [damage.content for damage in find_damage(tmp_path / "s.zarr")] == ["label/zarr.json"]
@@ -249,19 +251,19 @@ def test_a_job_that_fails_leaves_the_old_tree(tmp_path, failing):
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=9), st.integers(1, 200), st.data())
 @settings(max_examples=50, deadline=None)
-def test_features_come_out_as_they_went_in(tmp_path_factory, counts, chunk_bytes, data):
+def test_features_are_read_as_they_were_written(tmp_path_factory, counts, chunk_bytes, data):
     folder, n = tmp_path_factory.mktemp("features"), sum(counts)
     whole = np.random.default_rng(n).random((n, 3), np.float32)
     parts = np.split(whole, np.cumsum(counts)[:-1])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(store, "CHUNK_BYTES", chunk_bytes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zarr_store, "MAX_CHUNK_BYTES", chunk_bytes)
         write_features(folder, "f", parts, n, "1")
     rows = np.array(sorted(data.draw(st.sets(st.integers(0, n - 1)) if n else st.just(set()))), int)
     assert (read_features(folder, "f", rows) == whole[rows]).all()
     assert not list(find_damage(folder / "f.zarr"))
 
 
-def test_of_a_hundred_thousand_rows_no_more_is_held_than_asked_for(tmp_path):
+def test_only_the_requested_rows_are_held_in_memory(tmp_path):
     n, columns = 100_000, 256  # 102 MB
     part = np.ones((700, columns), np.float32)
     counts = [len(part)] * (n // len(part)) + [n % len(part)]
@@ -278,18 +280,18 @@ def test_of_a_hundred_thousand_rows_no_more_is_held_than_asked_for(tmp_path):
     assert len(chunks_of(tmp_path)) == 100
 
 
-def test_reading_some_rows_opens_their_chunks_only(tmp_path):
+def test_reading_rows_opens_only_their_chunks(tmp_path):
     write_features(tmp_path, "f", [np.ones((3000, 4), np.float32)], 3000, "1")
     for number in (0, 2):
         (tmp_path / f"f.zarr/c/{number}/0").unlink()
     assert read_features(tmp_path, "f", np.arange(1000, 2000)).all()
 
 
-def test_videos_of_a_finished_store_come_out_as_they_went_in(tmp_path):
+def test_videos_are_read_from_a_finished_store_as_they_were_written(tmp_path):
     counts = [3, 0, 2, 1]
     write(tmp_path / "s.zarr", counts)
     stored = StoredVideos(tmp_path / "s.zarr")
-    assert stored.made_with == {"faces": {"size": SIZE}}
+    assert stored.made_with == MADE_WITH
     assert stored.names == ("v0", "v2", "v3")
     for video in make_videos(counts):
         if len(video.crops):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.unit.store.test_zarr_store import SIZE, make_videos
+from tests.unit.store.test_zarr_store import MADE_WITH, SIZE, make_videos
 from workflow_scripts.features import join_features
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.features import recipe
@@ -70,7 +70,7 @@ def test_pixels_are_not_stored_again():
 @pytest.fixture
 def store(tmp_path):
     path = tmp_path / "store.zarr"
-    write_store(path, make_videos([3, 2]), {"faces": {"size": SIZE}}, 5, SIZE, 3, 2)
+    write_store(path, make_videos([3, 2]), MADE_WITH, 5)
     return path
 
 
@@ -94,7 +94,7 @@ def test_a_matrix_is_made_of_stored_features_and_crops(store):
 
 def test_features_of_another_number_of_rows_are_refused(store):
     np.save(store.parent / "0.npy", np.zeros((4, 2), np.float32))
-    with pytest.raises(ValueError, match="4 rows of features came for a store of 5"):
+    with pytest.raises(ValueError, match=r"Expected 5 rows in .*spectrum.*, got 4"):
         join_features.main(
             store, [store.parent / "0.npy"], "spectrum", store.parent / "spectrum.json"
         )

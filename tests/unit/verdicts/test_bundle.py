@@ -14,7 +14,7 @@ import zarr
 from tests.bundles import members, rewritten, signed, write_small_bundle
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import UNKNOWN
-from workflow_scripts.lib.faces.crops import crop_mark
+from workflow_scripts.lib.faces.crops import crop_hash
 from workflow_scripts.lib.faces.mtcnn import NETWORKS
 from workflow_scripts.lib.training.array_models import ArrayLinear
 from workflow_scripts.lib.verdicts import bundle as bundles
@@ -40,7 +40,7 @@ def test_round_trip(made, tmp_path):
     assert 80 < read.ranges["face_size"]["low"] < 90 < 97 < read.ranges["face_size"]["high"] < 110
     assert read.typical_real["rows"] == 2 * 3  # frames of the test part's real videos
     crops = zarr.open_array(made.parent / "store.zarr/crops", mode="r")[: 8 * 3]
-    assert read.trained_on == {crop_mark(crop) for crop in crops}
+    assert read.trained_on == {crop_hash(crop) for crop in crops}
     for name in NETWORKS:
         network = f"{name}.onnx"
         assert (read.networks / network).read_bytes() == (made.parent / network).read_bytes()

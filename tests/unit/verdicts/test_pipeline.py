@@ -26,7 +26,7 @@ from tests.clips import (
     write_face_clip,
 )
 from tests.command_line import DEEPFAKE, deepfake
-from workflow_scripts.lib.faces.crops import crop_mark
+from workflow_scripts.lib.faces.crops import crop_hash
 from workflow_scripts.lib.faces.video import sample_to_file
 from workflow_scripts.lib.features import FEATURE_SETS
 from workflow_scripts.lib.verdicts import pipeline
@@ -261,7 +261,7 @@ def test_a_video_of_the_training_is_known_again(tmp_path):
     write_face_clip(tmp_path / "clip.mp4", 20)
     assert judge(tmp_path / "clip.mp4", bundle, tmp_path)["in_training"] is False
     (faces,) = run_verdict(tmp_path / "clip.mp4", bundle, None, None, 1).people
-    marks = [crop_mark(faces[1].pixels)]  # one is enough: others may be cut a pixel off elsewhere
+    marks = [crop_hash(faces[1].pixels)]  # one is enough: others may be cut a pixel off elsewhere
     rewritten(bundle, signed(members(bundle), trained_on=marks))
     verdict = judge(tmp_path / "clip.mp4", bundle, tmp_path)
     assert verdict["in_training"] is True

@@ -1,17 +1,12 @@
-"""A cache of faces that runs and people share, so that each video is worked on once.
+"""A cache of face crops for several runs and users, so that each video is processed once.
 
-An entry holds what `crop_faces` makes of one video. It is named by hashes of all that this follows
-from: first the video's bytes, so that all entries of a video are found; then the settings, the code
-and the libraries' versions; never by the video's name or place. So another setting or an edited
-module finds no entry, and the same video under another name does.
+An entry holds the results of `crop_faces` for one video. Its name consists of two hashes: of the
+video's bytes, so that all entries of a video can be found, and of the settings, the code and the
+library versions. The video's name and path don't matter.
 
-Snakemake's own cache between workflows can't do this: it hashes the video's path, which is a
-parameter, samples the frames again even where the faces are there, and lets every user overwrite
-every entry.
-
-Entries are uncompressed zip archives, written aside and renamed, so any number of writers on any
-number of machines may share a folder. Each file in them has a checksum; a damaged entry is not used
-and is replaced.
+Entries are uncompressed zip archives, written atomically, so any number of writers on any number of
+machines can use one folder. Each file in an entry has a checksum; damaged entries are replaced.
+`docs/cache.md` says why Snakemake's own cache does not fit.
 """
 
 from __future__ import annotations
@@ -30,104 +25,87 @@ from typing import Any
 from workflow_scripts.lib.common.files import ZIP_EPOCH, atomic_write
 
 __all__ = [
-    "add_entry",
-    "entries_of_crops",
-    "entries_of_video",
     "entry_key",
     "entry_path",
-    "is_entry",
-    "is_whole",
+    "find_entries_by_crops",
+    "find_entries_by_video",
+    "is_intact",
     "read_entry",
+    "write_entry",
 ]
 
 PACKAGES = (
     *("av", "joblib", "mtcnn", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow"),
 )
-MARK = b"faces"  # the archive's comment
+ARCHIVE_COMMENT = b"faces"
 
 
 def entry_key(video: Path, settings: Mapping[str, Any], code: str) -> str:
-    """The name of a video's entry, 64 hexadecimal digits; the first 32 are the video's.
+    """The key of a readable video's entry: 64 hexadecimal digits, the first 32 from its bytes.
 
-    Parameters
-    ----------
-    video : Path
-        A file that can be read.
-    settings : mapping
-        The config's sections `sampling`, `detector` and `faces`.
-    code : str
-        A digest of the code that makes faces of videos.
+    `settings` are the config sections `sampling`, `detector` and `faces`, `code` is a digest of the
+    code that computes faces.
     """
-    known = {
-        "settings": settings,
-        "code": code,
-        "versions": {name: version(name) for name in PACKAGES},
-    }
-    made_by = hashlib.blake2b(json.dumps(known, sort_keys=True).encode(), digest_size=16)
-    return _video_digest(video) + made_by.hexdigest()
+    versions = {name: version(name) for name in PACKAGES}
+    inputs = json.dumps({"settings": settings, "code": code, "versions": versions}, sort_keys=True)
+    return _video_digest(video) + hashlib.blake2b(inputs.encode(), digest_size=16).hexdigest()
 
 
-def entries_of_video(folder: Path, video: Path) -> list[Path]:
-    """All entries of a video that can be read, whatever made them, and what killed writers have
-    left of one."""
+def find_entries_by_video(folder: Path, video: Path) -> list[Path]:
+    """All entries of a readable video, and temporary files that killed writers left of them."""
     digest = _video_digest(video)
     return sorted(entry_path(folder, digest).parent.glob(f"*{digest}*"))
 
 
-def entries_of_crops(folder: Path, crops: Path) -> list[Path]:
-    """All entries that hold the file `crops`, where the video itself is gone."""
+def find_entries_by_crops(folder: Path, crops: Path) -> list[Path]:
+    """All entries that contain the file `crops`; for videos that no longer exist."""
     content = crops.read_bytes()
-    wanted = (len(content), zlib.crc32(content))
-    found = []
+    size_and_checksum = len(content), zlib.crc32(content)
+    entries = []
     for entry in sorted(folder.glob("*/*.zip")):
         with contextlib.suppress(zipfile.BadZipFile, KeyError), zipfile.ZipFile(entry) as archive:
             member = archive.getinfo("crops")
-            if (member.file_size, member.CRC) == wanted:
-                found.append(entry)
-    return found
+            if (member.file_size, member.CRC) == size_and_checksum:
+                entries.append(entry)
+    return entries
 
 
 def _video_digest(video: Path) -> str:
     with video.open("rb") as stream:
-        whole = hashlib.file_digest(stream, "blake2b").digest()
-    return hashlib.blake2b(whole, digest_size=16).hexdigest()
+        digest = hashlib.file_digest(stream, "blake2b").digest()
+    return hashlib.blake2b(digest, digest_size=16).hexdigest()
 
 
 def entry_path(folder: Path, key: str) -> Path:
-    """Where an entry lies; folders of two digits keep each of them small."""
+    """The file of an entry, in a subfolder named by two digits to keep folders small."""
     return folder / key[:2] / f"{key}.zip"
 
 
-def is_whole(entry: Path) -> bool:
-    """Whether an entry exists and all of its checksums are right; a damaged one is logged."""
+def is_intact(entry: Path) -> bool:
+    """Whether an entry exists with correct checksums; logs a warning if it is damaged."""
     try:
         with zipfile.ZipFile(entry) as archive:
-            damaged = archive.testzip() if archive.comment == MARK else "its end is missing"
+            damage = archive.testzip() if archive.comment == ARCHIVE_COMMENT else "it is truncated"
     except FileNotFoundError:
         return False
     except (zipfile.BadZipFile, OSError) as error:
-        damaged = str(error)
-    if damaged:
-        logging.warning("The cache's entry %s is damaged (%s): it is made again.", entry, damaged)
-    return not damaged
+        damage = str(error)
+    if damage:
+        logging.warning("The cache entry %s is damaged (%s) and will be replaced.", entry, damage)
+    return not damage
 
 
-def add_entry(entry: Path, files: Mapping[str, bytes]) -> None:
-    """Write an entry of `files`, contents by name."""
+def write_entry(entry: Path, files: Mapping[str, bytes]) -> None:
+    """Write an entry from the contents of its files by name."""
     entry.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(entry) as aside, zipfile.ZipFile(aside, "w") as archive:
-        archive.comment = MARK
+    with atomic_write(entry) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.comment = ARCHIVE_COMMENT
         for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), content)
 
 
-def is_entry(path: Path) -> bool:
-    """Whether a file is an entry of the cache."""
+def read_entry(path: Path) -> dict[str, bytes] | None:
+    """The contents of an entry's files by name; None if the zip archive is not an entry."""
     with zipfile.ZipFile(path) as archive:
-        return archive.comment == MARK
-
-
-def read_entry(entry: Path) -> dict[str, bytes]:
-    """The files of an entry, contents by name."""
-    with zipfile.ZipFile(entry) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+        is_entry = archive.comment == ARCHIVE_COMMENT
+        return {name: archive.read(name) for name in archive.namelist()} if is_entry else None

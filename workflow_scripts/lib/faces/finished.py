@@ -1,16 +1,16 @@
-"""What a plan takes from faces that are finished, so that nothing replaces them without need.
+"""The plan for videos that have faces already, which are not replaced without need.
 
-A job's parameters are all that Snakemake compares. So a video is planned by its stamp, not by
-being newer than its faces: a clock that is ahead, or an older copy in its place, would mislead
-that. A file that is away keeps the stamp that its faces record, and its attempt counts up only
-where a limit stopped it that is larger now.
+Snakemake compares the parameters of jobs, so a video is planned by the stamp of its file.
+Modification times alone would mislead if a clock is ahead or an older copy replaces the file. A
+file that can't be read keeps the stamp recorded with its faces. The number of the attempt rises
+only if a limit stopped the last one and has been raised since.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,124 +23,103 @@ __all__ = [
     "LIMITS",
     "MADE_FROM",
     "MadeFrom",
-    "add_note",
-    "check_away",
+    "check_missing",
     "has_faces",
-    "made_from",
     "planned_attempt",
     "planned_stamp",
-    "read_note",
+    "read_made_from",
+    "write_made_from",
 ]
 
-LIMITS = ("max_seconds", "max_memory_mb")  # of the config's `sampling`, on decoding a video
-MADE_FROM = "made_from"  # its key in faces/{video}.json
-NAMED = 5  # videos, in a message
+LIMITS = ("max_seconds", "max_memory_mb")  # keys of `sampling` that limit decoding
+MADE_FROM = "made_from"  # key in faces/{video}.json
+MAX_LISTED = 5  # videos in a message
+INVALID = (FileNotFoundError, ValueError, KeyError, TypeError)  # missing, truncated or older file
 
 
 @dataclass(frozen=True)
 class MadeFrom:
-    """What a video's faces were made from: the file's stamp ("" without one), how often it was
-    tried, and what decoding it might take."""
+    """The stamp of a video's file ("" if it could not be read), the number of the attempt, and the
+    limits on decoding."""
 
     stamp: str
     attempt: int
     limits: Mapping[str, int]
 
 
-def made_from(status: Path) -> tuple[MadeFrom, VideoStatus] | None:
-    """What the faces with the file `status` (`faces/{video}.json`) were made from, and what became
-    of the video; None where there are no faces."""
+def _recorded(status: Path) -> tuple[MadeFrom, VideoStatus | None]:
+    """The last attempt as `faces/{video}.json` records it; a first one without a record."""
     try:
         content = json.loads(status.read_text(encoding="utf-8"))
-        noted = content[MADE_FROM]
-        limits = {name: int(noted["limits"][name]) for name in LIMITS}
-        made = MadeFrom(str(noted["stamp"]), int(noted["attempt"]), limits)
-        return made, VideoStatus(content["status"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None  # missing, half deleted or of an older version: the job finds out
+        made = content[MADE_FROM]
+        limits = {name: int(made["limits"][name]) for name in LIMITS}
+        recorded = MadeFrom(str(made["stamp"]), int(made["attempt"]), limits)
+        return recorded, VideoStatus(content["status"])
+    except INVALID:
+        return MadeFrom("", 1, {}), None
 
 
 def planned_stamp(path: str, status: Path) -> str:
-    """The stamp that a video is planned with: the file's, or the recorded one of a file that is
-    away."""
-    now = stamp(path)
-    if now or not (known := made_from(status)):
-        return now
-    return known[0].stamp
+    """The stamp of a video's file, or the recorded one if the file can't be read."""
+    return stamp(path) or _recorded(status)[0].stamp
 
 
 def planned_attempt(status: Path, limits: Mapping[str, int]) -> int:
-    """The number of the attempt that a video is planned with: the recorded one, or one more where
-    a limit stopped it that is larger now."""
-    if not (known := made_from(status)):
-        return 1
-    made, became = known
-    larger = any(limits[name] > made.limits[name] for name in LIMITS)
-    return made.attempt + (became is VideoStatus.TOO_COSTLY and larger)
+    """The recorded attempt, or the next one if a limit stopped it that has been raised since."""
+    made, video_status = _recorded(status)
+    retry = video_status is VideoStatus.TOO_COSTLY and any(
+        limits[name] > made.limits[name] for name in LIMITS
+    )
+    return made.attempt + retry
 
 
-def add_note(frames: Path, made: MadeFrom) -> None:
-    """Put a note of what they are made from into a video's frames, or into a copy of an entry of
-    the cache."""
+def write_made_from(frames: Path, made: MadeFrom) -> None:
+    """Add to a video's frames, or to a copy of its cache entry, what they were made from."""
     with zipfile.ZipFile(frames, "a") as archive:
         archive.writestr(zipfile.ZipInfo(MADE_FROM, ZIP_EPOCH), json.dumps(asdict(made)))
 
 
-def read_note(frames: Path) -> dict[str, Any]:
-    """What `add_note` noted, as it goes into the video's status; nothing where no run has sampled
-    the frames."""
+def read_made_from(frames: Path) -> dict[str, Any]:
+    """Read what `write_made_from` added; empty if it did not."""
     with zipfile.ZipFile(frames) as archive:
-        noted = archive.read(MADE_FROM) if MADE_FROM in archive.namelist() else b"{}"
-    note: dict[str, Any] = json.loads(noted)
-    return note
+        text = archive.read(MADE_FROM) if MADE_FROM in archive.namelist() else b"{}"
+    made: dict[str, Any] = json.loads(text)
+    return made
 
 
-def check_away(paths: Mapping[str, str], faces: Path, n_videos: int, allowed: float) -> None:
-    """Stop a run that would sample videos that are not there: a disk that is not mounted must not
-    turn what was computed before into videos that are missing.
-
-    Parameters
-    ----------
-    paths : mapping
-        The videos that are to be sampled, by id.
-    faces : Path
-        The folder with the run's finished faces.
-    n_videos : int
-        How many videos the run has.
-    allowed : float
-        Which share of them may be missing.
+def check_missing(
+    paths: Mapping[str, str], faces: Path, n_videos: int, max_fraction: float
+) -> None:
+    """Check that sampling the videos at `paths` (by id) replaces no `faces` (the run's folder) of
+    videos that are missing, for example because a disk is not mounted.
 
     Raises
     ------
     UserError
-        One has finished faces, or there are more of those that have none than `allowed`.
+        A missing video has faces, or more than `max_fraction` of the run's `n_videos` are missing.
     """
-    away = [video for video, path in paths.items() if not stamp(path)]
-    finished = [video for video in away if has_faces(faces / f"{video}.json")]
+    unreadable = [video for video, path in paths.items() if not stamp(path)]
+    finished = [video for video in unreadable if has_faces(faces / f"{video}.json")]
     if finished:
+        more = len(finished) - MAX_LISTED
+        names = ", ".join(finished[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
         raise UserError(
-            f"{len(finished)} videos are needed again, since code, settings or their paths were "
-            f"changed, and their files are not there: {_listed(finished)}. Their finished faces "
-            "stay. Is the disk mounted? Mount it, undo the change, or take these videos out "
-            "of the manifest."
+            f"{len(finished)} videos are needed again, since code, settings or their paths have "
+            f"changed, but their files are not there: {names}. Their finished faces stay. Is the "
+            "disk mounted? Mount it, undo the change, or take these videos out of the manifest."
         )
-    missing = [video for video in away if not Path(paths[video]).exists()]
-    if len(missing) > allowed * n_videos:
+    missing = [paths[video] for video in unreadable if not Path(paths[video]).exists()]
+    if len(missing) > max_fraction * n_videos:
         raise UserError(
-            f"{len(missing)} of {n_videos} videos are not there, {paths[missing[0]]!r} for "
-            "example. Is the disk mounted, and are the manifest's paths right? To go on without "
-            "them, take them out of the manifest or raise quality.max_rejected_fraction."
+            f"{len(missing)} of {n_videos} videos are not there, for example {missing[0]!r}. Is "
+            "the disk mounted, and are the manifest's paths right? To go on without them, take "
+            "them out of the manifest or raise quality.max_rejected_fraction."
         )
 
 
 def has_faces(status: Path) -> bool:
-    """Whether a video has finished faces, whatever version has made them."""
+    """Whether a `faces/{video}.json` of any version records crops."""
     try:
         return bool(json.loads(status.read_text(encoding="utf-8"))["crops"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return False  # missing or half deleted
-
-
-def _listed(names: Iterable[str]) -> str:
-    first, more = list(names)[:NAMED], len(list(names)) - NAMED
-    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
+    except INVALID:
+        return False

@@ -1,4 +1,4 @@
-"""The sampled frames of one video, as the sampling hands them on."""
+"""The sampled frames of one video, and the file that holds them until faces are cropped."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Frame", "SampledVideo", "load_cache_key", "load_frames", "save_frame
 
 @dataclass(frozen=True)
 class Frame:
-    """A sampled picture: (height, width, 3) uint8 RGB, upright, `time_s` seconds into the video.
+    """A frame (height, width, 3) uint8 RGB, upright, `time_s` seconds into the video.
 
-    `index` counts the frames that the decoder gave, from 0.
+    `index` counts the decoded frames from 0.
     """
 
     index: int
@@ -28,11 +28,14 @@ class Frame:
 
 @dataclass(frozen=True)
 class SampledVideo:
-    """The frames of a video, in order. `detail` is a sentence for people on what is wrong and what
-    to do; empty when the status is `ok`. `note` is what else they should know. `declared` is how
-    many frames there are, by what the container says where that fits its duration, else counted;
-    `bits_per_pixel` the file's size, sound included, by all their pixels. These and `fps` are 0
-    where nobody knows, and where frames are missing, since the file may be cut."""
+    """The sampled frames of a video, in order.
+
+    `detail` says what is wrong and what to do; it is empty if the status is `ok`. `note` is further
+    information for the user. `declared` is the number of frames in the video, as its container
+    declares it if that agrees with the duration, otherwise counted. `bits_per_pixel` is the size of
+    the file, sound included, per pixel of all frames. `fps`, `declared` and `bits_per_pixel` are 0
+    if unknown, `bits_per_pixel` also if frames are missing, because the file may be truncated.
+    """
 
     status: VideoStatus
     detail: str
@@ -46,22 +49,22 @@ class SampledVideo:
 def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
     """Write a sampled video as an uncompressed `.npz`; equal videos give equal bytes.
 
-    Arrays: cache_key, the name of its faces in the cache (empty: there is no cache), status,
-    detail, note (str) · fps, bits_per_pixel (float64) · declared (int64) · index (n,) int64 ·
-    time_s (n,) float64 · and, since sizes may differ, one (height, width, 3) uint8 per frame:
-    pixels_0, pixels_1, ...
+    Arrays: cache_key, the key of its crops in the cache (empty without a cache), status, detail,
+    note (str) · fps, bits_per_pixel (float64) · declared (int64) · index (n,) int64 · time_s (n,)
+    float64 · and, since sizes may differ, one (height, width, 3) uint8 per frame: pixels_0,
+    pixels_1, ...
     """
     pixels: dict[str, Any] = {f"pixels_{i}": f.pixels for i, f in enumerate(video.frames)}
-    with atomic_write(path) as aside, aside.open("wb") as out:
+    with atomic_write(path) as temporary, temporary.open("wb") as out:
         np.savez(
             out,
-            cache_key=np.array(cache_key),
-            status=np.array(video.status.value),
-            detail=np.array(video.detail),
-            fps=np.array(video.fps, np.float64),
-            declared=np.array(video.declared, np.int64),
-            bits_per_pixel=np.array(video.bits_per_pixel, np.float64),
-            note=np.array(video.note),
+            cache_key=cache_key,
+            status=video.status.value,
+            detail=video.detail,
+            fps=video.fps,
+            declared=video.declared,
+            bits_per_pixel=video.bits_per_pixel,
+            note=video.note,
             index=np.array([frame.index for frame in video.frames], np.int64),
             time_s=np.array([frame.time_s for frame in video.frames], np.float64),
             **pixels,
@@ -71,14 +74,13 @@ def save_frames(path: Path, video: SampledVideo, cache_key: str = "") -> None:
 def load_frames(path: Path) -> SampledVideo:
     """Read what `save_frames` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
-        places = zip(arrays["index"].tolist(), arrays["time_s"].tolist(), strict=True)
+        positions = zip(arrays["index"].tolist(), arrays["time_s"].tolist(), strict=True)
         return SampledVideo(
             status=VideoStatus(str(arrays["status"])),
             detail=str(arrays["detail"]),
             fps=float(arrays["fps"]),
             frames=tuple(
-                Frame(index, time_s, arrays[f"pixels_{i}"])
-                for i, (index, time_s) in enumerate(places)
+                Frame(*position, arrays[f"pixels_{i}"]) for i, position in enumerate(positions)
             ),
             declared=int(arrays["declared"]),
             bits_per_pixel=float(arrays["bits_per_pixel"]),

@@ -1,13 +1,11 @@
 """Face detection with MTCNN (Zhang et al. 2016, doi:10.1109/LSP.2016.2603342).
 
-Three small networks look at an image in turn. PNet slides over an image pyramid and proposes
-boxes, RNet looks again at a 24x24 crop of each, ONet at a 48x48 crop of those that are left and
-finds the keypoints. Weights and rules are those of the `mtcnn` package, release 1.0.0;
-`docs/detector.md` says where this differs and why.
+PNet slides over an image pyramid and proposes boxes, RNet rejects most of them from 24x24 crops,
+and ONet classifies 48x48 crops of the rest and adds keypoints. Weights and rules are those of the
+`mtcnn` package, release 1.0.0; `docs/detector.md` lists the differences.
 
-`OnnxDetector` runs the networks on ONNX Runtime, `TensorflowDetector` is the package itself, the
-reference. `detector_export` writes the networks' files. In what follows a box is (x1, y1, x2, y2),
-in pixels, float64.
+`OnnxDetector` runs the networks on ONNX Runtime, `TensorflowDetector` is the package itself, for
+reference. Boxes are (x1, y1, x2, y2) in pixels, float64.
 """
 
 from __future__ import annotations
@@ -34,46 +32,45 @@ __all__ = [
     "TensorflowDetector",
     "crop_and_resize",
     "make_detector",
+    "non_maximum_suppression",
     "pyramid_scales",
-    "suppress",
 ]
 
 NETWORKS = ("pnet", "rnet", "onet")
 
-# The package's defaults.
-CELL = 12  # PNet sees 12x12 pixels ...
-STRIDE = 2  # ... every 2 pixels
+# Defaults of the package.
+CELL = 12  # PNet's input, in pixels a side
+STRIDE = 2  # pixels between PNet's cells
 SCALE_FACTOR = 0.709
 PNET_CONFIDENCE, RNET_CONFIDENCE, ONET_CONFIDENCE = 0.6, 0.7, 0.8
 LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP, ONET_OVERLAP = 0.5, 0.7, 0.7, 0.7
 RNET_SIZE, ONET_SIZE = 24, 48
-LAST_LEVEL = CELL * (CELL / 20) * SCALE_FACTOR**-1.5  # 12.06: its last at its default face size
+MIN_LEVEL_SIDE = CELL * (CELL / 20) * SCALE_FACTOR**-1.5  # 12.06, of the pyramid's last level
 MAX_SIDE = 32766  # OpenCV's limit for remap
-MIDDLE_GREY = 127.5  # the networks' zero: they see (pixel - 127.5) / 128
+MIDDLE_GREY = 127.5  # the networks take (pixel - 127.5) / 128
 
-# PNet runs over strips of this many rows of cells, RNet and ONet over batches of this many crops:
-# what they work on stays in the processor's cache, and their memory does not grow with the image.
+# Rows of cells that PNet, and crops that RNet and ONet process at a time: small enough for the
+# processor's cache, and independent of the size of the image.
 STRIP_ROWS = 32
 BATCH = 32
 
-# Suppression compares the boxes of neighbourhoods of this many, with this many others at a time.
-NEIGHBOURS = 128
-JUDGES = 256
+# Boxes in a neighbourhood, and suppressors that each is compared with at a time
+MAX_NEIGHBOURS = 128
+SUPPRESSOR_BATCH = 256
 
-# A small file can show what looks like faces everywhere. Each suppression looks at this many boxes,
-# the most confident, and ONet at this many: more than any frame has that is not made for it
-# (docs/detector.md).
-MOST_BOXES = 100_000
-MOST_FACE_BOXES = 10_000
+# Limits on the boxes in one suppression and the crops for ONet, far above those of real frames: a
+# crafted image can look like faces everywhere (docs/detector.md).
+MAX_BOXES = 100_000
+MAX_ONET_BOXES = 10_000
 
 
 @dataclass(frozen=True)
 class Detection:
     """One face.
 
-    `box` is x, y, width and height in pixels, and may reach beyond the frame. `confidence` is 0 to
-    1. `keypoints` are five (x, y) in pixels: left eye, right eye, nose, left and right corner of
-    the mouth, as the viewer sees them.
+    `box` is x, y, width, height in pixels and may extend beyond the frame. `confidence` is 0 to 1.
+    `keypoints` are (x, y) in pixels of left eye, right eye, nose, left and right corner of the
+    mouth, left and right as seen by the viewer.
     """
 
     box: tuple[int, int, int, int]
@@ -82,13 +79,13 @@ class Detection:
 
 
 class FaceDetector(Protocol):
-    """Finds the faces in an image."""
+    """A face detector."""
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        """Find the faces in a (height, width, 3) uint8 RGB image, highest confidence first.
+        """Detect the faces in a (height, width, 3) uint8 RGB image, highest confidence first.
 
-        An image of less than 12 pixels a side has none. Raises ValueError for another shape or
-        type, and for more than 32766 pixels a side.
+        Images below 12 pixels a side have none. Raises ValueError for another shape or type, and
+        for more than 32766 pixels a side.
         """
         ...
 
@@ -96,23 +93,13 @@ class FaceDetector(Protocol):
 def make_detector(
     backend: str, model_folder: Path | None, min_face_size: int, threads: int
 ) -> FaceDetector:
-    """Make the detector that runs on a library.
+    """Create the detector of a backend, "onnxruntime" or "tensorflow".
 
-    Parameters
-    ----------
-    backend : str
-        "onnxruntime" or "tensorflow".
-    model_folder : Path or None
-        Where `export_models` has written; None for "tensorflow".
-    min_face_size : int
-        Size of the smallest face to look for, in pixels: 12 or more, "tensorflow" 12 to 20.
-    threads : int
-        Number of threads to compute with; the answers do not depend on it.
+    `model_folder` is the one that `export_models` wrote, None for "tensorflow". `min_face_size` is
+    in pixels, at least 12, for "tensorflow" 12 to 20. Results don't depend on the number of
+    `threads`.
 
-    Raises
-    ------
-    UserError
-        The backend can't find faces of that size, or is not installed.
+    Raises UserError if the backend does not support that size, or is not installed.
     """
     if backend == "onnxruntime" and model_folder:
         return OnnxDetector(model_folder, min_face_size, threads)
@@ -125,14 +112,11 @@ class OnnxDetector:
     """MTCNN on ONNX Runtime."""
 
     def __init__(self, model_folder: Path, min_face_size: int, threads: int) -> None:
-        """Load the networks, as `make_detector` says.
-
-        OpenCV has one number of threads for the whole process, and this sets it.
-        """
+        """Load the networks. This also sets OpenCV's number of threads, for the whole process."""
         if min_face_size < CELL:
             raise UserError(
-                f"detector.min_face_size is {min_face_size}, but MTCNN finds no face of less than "
-                f"{CELL} pixels: make it {CELL} or more."
+                f"detector.min_face_size is {min_face_size}, but MTCNN finds no face below "
+                f"{CELL} pixels: set it to {CELL} or more."
             )
         self._min_face_size = min_face_size
         self._pnet, self._rnet, self._onet = (
@@ -141,58 +125,58 @@ class OnnxDetector:
         cv2.setNumThreads(threads)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        """Find the faces in a (height, width, 3) uint8 RGB image, highest confidence first."""
-        if not _is_large_enough(image):
+        """Detect faces as `FaceDetector` specifies."""
+        if not _can_hold_face(image):
             return []
         pixels = image.astype(np.float32)
 
-        boxes, scores = self._propose(pixels)
-        kept = suppress(boxes, scores, PNET_OVERLAP)
-        boxes = _square(boxes[kept])
+        boxes, scores = self._propose_boxes(pixels)
+        boxes = _square(boxes[non_maximum_suppression(boxes, scores, PNET_OVERLAP)])
 
-        offsets, scores = _outputs(self._rnet, pixels, boxes, RNET_SIZE)
-        boxes = _move(boxes, offsets)
-        sure = scores > RNET_CONFIDENCE
-        boxes, scores = boxes[sure], scores[sure]
-        kept = suppress(boxes, scores, RNET_OVERLAP)[:MOST_FACE_BOXES]
-        boxes = _square(boxes[kept])
+        offsets, scores = _run_network(self._rnet, pixels, boxes, RNET_SIZE)
+        selected = scores > RNET_CONFIDENCE
+        boxes, scores = _refine(boxes, offsets)[selected], scores[selected]
+        selected = non_maximum_suppression(boxes, scores, RNET_OVERLAP)[:MAX_ONET_BOXES]
+        boxes = _square(boxes[selected])
 
-        outputs, scores = _outputs(self._onet, pixels, boxes, ONET_SIZE)
-        offsets, keypoints = outputs[:, :4], _keypoints(boxes, outputs[:, 4:])
-        boxes = _move(boxes, offsets)
-        sure = scores > ONET_CONFIDENCE
-        boxes, scores, keypoints = boxes[sure], scores[sure], keypoints[sure]
-        kept = suppress(boxes, scores, ONET_OVERLAP, "smaller")
-        return [_detection(boxes[i], scores[i], keypoints[i]) for i in kept]
+        outputs, scores = _run_network(self._onet, pixels, boxes, ONET_SIZE)
+        selected = scores > ONET_CONFIDENCE
+        boxes, outputs, scores = boxes[selected], outputs[selected], scores[selected]
+        # ten fractions of the box: five x, then five y
+        corners, sides = boxes[:, None, :2], (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]
+        keypoints = corners - 1 + outputs[:, 4:].reshape(-1, 2, 5).transpose(0, 2, 1) * sides
+        boxes = _refine(boxes, outputs[:, :4])
+        selected = non_maximum_suppression(boxes, scores, ONET_OVERLAP, "smaller")
+        return [_detection(boxes[i], scores[i], keypoints[i]) for i in selected]
 
-    def _propose(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return PNet's boxes (n, 4) and their scores (n,) from all levels of the image pyramid."""
+    def _propose_boxes(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """PNet's boxes (n, 4) and scores (n,) from all levels of the image pyramid."""
         height, width = pixels.shape[:2]
         boxes, scores = [np.empty((0, 4))], [np.empty(0, np.float32)]
         for scale in pyramid_scales(height, width, self._min_face_size):
-            # Means over areas, like the package's; of float32, since OpenCV would round uint8.
+            # area interpolation as in the package, of float32 because OpenCV would round uint8
             size = int(width * scale), int(height * scale)
             level = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-            level_boxes, level_scores = self._scan(level)
-            kept = suppress(level_boxes, level_scores, LEVEL_OVERLAP)
-            boxes.append(level_boxes[kept] / scale)
-            scores.append(level_scores[kept])
+            level_boxes, level_scores = self._scan_level(level)
+            selected = non_maximum_suppression(level_boxes, level_scores, LEVEL_OVERLAP)
+            boxes.append(level_boxes[selected] / scale)
+            scores.append(level_scores[selected])
         return np.concatenate(boxes), np.concatenate(scores)
 
-    def _scan(self, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return boxes (n, 4) and scores (n,) of the cells of a level that may show a face."""
+    def _scan_level(self, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (n, 4) and scores (n,) of the cells of a level above PNet's threshold."""
         boxes, scores = [], []
         margin = CELL - STRIDE  # a strip of n rows of cells is 2 n + 10 pixels high
         for top in range(0, len(level) - margin, STRIDE * STRIP_ROWS):
             strip = level[top : top + STRIDE * STRIP_ROWS + margin]
             output = self._pnet.run(None, {"image": strip[None]})[0][0]
             rows, columns = np.nonzero(output[4] > np.log(PNET_CONFIDENCE / (1 - PNET_CONFIDENCE)))
-            found = output[:, rows, columns].T
-            # The package counts a cell's first pixel from 1 and its last from 0.
+            cells = output[:, rows, columns].T
+            # the package counts a cell's first pixel from 1 and its last from 0
             first = np.stack([STRIDE * columns, top + STRIDE * rows], axis=1) + 1
             last = first + CELL - 1
-            boxes.append(np.hstack([first, last]) + found[:, :4].astype(np.float64) * (CELL - 1))
-            scores.append(_sigmoid(found[:, 4]))
+            boxes.append(np.hstack([first, last]) + cells[:, :4].astype(np.float64) * (CELL - 1))
+            scores.append(_sigmoid(cells[:, 4]))
         return np.concatenate(boxes), np.concatenate(scores)
 
 
@@ -200,16 +184,14 @@ class TensorflowDetector:
     """The `mtcnn` package on TensorFlow."""
 
     def __init__(self, min_face_size: int, threads: int) -> None:
-        """Load TensorFlow and the package's networks, as `make_detector` says.
-
-        TensorFlow has one number of threads for the whole process, fixed at its first computation.
-        """
-        # Above 20 its pyramid ends in levels smaller than PNet's cell, and it takes the error that
-        # follows for "no face".
+        """Load TensorFlow and the package's networks. The number of threads holds for the whole
+        process and is fixed at TensorFlow's first computation."""
+        # Above 20 the package's pyramid ends in levels smaller than PNet's cell, and it treats the
+        # resulting error as "no face".
         if not CELL <= min_face_size <= 20:
             raise UserError(
                 f"detector.min_face_size is {min_face_size}, but the backend tensorflow needs "
-                f"{CELL} to 20 pixels: change it, or take the backend onnxruntime."
+                f"{CELL} to 20 pixels: change it, or use the backend onnxruntime."
             )
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
@@ -217,7 +199,7 @@ class TensorflowDetector:
         except ImportError as error:
             raise UserError(
                 f"The backend tensorflow can't be loaded ({error}): install it with "
-                "`make reference`, or take the backend onnxruntime."
+                "`make reference`, or use the backend onnxruntime."
             ) from error
         from mtcnn import MTCNN
 
@@ -227,8 +209,8 @@ class TensorflowDetector:
         self._mtcnn = MTCNN()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        """Find the faces in a (height, width, 3) uint8 RGB image, highest confidence first."""
-        if not _is_large_enough(image):
+        """Detect faces as `FaceDetector` specifies."""
+        if not _can_hold_face(image):
             return []
         rows = self._mtcnn.detect_faces(
             image,
@@ -241,105 +223,91 @@ class TensorflowDetector:
 
 
 def pyramid_scales(height: int, width: int, min_face_size: int) -> list[float]:
-    """Return the scales of the image pyramid, largest first.
+    """The scales of the image pyramid, largest first.
 
-    The first makes a face of `min_face_size` pixels as large as PNet's cell. At the last, the
-    image's shorter side still has 12.06 pixels. For faces of 20 pixels these are the package's.
+    The first scales a face of `min_face_size` pixels to PNet's cell, the last leaves the image's
+    shorter side at least 12.06 pixels. For 20 pixels these are the package's.
     """
     shorter = min(height, width)
     scales = (CELL / min_face_size * SCALE_FACTOR**level for level in itertools.count())
-    return list(itertools.takewhile(lambda scale: shorter * scale >= LAST_LEVEL, scales))
+    return list(itertools.takewhile(lambda scale: shorter * scale >= MIN_LEVEL_SIDE, scales))
 
 
-def suppress(
+def non_maximum_suppression(
     boxes: np.ndarray,
     scores: np.ndarray,
     threshold: float,
     relative_to: Literal["union", "smaller"] = "union",
 ) -> np.ndarray:
-    """Return indices of the boxes that no box of higher score overlaps, highest score first.
+    """Indices of the boxes that no box of higher score overlaps, highest score first.
 
-    Unlike in greedy suppression, a box that is itself suppressed still suppresses others: so it is
-    in the package. Many good boxes have a score of just 1, and which of these counts as higher
-    decides on the result: the order here is the package's, too.
-
-    Parameters
-    ----------
-    boxes : (n, 4) float64
-    scores : (n,) float32
-    threshold : float
-        Which part of an area two boxes may share.
-    relative_to : str
-        Which area that is: of both boxes' union, or of the smaller box.
+    As in the package, a suppressed box still suppresses others, unlike in greedy suppression, and
+    its order decides between equal scores (many boxes score exactly 1). `boxes` are (n, 4)
+    float64, `scores` (n,) float32. The overlap, at most `threshold`, is relative to the union of
+    two boxes (IoU) or to the smaller one.
     """
-    order = np.argsort(scores.astype(np.float64))[::-1][:MOST_BOXES]
+    order = np.argsort(scores.astype(np.float64))[::-1][:MAX_BOXES]
     boxes = boxes[order]
     x1, y1, x2, y2 = boxes.T
     areas = (x2 - x1) * (y2 - y1)
-    kept = np.ones(len(order), bool)
-    for judged, judges in _near(boxes):
-        # some against those still kept, not all against all: bounds the memory
-        for start in range(0, len(judges), JUDGES):
-            judged = judged[kept[judged]]
-            some = judges[start : start + JUDGES, None]
-            widths = np.minimum(x2[some], x2[judged]) - np.maximum(x1[some], x1[judged])
-            heights = np.minimum(y2[some], y2[judged]) - np.maximum(y1[some], y1[judged])
-            shared = np.maximum(widths, 0) * np.maximum(heights, 0)
+    selected = np.ones(len(order), bool)
+    for members, neighbours in _neighbourhoods(boxes):
+        # in batches, and only against boxes not yet suppressed, to bound memory
+        for start in range(0, len(neighbours), SUPPRESSOR_BATCH):
+            members = members[selected[members]]
+            others = neighbours[start : start + SUPPRESSOR_BATCH, None]
+            widths = np.minimum(x2[others], x2[members]) - np.maximum(x1[others], x1[members])
+            heights = np.minimum(y2[others], y2[members]) - np.maximum(y1[others], y1[members])
+            overlap = np.maximum(widths, 0) * np.maximum(heights, 0)
             if relative_to == "union":
-                whole = areas[some] + areas[judged] - shared
+                reference = areas[others] + areas[members] - overlap
             else:
-                whole = np.minimum(areas[some], areas[judged])
-            kept[judged] = ~((shared > threshold * whole) & (some < judged)).any(axis=0)
-    return order[kept]
+                reference = np.minimum(areas[others], areas[members])
+            suppressed = (overlap > threshold * reference) & (others < members)
+            selected[members] = ~suppressed.any(axis=0)
+    return order[selected]
 
 
-def _near(boxes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Share boxes (n, 4) out into neighbourhoods: yield the indices of some, and, rising, of all
-    that could overlap one of these. So what is compared grows with n, not with its square."""
-    if len(boxes) <= NEIGHBOURS:
-        yield np.arange(len(boxes)), np.arange(len(boxes))
+def _neighbourhoods(boxes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Partition boxes (n, 4): yield the indices of a few, and, ascending, of all that could overlap
+    them. So the comparisons grow with n, not with its square."""
+    everything = np.arange(len(boxes)), np.arange(len(boxes))
+    if len(boxes) <= MAX_NEIGHBOURS:
+        yield everything
         return
     low, high = boxes[:, :2].copy(), boxes[:, 2:].copy()
-    # a network may turn a box inside out; its negative area then counts against all others
+    # the negative area of a box whose corners are swapped suppresses all others
     inverted = (high < low).any(axis=1)
     low[inverted], high[inverted] = low.min(axis=0) - 1, high.max(axis=0) + 1
-    reach = np.hstack([low, high])
-    parts = [(np.arange(len(boxes)), np.arange(len(boxes)))]
+    corners = np.hstack([low, high])
+    parts = [everything]
     while parts:
-        some, near = parts.pop()
-        if len(some) <= NEIGHBOURS:
-            yield some, near
+        members, neighbours = parts.pop()
+        if len(members) <= MAX_NEIGHBOURS:
+            yield members, neighbours
             continue
-        spread = np.ptp(reach[some], axis=0)
-        by_place = np.argsort(reach[some, spread.argmax()], kind="stable")
-        for half in np.array_split(some[by_place], 2):
+        widest = np.ptp(corners[members], axis=0).argmax()
+        order = np.argsort(corners[members, widest], kind="stable")
+        for half in np.array_split(members[order], 2):
             first, last = low[half].min(axis=0), high[half].max(axis=0)
-            parts.append((half, near[((low[near] < last) & (high[near] > first)).all(axis=1)]))
+            near = ((low[neighbours] < last) & (high[neighbours] > first)).all(axis=1)
+            parts.append((half, neighbours[near]))
 
 
 def crop_and_resize(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
-    """Return square crops, bilinear, corner to corner, and grey where a box leaves the image.
+    """Crop boxes and resize them to squares, bilinear with aligned corners; grey outside the image.
 
-    As in TensorFlow, whose `crop_and_resize` takes fractions of the last pixel's position. The
-    package divides by the sides, so that a corner x lands on x * (width - 1) / width.
+    Equals the package's use of TensorFlow's `crop_and_resize`, which takes coordinates relative to
+    the last pixel. The package divides by the sides, so x becomes x * (width - 1) / width.
 
-    Parameters
-    ----------
-    pixels : (height, width, 3) float32
-        An image, 0 to 255.
-    boxes : (n, 4) float64
-    size : int
-        Width and height of a crop in pixels.
-
-    Returns
-    -------
-    (n, size, size, 3) float32
+    `pixels` are (height, width, 3) float32, 0 to 255, `boxes` (n, 4) float64. Returns (n, size,
+    size, 3) float32.
     """
     height, width = pixels.shape[:2]
     steps = np.linspace(0, 1, size)
     x = (boxes[:, 0, None] + (boxes[:, 2] - boxes[:, 0])[:, None] * steps) * ((width - 1) / width)
     y = (boxes[:, 1, None] + (boxes[:, 3] - boxes[:, 1])[:, None] * steps) * ((height - 1) / height)
-    # To OpenCV a crop is one row of a single map. Before release 5 it rounded to 1/32 pixel here.
+    # one row of OpenCV's map per crop; before release 5 it rounded coordinates to 1/32 pixel
     x = np.tile(x.astype(np.float32), size)
     y = np.repeat(y.astype(np.float32), size, axis=1)
     crops = cv2.remap(pixels, x, y, cv2.INTER_LINEAR)
@@ -347,8 +315,8 @@ def crop_and_resize(pixels: np.ndarray, boxes: np.ndarray, size: int) -> np.ndar
     return crops.reshape(len(boxes), size, size, 3)
 
 
-def _is_large_enough(image: np.ndarray) -> bool:
-    """Tell whether an image has room for a face; raise ValueError if it is no RGB image."""
+def _can_hold_face(image: np.ndarray) -> bool:
+    """Whether an image is large enough for a face; ValueError if it is no RGB image."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(
             "The detector needs an RGB image of shape (height, width, 3) and type uint8; "
@@ -368,15 +336,15 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Idle threads would spin, and burn CPU time, between the many short runs.
+    # spinning threads would use CPU time between the many short runs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _outputs(
+def _run_network(
     session: onnxruntime.InferenceSession, pixels: np.ndarray, boxes: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Run RNet or ONet on boxes (n, 4) of an image; return outputs (n, k) and scores (n,)."""
+    """Outputs (n, k) and scores (n,) of RNet or ONet for boxes (n, 4) of an image."""
     width = session.get_outputs()[0].shape[1]
     outputs = [np.empty((0, width), np.float32)]
     for start in range(0, len(boxes), BATCH):
@@ -387,31 +355,24 @@ def _outputs(
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Return scores, float32 like the package's, so that the same ones are equal."""
+    """Scores in float32, so that the same ones are equal as in the package."""
     return 1 / (1 + np.exp(np.minimum(-logits, 80)))  # exp(89) would overflow
 
 
-def _move(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Move the corners of boxes (n, 4) by offsets (n, 4) in units of the boxes' sides."""
+def _refine(boxes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Shift the corners of boxes (n, 4) by offsets (n, 4), which are relative to the sides."""
     return boxes + offsets * np.tile(boxes[:, 2:] - boxes[:, :2] + 1, 2)
 
 
 def _square(boxes: np.ndarray) -> np.ndarray:
-    """Widen or heighten boxes (n, 4) about their centre until they are square."""
+    """Extend boxes (n, 4) to squares of the same centre."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     halves = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
     return np.hstack([centres - halves, centres + halves])
 
 
-def _keypoints(boxes: np.ndarray, fractions: np.ndarray) -> np.ndarray:
-    """Turn fractions (n, 10) of boxes (n, 4), five x and five y, into keypoints (n, 5, 2)."""
-    places = fractions.reshape(-1, 2, 5).transpose(0, 2, 1)
-    corners, sides = boxes[:, None, :2], (boxes[:, 2:] - boxes[:, :2] + 1)[:, None]
-    return corners - 1 + places * sides
-
-
 def _detection(box: np.ndarray, score: float, keypoints: np.ndarray) -> Detection:
-    """Make a detection of a box (4,), rounded like the package's, and keypoints (5, 2)."""
+    """A detection from a box (4,), rounded as in the package, and keypoints (5, 2)."""
     x1, y1, x2, y2 = box.tolist()
     return Detection(
         box=(round(x1), round(y1), round(x2 - x1), round(y2 - y1)),

@@ -1,7 +1,7 @@
-"""Work on untrusted data in a child process, so that it can take neither the job nor the machine.
+"""Run a function on untrusted data in a child process with limits on CPU time and memory.
 
-The child is forked, which costs some 5 ms and no import; the kernel enforces its limits. What
-native code does in it, crash included, ends as an exception in the parent.
+The child is forked, which takes about 5 ms and imports nothing, and the kernel enforces the limits.
+Exceeded limits and crashes of native code become exceptions in the parent.
 """
 
 from __future__ import annotations
@@ -18,53 +18,48 @@ from pathlib import Path
 
 __all__ = ["CrashedError", "TooCostlyError", "memory_left", "run_limited"]
 
-OUT_OF_MEMORY = 9  # exit status of a child
+OUT_OF_MEMORY = 9  # exit status of the child
 CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 
 
 class TooCostlyError(Exception):
-    """The work needed more CPU time or memory than it was given. Its text says which."""
+    """A limit was exceeded; the message says which."""
 
 
 class CrashedError(Exception):
-    """Native code crashed. Its text names the signal."""
+    """Native code crashed; the message is the signal's name."""
 
 
 def run_limited(work: Callable[[], None], seconds: int, memory_mb: int) -> None:
-    """Call `work` in a child process and wait for it; what it does shows in files only.
+    """Call `work` in a child process; only the files that it writes remain.
 
-    Parameters
-    ----------
-    work : callable
-        Takes and returns nothing. An exception that it raises is raised here, with a note of where.
-    seconds : int
-        CPU time that it may take, of all its threads together.
-    memory_mb : int
-        Address space that it may take in addition to this process's (on Linux), MB. What this
-        process has freed and not given back is reused first, and not counted.
+    `seconds` limits the CPU time of all threads together, `memory_mb` (MB, Linux only) the address
+    space in addition to this process's. Memory that this process has freed but not returned to the
+    system is reused first and does not count.
 
     Raises
     ------
     TooCostlyError
-        It took more.
+        A limit was exceeded.
     CrashedError
-        It ended by a signal that only a defect of its code raises.
+        A signal that only faulty code raises ended the child.
     RuntimeError
-        Somebody ended it: the kernel, short of memory on the whole machine, or a person. That is
-        not the work's fault, and it may go well another time.
+        A person ended the child, or the kernel for lack of memory: a second attempt may succeed.
+    Exception
+        Whatever `work` raised, with its traceback as a note.
     """
     context = multiprocessing.get_context("fork")
-    answer, question = context.Pipe(duplex=False)
-    child = context.Process(target=_limited, args=(work, seconds, memory_mb, question), daemon=True)
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=_run, args=(work, seconds, memory_mb, sender), daemon=True)
     child.start()
-    question.close()
+    sender.close()
     try:
-        raise answer.recv()
-    except EOFError:  # nothing was raised, or nothing could be sent
+        raise receiver.recv()
+    except EOFError:  # the child raised nothing, or could not send it
         pass
     finally:
         child.join()
-        answer.close()
+        receiver.close()
     status = child.exitcode or 0
     if status == OUT_OF_MEMORY:
         raise TooCostlyError(f"more than {memory_mb} MB of memory")
@@ -77,42 +72,39 @@ def run_limited(work: Callable[[], None], seconds: int, memory_mb: int) -> None:
 
 
 def memory_left() -> float:
-    """Bytes that lay between the most address space this process has taken so far and its limit;
-    infinite where there is none, or where the system does not tell."""
+    """Bytes between the peak address space of this process and its limit; infinite without a limit,
+    or if the system does not report the peak."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    told = Path("/proc/self/status")
-    if limit == resource.RLIM_INFINITY or not told.exists():
-        return math.inf
-    fields = dict(line.split(":", 1) for line in told.read_text().splitlines())
-    return limit - int(fields["VmPeak"].split()[0]) * 1024
+    peak = _address_space("VmPeak")
+    return math.inf if limit == resource.RLIM_INFINITY or peak is None else limit - peak
 
 
-def _limited(work: Callable[[], None], seconds: int, memory_mb: int, question: Connection) -> None:
+def _run(work: Callable[[], None], seconds: int, memory_mb: int, sender: Connection) -> None:
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, seconds)
-    taken = _address_space()
-    if taken is not None:
-        _limit(resource.RLIMIT_AS, taken + memory_mb * 1_000_000)
+    _lower_limit(resource.RLIMIT_CORE, 0)
+    _lower_limit(resource.RLIMIT_CPU, seconds)
+    if (used := _address_space("VmSize")) is not None:
+        _lower_limit(resource.RLIMIT_AS, used + memory_mb * 1_000_000)
     try:
         work()
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # to send anything takes memory
+        os._exit(OUT_OF_MEMORY)  # sending the exception would need memory
     except BaseException as error:
         error.add_note(traceback.format_exc())
-        question.send(error)
+        sender.send(error)
 
 
-def _limit(kind: int, value: int) -> None:
-    """Lower the soft limit; the hard one may be lower already, and stays."""
+def _lower_limit(kind: int, value: int) -> None:
+    """Set the soft limit, up to the hard one."""
     _, hard = resource.getrlimit(kind)
     soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (soft, hard))
 
 
-def _address_space() -> int | None:
-    """Bytes of address space that this process takes; None where the system does not tell."""
-    told = Path("/proc/self/statm")
-    if not told.exists():
+def _address_space(field: str) -> int | None:
+    """A field of Linux's /proc/self/status in bytes; None on other systems."""
+    status = Path("/proc/self/status")
+    if not status.exists():
         return None
-    return int(told.read_text().split()[0]) * resource.getpagesize()
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(fields[field].split()[0]) * 1024

@@ -19,8 +19,8 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.tables import read_table
 from workflow_scripts.lib.data.identities import assign_groups, full_names
 from workflow_scripts.lib.data.manifest import Video
-from workflow_scripts.lib.faces.cache import entries_of_crops, entries_of_video
-from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_of, read_rows, write_store
+from workflow_scripts.lib.faces.cache import find_entries_by_crops, find_entries_by_video
+from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_path, read_rows, write_store
 
 __all__ = [
     "find_cache_entries",
@@ -83,15 +83,13 @@ def rewrite_store(store: Path, remaining: Sequence[Video]) -> None:
         rows = 0
     if not rows:
         shutil.rmtree(store)
-        marker_of(store).unlink(missing_ok=True)
+        marker_path(store).unlink(missing_ok=True)
         return
     write_store(
         store,
         (stored.read(video.video_id, groups[video.video_id]) for video in videos),
         made_with=stored.made_with,
         n_rows=rows,
-        size=stored.made_with["faces"]["size"],
-        rows_per_chunk=stored.made_with["sampling"]["frames"],
     )
 
 
@@ -104,9 +102,9 @@ def find_cache_entries(
     for name in ids:
         video, crops = rows.get(name), results / f"faces/{name}.npz"
         if video and Path(video.path).is_file():
-            entries.update(entries_of_video(cache, Path(video.path)))
+            entries.update(find_entries_by_video(cache, Path(video.path)))
         if crops.is_file():
-            entries.update(entries_of_crops(cache, crops))
+            entries.update(find_entries_by_crops(cache, crops))
     return sorted(entries)
 
 

@@ -1,8 +1,9 @@
-"""What a run lost on its way from videos to crops, and whether it may go on."""
+"""The quality table: what sampling and face detection made of each video."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,37 +14,42 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video, pair_with_files
 
-__all__ = ["capture_rates", "check_rejected", "quality_row", "quality_table"]
+__all__ = ["capture_rates", "check_rejected", "quality_table"]
 
 
-def quality_table(videos: Iterable[Video], statuses: Sequence[Path], wanted: int) -> pd.DataFrame:
-    """One row per video, in the manifest's order; `statuses` are its `faces/{video}.json`."""
+def quality_table(
+    videos: Iterable[Video], statuses: Sequence[Path], requested: int
+) -> pd.DataFrame:
+    """One row per video, in the manifest's order.
+
+    `statuses` are the videos' `faces/{video}.json`, `requested` is the number of frames per video.
+    """
     return pd.DataFrame(
         [
-            quality_row(video, json.loads(status.read_text(encoding="utf-8")), wanted)
-            for video, status in pair_with_files(videos, statuses)
+            _quality_row(video, json.loads(path.read_text(encoding="utf-8")), requested)
+            for video, path in pair_with_files(videos, statuses)
         ]
     )
 
 
-def quality_row(video: Video, status: dict[str, Any], wanted: int) -> dict[str, Any]:
-    """What was wanted of a video, what was found, what was dropped, and why."""
+def _quality_row(video: Video, status: dict[str, Any], requested: int) -> dict[str, Any]:
     frames = status["frames"]
-    sure = [frame["confidence"] for frame in frames if frame["status"] == "ok"]
+    counts = Counter(frame["status"] for frame in frames)
+    confidences = [frame["confidence"] for frame in frames if frame["status"] == "ok"]
     return {
         "video_id": video.video_id,
         "label": video.label,
         "method": video.method,
         "compression": video.compression,
         "status": status["status"],
-        "frames_wanted": wanted,
+        "frames_wanted": requested,
         "frames_sampled": status["frames_sampled"],
         "crops": status["crops"],
-        "no_face": sum(frame["status"] == "no_face" for frame in frames),
-        "low_confidence": sum(frame["status"] == "low_confidence" for frame in frames),
-        "turned": sum(frame["status"] == "turned" for frame in frames),
+        "no_face": counts["no_face"],
+        "low_confidence": counts["low_confidence"],
+        "turned": counts["turned"],
         "several_faces": sum(frame["faces"] > 1 for frame in frames),
-        "lowest_confidence": round(min(sure), 4) if sure else None,
+        "lowest_confidence": round(min(confidences), 4) if confidences else None,
         "fps": round(status["fps"], 3),
         "bits_per_pixel": status["bits_per_pixel"],
         "detail": f"{status['detail']} {status['note']}".strip(),
@@ -51,40 +57,28 @@ def quality_row(video: Video, status: dict[str, Any], wanted: int) -> dict[str, 
 
 
 def capture_rates(table: pd.DataFrame) -> pd.DataFrame:
-    """Capture rate per label and over all: crops for each wanted frame, as the study counts it."""
-    parts = [(label.word, table[table["label"] == label.word]) for label in Label]
-    rows = []
-    for name, part in [*parts, ("all", table)]:
-        wanted = int(part["frames_wanted"].sum())
-        crops = int(part["crops"].sum())
-        rows.append(
-            {
-                "label": name,
-                "videos": len(part),
-                "videos_with_crops": int((part["crops"] > 0).sum()),
-                "frames_wanted": wanted,
-                "frames_sampled": int(part["frames_sampled"].sum()),
-                "crops": crops,
-                "capture_rate": round(crops / wanted, 6) if wanted else None,
-            }
-        )
-    return pd.DataFrame(rows)
+    """Capture rate (crops per requested frame) of each label and of all videos."""
+    table = pd.concat([table, table.assign(label="all")], ignore_index=True)
+    table = table.assign(videos=1, videos_with_crops=table["crops"] > 0)
+    columns = ["videos", "videos_with_crops", "frames_wanted", "frames_sampled", "crops"]
+    labels = pd.Index([*(label.word for label in Label), "all"], name="label")
+    rates = table.groupby("label")[columns].sum().reindex(labels, fill_value=0).reset_index()
+    rates["capture_rate"] = [
+        round(crops / requested, 6) if requested else None
+        for crops, requested in zip(rates["crops"], rates["frames_wanted"], strict=True)
+    ]
+    return rates
 
 
-def check_rejected(table: pd.DataFrame, allowed: float, where: Path) -> None:
-    """Stop a run that has lost too much.
-
-    Raises
-    ------
-    UserError
-        More than the share `allowed` of the videos gave no crop, or none gave any.
-    """
+def check_rejected(table: pd.DataFrame, max_fraction: float, path: Path) -> None:
+    """Raise UserError if more than `max_fraction` of the videos, or all, have no crop. `path` is
+    the file of the quality table."""
     rejected = table[table["crops"] == 0]
-    if len(rejected) <= allowed * len(table) and len(rejected) < len(table):
+    if len(rejected) <= max_fraction * len(table) and len(rejected) < len(table):
         return
     reasons = ", ".join(f"{n} {name}" for name, n in rejected["status"].value_counts().items())
     raise UserError(
-        f"{len(rejected)} of {len(table)} videos gave no face crop ({reasons}), more than "
-        f"quality.max_rejected_fraction = {allowed:g} allows. {where} says what is wrong with "
-        "each. Mend or remove those videos, or raise the limit."
+        f"{len(rejected)} of {len(table)} videos have no face crop ({reasons}), more than "
+        f"quality.max_rejected_fraction = {max_fraction:g} allows. {path} gives the reason for "
+        "each. Fix or remove those videos, or raise the limit."
     )

@@ -1,29 +1,13 @@
-"""The Zarr store of a run: all crops, and what is known about each.
+"""The Zarr store of a run: the crops of all videos and their columns, one row per crop in the
+manifest's order, and feature sets computed from them. `docs/store.md` describes the layout.
 
-Layout (Zarr v3, one row per crop, rows in the manifest's order)
+Each tree, `store.zarr` or a feature set's `{name}.zarr`, has a marker beside it, `store.json` or
+`{name}.json`, which is written last. The workflow's rules declare the markers, not the trees, as
+output and input, because Snakemake deletes a job's outputs before it starts and when it fails.
 
-- `crops` (n, size, size, 3) uint8 RGB; one chunk holds as many rows as a video has frames,
-  one shard (a file) many videos
-- `label` uint8, `frame` int32, `time` float64 (s), `confidence` float32, `box` (n, 4) int32,
-  `keypoints` (n, 5, 2) float32
-- `video`, `group` strings
-
-The group's attribute `made_with` holds the settings that the crops were made with: stores are
-joined only where these agree.
-
-Feature sets, which are computed from the crops, lie in a folder beside the store: `{name}.zarr`, an
-array (n, features).
-
-Each of these trees has a marker beside it, `store.json` and `{name}.json`, which is written last
-and holds a digest of the content. Markers are what the workflow's rules declare as output and
-input: Snakemake deletes a job's outputs before it starts and when it fails, and a tree must survive
-both.
-
-A tree has one writer. It writes whole shards or chunks beside the final name and puts the new tree
-in the place of the old one at the end, so that a killed job never leaves half of one. Every chunk
-is written, and ends with a CRC-32C of its compressed bytes, so that no flipped bit and no lost file
-can pass for crops: Zarr alone would read zeros where a file is missing. Readers name what is
-damaged.
+A tree has one writer, which renames a temporary tree at the end, so a killed job never leaves an
+incomplete one. Every chunk is written and ends with a CRC-32C of its compressed bytes, and readers
+check that its file exists: Zarr alone would read zeros from a missing file.
 """
 
 from __future__ import annotations
@@ -57,43 +41,46 @@ __all__ = [
     "load_matrix",
     "load_video_crops",
     "made_with",
-    "marker_of",
+    "marker_path",
     "read_features",
     "read_rows",
     "write_features",
     "write_store",
 ]
 
-PER_CROP = {
-    "label": (np.uint8, ()),
-    "frame": (np.int32, ()),
-    "time": (np.float64, ()),
-    "confidence": (np.float32, ()),
-    "box": (np.int32, (4,)),
-    "keypoints": (np.float32, (5, 2)),
+FACE_COLUMNS = {
+    "frame": np.int32,
+    "time": np.float64,
+    "confidence": np.float32,
+    "box": np.int32,
+    "keypoints": np.float32,
 }
+TEXT = np.dtypes.StringDType()
+COLUMNS: dict[str, Any] = {"label": np.uint8, **FACE_COLUMNS, "video": TEXT, "group": TEXT}
 
-ENCODED: dict[str, Any] = {
+ENCODING: dict[str, Any] = {
     "compressors": (ZstdCodec(level=3), Crc32cCodec()),
-    "config": {"write_empty_chunks": True},  # or a lost file could not be told from an empty one
+    # without it a chunk of zeros has no file, like a lost chunk
+    "config": {"write_empty_chunks": True},
 }
-CHUNK_BYTES, CHUNK_ROWS = 4_000_000, 1000  # a chunk of features has at most
-VIDEOS_PER_SHARD = 32  # 69 MB of crops, which are held while the file is written
-UNREADABLE = (ValueError, RuntimeError, TypeError, IndexError, KeyError, OSError)
+MAX_CHUNK_BYTES, MAX_CHUNK_ROWS = 4_000_000, 1000  # of features
+VIDEOS_PER_SHARD = 32  # 69 MB of crops, in memory while the file is written
+MAX_REPORTED = 5  # damaged files in a message
+READ_ERRORS = (ValueError, RuntimeError, TypeError, IndexError, KeyError, OSError)
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A file of the store that can't be read, what stands in it, and why."""
+    """An unreadable file of a tree, the rows in it, and why it can't be read."""
 
     file: Path
     content: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class VideoCrops:
-    """One video's contribution: its crops (k, size, size, 3), their columns, and who it is."""
+    """The crops (k, size, size, 3) of one video and their columns, each with k rows."""
 
     video: str
     group: str
@@ -104,7 +91,7 @@ class VideoCrops:
 
 @dataclass(frozen=True)
 class Rows:
-    """What is known about the store's rows; every array has n entries."""
+    """Columns of the store, each (n,)."""
 
     label: np.ndarray
     video: np.ndarray
@@ -113,166 +100,130 @@ class Rows:
 
 
 def load_video_crops(path: Path, video: str, group: str, label: int) -> VideoCrops:
-    """Read one video's `faces/{video}.npz` (see `faces.save_faces`).
-
-    Raises
-    ------
-    UserError
-        The file is damaged.
-    """
+    """Read one video's `faces/{video}.npz`; raises UserError if it is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            # before anything is believed: numpy may stop reading where no checksum is compared
+            # NumPy may stop reading before the checksum is compared
             if damaged := archive.testzip():
-                raise zipfile.BadZipFile(f"the checksum of {damaged} does not fit")
-        with np.load(path, allow_pickle=False) as saved:
-            columns = {name: saved[name] for name in PER_CROP if name != "label"}
-            return VideoCrops(video, group, label, saved["crops"], columns)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, *UNREADABLE) as error:
+                raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+        with np.load(path, allow_pickle=False) as arrays:
+            columns = {name: arrays[name] for name in FACE_COLUMNS}
+            return VideoCrops(video, group, label, arrays["crops"], columns)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, *READ_ERRORS) as error:
         raise UserError(
-            f"The faces {path} are damaged ({error}). Delete the file and run snakemake again."
+            f"The face crops {path} are damaged ({error}). Delete the file and run snakemake again."
         ) from error
 
 
 def write_store(
-    path: Path,
-    videos: Iterable[VideoCrops],
-    made_with: dict[str, Any],
-    n_rows: int,
-    size: int,
-    rows_per_chunk: int,
-    chunks_per_shard: int = VIDEOS_PER_SHARD,
+    path: Path, videos: Iterable[VideoCrops], made_with: dict[str, Any], n_rows: int
 ) -> None:
-    """Write the store at `path`, replacing one that is there, and its marker.
+    """Write or replace the store at `path` (its marker or its tree, as in all functions here).
 
-    Parameters
-    ----------
-    path : Path
-        The store, by its marker or its tree, as in all functions here.
-    videos : iterable of VideoCrops
-        Taken one after another; no more than a shard is held in memory.
-    made_with : dict
-        The config's sections that crops follow from.
-    n_rows : int
-        Number of crops in all `videos` together.
-    size : int
-        Side of the crops in pixels.
-    rows_per_chunk, chunks_per_shard : int
-        Layout of `crops`.
-
-    Raises
-    ------
-    ValueError
-        `videos` held another number of crops than `n_rows`.
+    `videos` are read one at a time; at most a shard is held in memory. `made_with` holds the config
+    sections `sampling`, `detector` and `faces`. Raises ValueError unless `videos` have `n_rows`
+    crops.
     """
     tree = path.with_suffix(".zarr")
-    aside = tree.with_name(f".{tree.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    root = zarr.create_group(aside, zarr_format=3)
-    rows_per_shard = rows_per_chunk * chunks_per_shard
-    crops = root.create_array(
-        "crops",
-        shape=(n_rows, size, size, 3),
-        dtype=np.uint8,
-        chunks=(rows_per_chunk, size, size, 3),
-        shards=(rows_per_shard, size, size, 3),
-        dimension_names=("row", "y", "x", "rgb"),
-        **ENCODED,
-    )
-    columns = {name: np.empty((n_rows, *shape), dtype) for name, (dtype, shape) in PER_CROP.items()}
-    names: dict[str, list[str]] = {"video": [], "group": []}
+    size, rows_per_chunk = made_with["faces"]["size"], made_with["sampling"]["frames"]
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
 
-    digest = hashlib.blake2b(digest_size=16)
-    shard = np.empty((rows_per_shard, size, size, 3), np.uint8)
-    start = 0
-    for video in videos:
-        stop = start + len(video.crops)
-        if stop > n_rows:
-            raise ValueError(f"more than the {n_rows} crops that were announced")
-        columns["label"][start:stop] = video.label
-        for name, values in video.columns.items():
-            columns[name][start:stop] = values
-        names["video"] += [video.video] * len(video.crops)
-        names["group"] += [video.group] * len(video.crops)
-        digest.update(video.crops.tobytes())
-        for row, crop in enumerate(video.crops, start=start):
-            shard[row % rows_per_shard] = crop
-            if (row + 1) % rows_per_shard == 0:
-                crops[row + 1 - rows_per_shard : row + 1] = shard
-        start = stop
-    if start != n_rows:
-        raise ValueError(f"{start} crops came, {n_rows} were announced")
-    if n_rows % rows_per_shard:
-        crops[n_rows - n_rows % rows_per_shard :] = shard[: n_rows % rows_per_shard]
+    def collect_columns() -> Iterator[np.ndarray]:
+        for video in videos:
+            constants = {"label": video.label, "video": video.video, "group": video.group}
+            for name, value in constants.items():
+                columns[name].append(np.full(len(video.crops), value, COLUMNS[name]))
+            for name, values in video.columns.items():
+                columns[name].append(values)
+            yield video.crops
 
-    for name, values in columns.items():
-        digest.update(values.tobytes())
-        _write_column(root, name, values)
-    for name, texts in names.items():
-        digest.update("\n".join(texts).encode())
-        _write_column(root, name, np.array(texts, dtype=np.dtypes.StringDType()))
-    root.attrs["made_with"] = made_with
-    _put_in_place(aside, tree)
-    told = {"rows": n_rows, "digest": digest.hexdigest(), "made_with": made_with}
-    write_json(marker_of(tree), told)
+    with _replace_tree(tree) as temporary:
+        root = zarr.create_group(temporary, zarr_format=3)
+        crops = root.create_array(
+            "crops",
+            shape=(n_rows, size, size, 3),
+            dtype=np.uint8,
+            chunks=(rows_per_chunk, size, size, 3),
+            shards=(rows_per_chunk * VIDEOS_PER_SHARD, size, size, 3),
+            dimension_names=("row", "y", "x", "rgb"),
+            **ENCODING,
+        )
+        digest = _write_rows(crops, collect_columns())
+        for name, blocks in columns.items():
+            values = np.concatenate(blocks, dtype=COLUMNS[name])
+            is_text = values.dtype == TEXT
+            digest.update("\n".join(values).encode() if is_text else values.tobytes())
+            dtype = str if is_text else values.dtype
+            array = root.create_array(
+                name, shape=values.shape, dtype=dtype, chunks=values.shape, **ENCODING
+            )
+            array[...] = values
+        root.attrs["made_with"] = made_with
+    marker = {"rows": n_rows, "digest": digest.hexdigest(), "made_with": made_with}
+    write_json(marker_path(tree), marker)
 
 
-def marker_of(tree: Path) -> Path:
-    """Where the marker of a tree lies."""
+def marker_path(tree: Path) -> Path:
+    """The marker file of a tree."""
     return tree.with_suffix(".json")
 
 
-def _put_in_place(aside: Path, path: Path) -> None:
-    """Put a finished tree in the place of an old one, as a whole: readers see one or the other."""
-    old = path.with_name(f".{path.name}.old.partial")
+@contextlib.contextmanager
+def _replace_tree(tree: Path) -> Iterator[Path]:
+    """Yield a temporary path that replaces `tree` if the block succeeds."""
+    temporary, old = (tree.with_name(f".{tree.name}{end}") for end in (".partial", ".old.partial"))
+    shutil.rmtree(temporary, ignore_errors=True)
+    yield temporary
     shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        path.rename(old)
-    aside.rename(path)
+    if tree.exists():
+        tree.rename(old)
+    temporary.rename(tree)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _write_column(root: zarr.Group, name: str, values: np.ndarray) -> None:
-    array = root.create_array(
-        name,
-        shape=values.shape,
-        dtype=str if values.dtype.kind == "T" else values.dtype,
-        chunks=values.shape,
-        **ENCODED,
-    )
-    array[...] = values
+def _write_rows(array: zarr.Array, parts: Iterable[np.ndarray]) -> hashlib.blake2b:
+    """Write the rows of `parts`, a whole file at a time; return a hash of their bytes."""
+    n_rows, rows_per_file = array.shape[0], _rows_per_file(array)
+    buffer = np.empty((rows_per_file, *array.shape[1:]), array.dtype)
+    digest, stop = hashlib.blake2b(digest_size=16), 0
+    for row in itertools.chain.from_iterable(parts):
+        buffer[stop % rows_per_file] = row
+        stop += 1
+        if stop == n_rows or (stop < n_rows and stop % rows_per_file == 0):
+            start = (stop - 1) // rows_per_file * rows_per_file
+            array[start:stop] = buffer[: stop - start]
+            digest.update(buffer[: stop - start].data)
+    if stop != n_rows:
+        raise ValueError(f"Expected {n_rows} rows in {array.store_path}, got {stop}.")
+    return digest
 
 
 class StoredVideos:
     """The videos of a finished store, read one at a time.
 
-    Attributes
-    ----------
-    made_with : dict
-        What `write_store` was told.
-    names : tuple of str
-        The videos that have crops, in the store's order.
+    `names` are the videos that have crops, in the store's order, `made_with` are the settings that
+    the crops were made with.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the store at `path`; the crops stay on disk."""
         self.made_with = made_with(path)
-        self._path = path.with_suffix(".zarr")
-        self._columns = {name: _read(self._path, name) for name in PER_CROP}
-        videos = read_rows(path).video
-        # a video's rows stand together
-        names, first, count = np.unique(videos, return_index=True, return_counts=True)
+        self._tree = path.with_suffix(".zarr")
+        self._columns = {name: _read(self._tree, name) for name in ("label", *FACE_COLUMNS)}
+        # the rows of a video are contiguous
+        names, first, count = np.unique(
+            read_rows(path).video, return_index=True, return_counts=True
+        )
         self._rows = {
             str(names[i]): slice(int(first[i]), int(first[i] + count[i])) for i in np.argsort(first)
         }
         self.names = tuple(self._rows)
 
     def read(self, video: str, group: str) -> VideoCrops:
-        """One video, as a member of `group`."""
+        """Read one video, as a member of `group`."""
         rows = self._rows[video]
         columns = {name: values[rows] for name, values in self._columns.items()}
         label = int(columns.pop("label")[0])
-        return VideoCrops(video, group, label, _read(self._path, "crops", rows), columns)
+        return VideoCrops(video, group, label, _read(self._tree, "crops", rows), columns)
 
 
 def made_with(path: Path) -> dict[str, Any]:
@@ -282,217 +233,166 @@ def made_with(path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> Rows:
-    """Read what is known about the rows of the store at `path`."""
-    label, video, group, frame = (
-        _read(path.with_suffix(".zarr"), name) for name in ("label", "video", "group", "frame")
-    )
-    return Rows(label, np.array(video.tolist(), str), np.array(group.tolist(), str), frame)
+    """Read the columns `label`, `video`, `group` and `frame` of the store at `path`."""
+    tree = path.with_suffix(".zarr")
+    video, group = (np.array(_read(tree, name).tolist(), str) for name in ("video", "group"))
+    return Rows(_read(tree, "label"), video, group, _read(tree, "frame"))
 
 
 def iter_crops(path: Path, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read chosen crops a shard at a time, so that memory stays bounded.
+    """Read crops a shard at a time, to bound memory. `rows` are (k,) int in ascending order.
 
-    Parameters
-    ----------
-    path : Path
-        The store.
-    rows : (k,) int
-        Rows in ascending order.
-
-    Yields
-    ------
-    (positions, crops)
-        Positions in `rows`, and the crops (m, size, size, 3) uint8 that belong there.
+    Yields positions in `rows`, and their crops (m, size, size, 3) uint8.
     """
-    tree = path.with_suffix(".zarr")
-    crops = zarr.open_array(tree / "crops", mode="r")
-    yield from _read_blocks(tree, "crops", rows, (crops.shards or crops.chunks)[0])
+    yield from _read_blocks(path.with_suffix(".zarr"), "crops", rows)
 
 
 def _read_blocks(
-    path: Path, name: str, rows: np.ndarray, at_once: int
+    tree: Path, name: str, rows: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Chosen rows of an array, by blocks of `at_once` rows of it: positions in `rows`, and what
-    belongs there."""
-    for number in np.unique(rows // at_once):
-        start = number * at_once
-        positions = np.flatnonzero(rows // at_once == number)
-        block = _read(path, name, slice(start, start + at_once))
+    """Read rows of an array a file at a time: positions in `rows`, and their values."""
+    rows_per_file = _rows_per_file(_open_array(tree, name))
+    for number in np.unique(rows // rows_per_file):
+        start = number * rows_per_file
+        positions = np.flatnonzero(rows // rows_per_file == number)
+        block = _read(tree, name, slice(start, start + rows_per_file))
         yield positions, block[rows[positions] - start]
 
 
 def load_matrix(
     path: Path, rows: np.ndarray, extract: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """Turn chosen crops into a matrix (k, features) of `extract`'s dtype, a shard at a time.
+    """Compute a matrix (k, features) from crops, a shard at a time.
 
-    `rows` (k,) is ascending; `extract` takes crops (m, size, size, 3) and gives (m, features).
+    `rows` (k,) is ascending; `extract` maps crops (m, size, size, 3) to (m, features).
     """
     matrix = np.empty((0, 0))
     for positions, crops in iter_crops(path, rows):
-        part = extract(crops)
+        features = extract(crops)
         if not matrix.size:
-            matrix = np.empty((len(rows), part.shape[1]), part.dtype)
-        matrix[positions] = part
+            matrix = np.empty((len(rows), features.shape[1]), features.dtype)
+        matrix[positions] = features
     return matrix
 
 
 def write_features(
     folder: Path, name: str, parts: Iterable[np.ndarray], n_rows: int, version: str
 ) -> None:
-    """Write the feature set `name` of a store into a folder, replacing what is there.
+    """Write or replace the feature set `name` (including its side) in a folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there.
-    name : str
-        The feature set, with its side.
-    parts : iterable of (k, features) arrays
-        Of one dtype, at least one of them, in the store's order. One after another is taken; no
-        more than one and a chunk are held in memory.
-    n_rows : int
-        Number of rows in all parts together.
-    version : str
-        The recipe's.
-
-    Raises
-    ------
-    ValueError
-        The parts held another number of rows than `n_rows`.
+    `parts` are one or more arrays (k, features) of one dtype, in the store's order. At most one of
+    them and a chunk are held in memory. `version` is the recipe's. Raises ValueError unless the
+    parts have `n_rows` rows.
     """
-    waiting = iter(parts)
-    first = next(waiting)
-    final = folder / f"{name}.zarr"
-    aside = final.with_name(f".{final.name}.partial")
+    parts = iter(parts)
+    first = next(parts)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(aside, ignore_errors=True)
-    rows_per_chunk = max(
-        1, min(n_rows, CHUNK_ROWS, CHUNK_BYTES // (first.shape[1] * first.itemsize))
-    )
-    array = zarr.create_array(
-        aside,
-        shape=(n_rows, first.shape[1]),
-        dtype=first.dtype,
-        chunks=(rows_per_chunk, first.shape[1]),
-        dimension_names=("row", "feature"),
-        **ENCODED,
-    )
-    digest = hashlib.blake2b(digest_size=16)
-    start = 0
-    for block in _blocks(itertools.chain([first], waiting), rows_per_chunk):
-        stop = start + len(block)
-        if stop > n_rows:
-            raise ValueError(f"more rows of features came than the {n_rows} of the store")
-        digest.update(block.tobytes())
-        array[start:stop] = block
-        start = stop
-    if start != n_rows:
-        raise ValueError(f"{start} rows of features came for a store of {n_rows}")
-    _put_in_place(aside, final)
-    told = {"rows": n_rows, "digest": digest.hexdigest(), "version": version}
-    write_json(marker_of(final), told)
-
-
-def _blocks(parts: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
-    """The same rows in arrays of `rows` each; the last may be shorter."""
-    left: list[np.ndarray] = []
-    for part in parts:
-        left.append(part)
-        while (count := sum(map(len, left))) >= rows:
-            whole = np.concatenate(left)
-            yield whole[:rows]
-            left = [whole[rows:]] if count > rows else []
-    if any(map(len, left)):
-        yield np.concatenate(left)
+    tree = folder / f"{name}.zarr"
+    row_bytes = first.shape[1] * first.itemsize
+    rows_per_chunk = max(1, min(n_rows, MAX_CHUNK_ROWS, MAX_CHUNK_BYTES // row_bytes))
+    with _replace_tree(tree) as temporary:
+        array = zarr.create_array(
+            temporary,
+            shape=(n_rows, first.shape[1]),
+            dtype=first.dtype,
+            chunks=(rows_per_chunk, first.shape[1]),
+            dimension_names=("row", "feature"),
+            **ENCODING,
+        )
+        digest = _write_rows(array, itertools.chain([first], parts))
+    marker = {"rows": n_rows, "digest": digest.hexdigest(), "version": version}
+    write_json(marker_path(tree), marker)
 
 
 def read_features(folder: Path, name: str, rows: np.ndarray) -> np.ndarray:
-    """Read chosen rows, (k,) int and ascending, of the feature set `name` in a folder: (k,
-    features). No more than that and a chunk is held in memory."""
-    path = folder / f"{name}.zarr"
-    with _naming_damage(path):
-        array = zarr.open_array(path, mode="r")
+    """Read rows, (k,) int in ascending order, of the feature set `name`: (k, features). At most
+    these and a chunk are held in memory."""
+    tree = folder / f"{name}.zarr"
+    array = _open_array(tree, "")
     matrix = np.empty((len(rows), array.shape[1]), array.dtype)
-    for positions, block in _read_blocks(path, "", rows, array.chunks[0]):
+    for positions, block in _read_blocks(tree, "", rows):
         matrix[positions] = block
     return matrix
 
 
 def features_version(folder: Path, name: str) -> str | None:
-    """The recipe's version of the feature set `name` in a folder, if it is there."""
-    try:
-        told = json.loads(marker_of(folder / f"{name}.zarr").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """The recipe version of the feature set `name` in a folder; None if it is missing."""
+    marker = marker_path(folder / f"{name}.zarr")
+    if not marker.exists():
         return None
-    return str(told["version"])
+    return str(json.loads(marker.read_text(encoding="utf-8"))["version"])
 
 
-def find_damage(path: Path) -> Iterator[Damage]:
-    """Read every chunk of the tree at `path`, and name what is missing or has a wrong checksum.
+def find_damage(tree: Path) -> Iterator[Damage]:
+    """Read every chunk of a tree, and yield those that are missing or have a wrong checksum.
 
-    What is wrong with a `zarr.json` is found where it can't be read; nothing guards its content.
+    A `zarr.json` has no checksum: it is reported only if it can't be read.
     """
-    for described in sorted(path.glob("**/zarr.json")):
+    for metadata in sorted(tree.glob("**/zarr.json")):
         try:
-            node = zarr.open(described.parent, mode="r")
-        except UNREADABLE as error:
-            yield Damage(described, str(described.relative_to(path)), str(error))
+            node = zarr.open(metadata.parent, mode="r")
+        except READ_ERRORS as error:
+            yield Damage(metadata, str(metadata.relative_to(tree)), str(error))
             continue
         if isinstance(node, zarr.Array):
-            yield from _damaged_chunks(described.parent, node)
+            yield from _damaged_chunks(metadata.parent, node)
 
 
-def _damaged_chunks(path: Path, array: zarr.Array) -> Iterator[Damage]:
+def _damaged_chunks(folder: Path, array: zarr.Array) -> Iterator[Damage]:
     rows = array.chunks[0]
     for start in range(0, array.shape[0], rows):
         stop = min(start + rows, array.shape[0])
-        file = _file_of_row(path, array, start)
-        content = f"{path.stem}, rows {start} to {stop - 1}"
+        file = _file_path(folder, array, start)
+        content = f"{folder.stem}, rows {start} to {stop - 1}"
         if not file.exists():
             yield Damage(file, content, "the file is missing")
             continue
         try:
             array[start:stop]
-        except UNREADABLE as error:
+        except READ_ERRORS as error:
             yield Damage(file, content, str(error).partition(".")[0])
 
 
-def _file_of_row(folder: Path, array: zarr.Array, row: int) -> Path:
-    """Where a row is kept. Chunks and shards divide an array by its rows only."""
-    number = row // (array.shards or array.chunks)[0]
-    return folder / "/".join(["c", str(number), *["0"] * (array.ndim - 1)])
+def _rows_per_file(array: zarr.Array) -> int:
+    return (array.shards or array.chunks)[0]
 
 
-def _read(path: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
-    """Rows of one of a tree's arrays.
+def _file_path(folder: Path, array: zarr.Array, row: int) -> Path:
+    """The file of a row. Chunks and shards split an array by rows only."""
+    number = row // _rows_per_file(array)
+    return folder.joinpath("c", str(number), *["0"] * (array.ndim - 1))
 
-    Raises
-    ------
-    UserError
-        They are damaged: names the file and the rows.
-    """
-    with _naming_damage(path):
-        array = zarr.open_array(path / name, mode="r")
-        start, stop, _ = rows.indices(array.shape[0])
-        per_file = (array.shards or array.chunks)[0]
-        for row in range(start - start % per_file if stop > start else stop, stop, per_file):
-            if not (file := _file_of_row(path / name, array, row)).exists():
+
+def _open_array(tree: Path, name: str) -> zarr.Array:
+    with _report_damage(tree):
+        return zarr.open_array(tree / name, mode="r")
+
+
+def _read(tree: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
+    """Read rows of an array; raises UserError with files and rows if they are damaged."""
+    array = _open_array(tree, name)
+    start, stop, _ = rows.indices(array.shape[0])
+    rows_per_file = _rows_per_file(array)
+    with _report_damage(tree):
+        for row in range(start - start % rows_per_file, stop, rows_per_file):
+            if not (file := _file_path(tree / name, array, row)).exists():
                 raise FileNotFoundError(file)
         return np.asarray(array[rows])
 
 
 @contextlib.contextmanager
-def _naming_damage(path: Path) -> Iterator[None]:
+def _report_damage(tree: Path) -> Iterator[None]:
+    """Turn an error of reading a damaged tree into one that lists the damage."""
     try:
         yield
-    except UNREADABLE as error:
-        damaged = list(find_damage(path))
-        if not damaged:
+    except READ_ERRORS as error:
+        damages = list(find_damage(tree))
+        if not damages:
             raise
-        shown = "; ".join(f"{d.content} ({d.file.relative_to(path)}: {d.why})" for d in damaged[:5])
-        more = f"; and {len(damaged) - 5} more" if len(damaged) > 5 else ""
+        lines = [f"{d.content} ({d.file.relative_to(tree)}: {d.reason})" for d in damages]
+        if len(lines) > MAX_REPORTED:
+            lines[MAX_REPORTED:] = [f"and {len(lines) - MAX_REPORTED} more"]
         raise UserError(
-            f"{path} is damaged: {shown}{more}. Delete {marker_of(path)} and run snakemake again, "
-            "which makes it anew."
+            f"{tree} is damaged: {'; '.join(lines)}. Delete {marker_path(tree)} and run snakemake "
+            "again to rebuild it."
         ) from error

@@ -16,8 +16,8 @@ from workflow_scripts.lib.faces.crops import (
     MAX_ROLL,
     NO_FACE,
     FaceCrop,
-    crop_mark,
-    cut_face,
+    crop_face,
+    crop_hash,
     face_roll,
 )
 from workflow_scripts.lib.faces.frames import Frame, SampledVideo, load_frames
@@ -181,7 +181,7 @@ def _detect_faces(frame: Frame, detector: FaceDetector, faces: dict[str, Any]) -
     detections = [d for d in detector.detect(frame.pixels) if d.confidence >= faces["confidence"]]
     detections.sort(key=lambda d: d.box[2] * d.box[3], reverse=True)
     return [
-        cut_face(
+        crop_face(
             frame,
             detection,
             len(detections),
@@ -254,7 +254,7 @@ def _video_verdict(
 ) -> dict[str, Any]:
     """The verdict on the whole video, with warnings."""
     faces = [face for track in tracks for face in track]
-    in_training = any(crop_mark(face.pixels) in bundle.trained_on for face in faces)
+    in_training = any(crop_hash(face.pixels) in bundle.trained_on for face in faces)
     crowded = any(face.result.faces > MAX_FACES for face in faces)
     deciding = deciding_person(people) or {
         "verdict": Verdict.UNDETERMINED,
