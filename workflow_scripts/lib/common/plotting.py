@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.labels import LeakStatus
 
 __all__ = [
     "COLOUR",
@@ -32,10 +33,10 @@ PALE = "#bbbbbb"
 
 # What a picture says of a split, by `splits.Leak.word`
 LEAK_WORDS = {
-    "no": "no person on both sides",
-    "unknown": "who is in the videos is unknown",
-    "person": "leaky: the same person on both sides",
-    "video": "leaky: the same video on both sides",
+    LeakStatus.NO: "no person on both sides",
+    LeakStatus.UNKNOWN: "who is in the videos is unknown",
+    LeakStatus.PERSON: "leaky: the same person on both sides",
+    LeakStatus.VIDEO: "leaky: the same video on both sides",
 }
 
 plt.rcParams.update(
