@@ -37,25 +37,27 @@ def main(
     table = table[table["split"] == TRAIN]
     prefix = MODELS[experiment["model"]].prefix
     sizes = [setting[prefix] for setting in settings] if len(settings) > 1 else []
-    params = settings[-1]
+
+    def fit(table: pd.DataFrame, **params: Any) -> Any:
+        fitted = {**experiment, "params": {**settings[-1], **params}}
+        return train(store, table, fitted, seed, threads)
+
     if fold == OUT_OF_BAG:
-        fitted = {**experiment, "params": {**params, "oob_score": True}}
-        model = train(store, table, fitted, seed, threads)
+        rows = table["row"].to_numpy()
+        model = fit(table, oob_score=True)
         probabilities = model.staged_oob_proba(sizes or [model.n_estimators])
         predicted = probabilities[:, :, list(model.classes_).index(Label.FAKE)]
-        rows = table["row"].to_numpy()
     else:
         in_fold = table["fold"] == int(fold)
         rows = table.loc[in_fold, "row"].to_numpy()
         predicted = np.empty((len(settings), 0))
         if len(rows):  # with fewer units than folds, some are empty
-            fitted = {**experiment, "params": params}
-            model = train(store, table[~in_fold], fitted, seed, threads)
-            matrix = load_experiment(store, rows, experiment)
+            model = fit(table[~in_fold])
             try:
-                predicted = np.atleast_2d(fake_scores(model, matrix, sizes))
+                predicted = fake_scores(model, load_experiment(store, rows, experiment), sizes)
             except UserError as error:
                 raise UserError(f"experiments.{experiment['name']}: {error}") from error
+            predicted = np.atleast_2d(predicted)
     logging.info("Scored %d held-out rows", len(rows))
     columns = {f"score_{number}": score.round(6) for number, score in enumerate(predicted)}
     pd.DataFrame({"row": rows, **columns}).to_csv(scores, sep="\t", index=False)

@@ -32,7 +32,7 @@ MARKERS = ["o", "s", "D", "^", "v", "P", "X"]  # as many as colours
 PALE = "#bbbbbb"
 
 # What a picture says of a split, by `splits.Leak.word`
-LEAK_WORDS = {
+LEAK_WORDS: dict[str, str] = {
     LeakStatus.NO: "no person on both sides",
     LeakStatus.UNKNOWN: "who is in the videos is unknown",
     LeakStatus.PERSON: "leaky: the same person on both sides",

@@ -45,15 +45,10 @@ def calibrate(
     scores : (n,) float
         Out-of-fold probability of fake, between 0 and 1.
     labels : (n,) int
-        0 = real, 1 = fake; both occur.
+        0 = real, 1 = fake.
     groups : (n,) str
     max_error_rate : float
         Of reals called fake, and of fakes called real.
-
-    Returns
-    -------
-    dict
-        `calibration`, `threshold` and `operating_points`, for uncalibrated scores.
 
     Raises
     ------

@@ -19,37 +19,17 @@ REMEDY = "Correct the experiment's params or grid."
 
 @dataclass(frozen=True)
 class Model:
-    """An estimator and its properties.
+    """An estimator and its properties."""
 
-    Attributes
-    ----------
-    estimator : str
-        Its import path.
-    parameters : tuple of str
-        That a config may set.
-    bytes_per_cell : float
-        Memory for training per cell of the matrix, including all copies.
-    seeded, threaded : bool
-        Whether it takes `random_state` and `n_jobs`.
-    form : str
-        Its key in `array_models.FORMS`; "" for a model that is stored with skops.
-    scaled : bool
-        Whether columns are standardised first.
-    only_bytes : bool
-        Whether it takes only uint8.
-    prefix : str
-        A parameter for which one fit covers all smaller values, if there is one.
-    """
-
-    estimator: str
-    parameters: tuple[str, ...] = ()
-    bytes_per_cell: float = 5
-    seeded: bool = True
-    threaded: bool = False
-    form: str = ""
-    scaled: bool = False
-    only_bytes: bool = False
-    prefix: str = ""
+    estimator: str  # its import path
+    parameters: tuple[str, ...] = ()  # that a config may set
+    bytes_per_cell: float = 5  # memory for training per cell of the matrix, with all copies
+    seeded: bool = True  # whether it takes `random_state`
+    threaded: bool = False  # whether it takes `n_jobs`
+    form: str = ""  # its key in `array_models.FORMS`; if empty, it is stored with skops
+    scaled: bool = False  # whether columns are standardised first
+    only_bytes: bool = False  # whether it takes only uint8
+    prefix: str = ""  # a parameter for which one fit covers all smaller values
 
     @property
     def made_of_trees(self) -> bool:

@@ -22,21 +22,6 @@ BLOCK_ROWS, BLOCK_PAIRS = 256, 1 << 16
 class ArrayForest(ArrayModel):
     """Concatenated trees, with all nodes numbered consecutively. The scores equal those of the
     trained model bit for bit: the same comparisons, and the trees summed in the same order.
-
-    Attributes
-    ----------
-    roots : (trees,) int32
-        The first node of each tree, ascending.
-    feature : (nodes,) int32
-        The column that an inner node compares.
-    threshold : (nodes,) float64
-        A row goes left if its value, as float32, is at most this.
-    left, right : (nodes,) int32
-        The children; `LEAF` in leaves.
-    share : (nodes,) float64
-        The fraction of fakes.
-    importances : (columns,) float64
-        The estimator's feature importances.
     """
 
     DTYPES: ClassVar[dict[str, str]] = {
@@ -49,13 +34,13 @@ class ArrayForest(ArrayModel):
         "importances": "float64",
     }
 
-    roots: np.ndarray
-    feature: np.ndarray
-    threshold: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    importances: np.ndarray
+    roots: np.ndarray  # (trees,) the first node of each tree, ascending
+    feature: np.ndarray  # (nodes,) the column that an inner node compares
+    threshold: np.ndarray  # (nodes,) a row goes left if its value, as float32, is at most this
+    left: np.ndarray  # (nodes,) the left child, or `LEAF`
+    right: np.ndarray  # (nodes,)
+    share: np.ndarray  # (nodes,) the fraction of fakes
+    importances: np.ndarray  # (columns,) the estimator's feature importances
 
     @classmethod
     def from_estimator(cls, model: Any) -> Self:

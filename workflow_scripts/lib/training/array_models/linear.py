@@ -18,24 +18,16 @@ MAX_VALUE = 1e18  # far above any trained model's, and low enough that nothing o
 @dataclass(frozen=True)
 class ArrayLinear(ArrayModel):
     """A weighted sum of standardised columns, the log-odds of fake. The scores are those of the
-    trained model up to rounding: for float32 input, scikit-learn sums in float32, this in float64.
-
-    Attributes
-    ----------
-    mean, scale : (columns,) float64
-        Of the training data.
-    weight : (columns,) float64
-    intercept : (1,) float64
-    """
+    trained model up to rounding: scikit-learn sums in float32 if the input is, this in float64."""
 
     DTYPES: ClassVar[dict[str, str]] = dict.fromkeys(
         ("mean", "scale", "weight", "intercept"), "float64"
     )
 
-    mean: np.ndarray
-    scale: np.ndarray
-    weight: np.ndarray
-    intercept: np.ndarray
+    mean: np.ndarray  # (columns,) of the training data
+    scale: np.ndarray  # (columns,) of the training data
+    weight: np.ndarray  # (columns,)
+    intercept: np.ndarray  # (1,)
 
     @classmethod
     def from_estimator(cls, model: Any) -> Self:

@@ -19,6 +19,7 @@ drawn first wins. A tree therefore depends only on the data, the parameters, the
 from __future__ import annotations
 
 import logging
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -122,19 +123,6 @@ class Trees(NamedTuple):
     oob_leaves: np.ndarray
 
 
-class _Scratch(NamedTuple):
-    """Buffers of one thread."""
-
-    bins: np.ndarray
-    coarse_bins: np.ndarray
-    occupied: np.ndarray
-    keys: np.ndarray
-    values: np.ndarray
-    sums: np.ndarray
-    gains: np.ndarray
-    class_bins: np.ndarray
-
-
 class _Bag(NamedTuple):
     """The rows of all open nodes of a batch: in the bag and out of it, and the side of its node's
     best split that each is on, per thread."""
@@ -143,6 +131,23 @@ class _Bag(NamedTuple):
     out: np.ndarray
     sides: np.ndarray
     out_sides: np.ndarray
+
+
+_Scratch = namedtuple("_Scratch", "bins coarse_bins occupied keys values sums gains class_bins")
+
+
+def _make_scratch(n_classes: int) -> _Scratch:
+    """The buffers of one thread."""
+    return _Scratch(
+        bins=np.zeros(256, np.uint64),
+        coarse_bins=np.zeros((4, COARSE_BINS), np.uint64),
+        occupied=np.zeros(256, np.uint8),
+        keys=np.empty(MAX_SORTED, np.uint64),
+        values=np.empty(256, np.uint8),
+        sums=np.empty(256, np.uint64),
+        gains=np.empty(256),
+        class_bins=np.empty((257, n_classes)),
+    )
 
 
 def _compile(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -518,7 +523,7 @@ def _split_general(column, entries, key, totals, data, params, scratch):
     left[:] = 0
     _, whole, _, parent = _class_terms(left, totals, data.factors, params.entropy)
     parent -= _x_log_x(whole)
-    rows = 0
+    rows = np.int64(0)
     for i in range(last):
         rows += np.int64(counts[i])
         left += class_bins[values[i]]
@@ -801,19 +806,6 @@ def _draw_bags(
     sides = np.empty((threads, start), np.bool_)
     out_sides = np.empty((threads, out_start), np.bool_)
     return nodes, _Bag(np.concatenate(entries), np.concatenate(out), sides, out_sides)
-
-
-def _make_scratch(n_classes: int) -> _Scratch:
-    return _Scratch(
-        bins=np.zeros(256, np.uint64),
-        coarse_bins=np.zeros((4, COARSE_BINS), np.uint64),
-        occupied=np.zeros(256, np.uint8),
-        keys=np.empty(MAX_SORTED, np.uint64),
-        values=np.empty(256, np.uint8),
-        sums=np.empty(256, np.uint64),
-        gains=np.empty(256),
-        class_bins=np.empty((257, n_classes)),
-    )
 
 
 def _find_splits(
