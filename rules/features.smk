@@ -5,7 +5,7 @@ include: "helpers/features.smk"
 
 
 rule extract_features:
-    """Compute one feature set for some of the store's videos."""
+    """Compute a feature set for some of the store's videos."""
     input:
         store="<results>/store.json",
     output:
@@ -26,7 +26,7 @@ rule extract_features:
 
 
 rule join_features:
-    """Put the parts of a feature set together."""
+    """Join the parts of a feature set."""
     input:
         store="<results>/store.json",
         parts=feature_parts,

@@ -5,7 +5,7 @@ include: "helpers/training.smk"
 
 
 rule split_videos:
-    """Divide the store's rows into training and test under one protocol."""
+    """Divide the store's rows into training and test data under one protocol."""
     input:
         store="<results>/store.json",
     output:
@@ -26,7 +26,7 @@ rule split_videos:
 
 
 rule fit_fold:
-    """Try settings of an experiment on data of the training part that they have not seen."""
+    """Fit an experiment's model with some settings, and score held-out training data."""
     input:
         features_of_experiment,
         store="<results>/store.json",
@@ -52,7 +52,7 @@ rule fit_fold:
 
 
 rule select_hyperparameters:
-    """Choose an experiment's settings, threshold and calibration by what the validation says."""
+    """Select an experiment's settings, threshold and calibration by its validation scores."""
     input:
         split="<results>/splits/{protocol}.tsv",
         scores=per_fit("<results>/tuning/{protocol}/{experiment}/{settings}/{fold}.tsv"),
@@ -74,7 +74,7 @@ rule select_hyperparameters:
 
 
 rule train_model:
-    """Train one experiment's model, with the settings that were chosen for it."""
+    """Train an experiment's model with its selected settings."""
     input:
         features_of_experiment,
         store="<results>/store.json",

@@ -125,7 +125,7 @@ HABITS = [
     (
         "code and home folder that can't be written",
         "the forest's code is compiled in each job, with a warning",
-        "test_code_that_cannot_be_kept_is_compiled_all_the_same",
+        "test_code_is_compiled_even_if_it_cannot_be_cached",
     ),
     (
         "folders with other files, linked and hidden ones",
@@ -135,7 +135,7 @@ HABITS = [
     (
         "settings that no model can be trained with",
         "told with the experiment before any video is read",
-        "test_what_cannot_be_trained_is_told_with_its_experiment",
+        "test_invalid_settings_are_reported_with_their_experiment",
     ),
     (
         "people who lie on their side or stand on the head",

@@ -1,14 +1,14 @@
 # Functions that the rules of training.smk use.
 from functools import cache
 
-from workflow_scripts.lib.training.grid import OUT_OF_BAG, fits, settings_id
+from workflow_scripts.lib.training.grid import OUT_OF_BAG, list_fits, settings_id
 from workflow_scripts.lib.training.trial import try_experiments
 
 
 @cache
 def settings_of(experiment):
     """The settings that each fit of an experiment's grid validates, by the fit's id."""
-    return {settings_id(settings): settings for settings in fits(EXPERIMENTS[experiment])}
+    return {settings_id(settings): settings for settings in list_fits(EXPERIMENTS[experiment])}
 
 
 def fit_files(pattern, protocol, experiment):

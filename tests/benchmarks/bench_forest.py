@@ -118,7 +118,7 @@ def count_work(folder: Path, n_trees: int) -> dict[str, float]:
     labels = np.load(folder / "labels.npz")
     matrix = read(folder, "train", labels)
     n_rows = matrix.shape[1]
-    draw, counts = trees._draw, {"bytes": 0, "lookups": 0}
+    draw, counts = trees._draw_candidates, {"bytes": 0, "lookups": 0}
 
     def counting(nodes: np.ndarray, *arguments: Any) -> tuple[np.ndarray, np.ndarray]:
         begins, draws = draw(nodes, *arguments)
@@ -127,7 +127,7 @@ def count_work(folder: Path, n_trees: int) -> dict[str, float]:
         counts["lookups"] += int(rows[draws[:, 0]].sum())
         return begins, draws
 
-    trees._draw = counting
+    trees._draw_candidates = counting
     PixelForestClassifier(n_trees, random_state=0, n_jobs=1).fit(matrix.T, labels["train"])
     words = matrix.reshape(-1)[: matrix.size // 8 * 8].view(np.int64)
     rows = np.sort(np.random.default_rng(0).choice(n_rows, n_rows // 2, replace=False))

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from workflow_scripts.lib.common.joblog import read_cost
+from workflow_scripts.lib.common.labels import LeakStatus
 from workflow_scripts.lib.common.tables import OWN
 from workflow_scripts.lib.evaluation.metrics import PROBABILITY_METRICS, estimate_columns
 from workflow_scripts.lib.training.splits import leak_name
@@ -19,7 +20,7 @@ METRICS = {
     "video": (*FRAME_METRICS, "average_precision", "tpr_at_5pct_fpr", *PROBABILITY_METRICS),
     "frame": FRAME_METRICS,
 }
-LEAKS = ("no", "unknown", "person", "video")  # from honest to leaky
+LEAKS = list(LeakStatus)
 
 
 def main(

@@ -1,4 +1,4 @@
-"""Put the parts of a feature set together."""
+"""Join the parts of a feature set."""
 
 import logging
 from pathlib import Path
@@ -10,8 +10,7 @@ from workflow_scripts.lib.store.zarr_store import read_rows, write_features
 
 
 def main(store: Path, parts: list[Path], features: str, marker: Path) -> None:
-    """Write the set `features` of a store beside its `marker`; `parts` (`.npy`) are in the store's
-    order."""
+    """Write the set `features` beside its `marker`; `parts` (`.npy`) are in the store's order."""
     rows = len(read_rows(store).video)
     matrices = (np.load(part, allow_pickle=False) for part in parts)
     version = FEATURE_SETS[features.partition("-")[0]].version

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, StrMethodFormatter
 
+from workflow_scripts.lib.common.labels import LeakStatus
 from workflow_scripts.lib.common.plotting import PALE, experiment_styles, save_figure
 from workflow_scripts.lib.common.tables import own_rows, read_table
 
@@ -39,7 +40,7 @@ def draw_cost(board: pd.DataFrame) -> Figure:
             axes.grid(alpha=0.25)
         leak = rows["leak"].iloc[0]
         left.set(ylabel="AUC per video", xlabel="CPU s, tuning and training together")
-        left.set_title(f"{protocol} ({leak})" if leak != "no" else protocol, loc="left")
+        left.set_title(f"{protocol} ({leak})" if leak != LeakStatus.NO else protocol, loc="left")
         right.set(xlabel="MB at the peak of training")
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize=8)
     return figure

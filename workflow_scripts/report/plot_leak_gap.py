@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from workflow_scripts.lib.common.labels import LeakStatus
 from workflow_scripts.lib.common.plotting import LEAK_WORDS, PALE, experiment_styles, save_figure
 
 
@@ -22,9 +23,9 @@ def main(evaluations: list[Path], figure: Path) -> None:
 
 def draw_leak_gap(evaluations: Sequence[Mapping]) -> Figure:
     """The same experiments under every protocol of a run, the leakiest first."""
-    severity = ("video", "person", "unknown", "no")
+    severity = list(LeakStatus)
     leaks = {result["protocol"]: result["leak"]["word"] for result in evaluations}
-    protocols = sorted(leaks, key=lambda protocol: severity.index(leaks[protocol]))
+    protocols = sorted(leaks, key=lambda protocol: -severity.index(leaks[protocol]))
     ticks = [f"{name}\n{textwrap.fill(LEAK_WORDS[leaks[name]], 20)}" for name in protocols]
     by_name = {(result["experiment"], result["protocol"]): result for result in evaluations}
     styles = experiment_styles([result["experiment"] for result in evaluations])

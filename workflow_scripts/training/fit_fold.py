@@ -1,4 +1,4 @@
-"""Try settings of an experiment on data of the training part that they have not seen."""
+"""Fit an experiment's model with some settings, and score held-out training data."""
 
 import logging
 from pathlib import Path
@@ -28,41 +28,38 @@ def main(
     threads: int,
     scores: Path,
 ) -> None:
-    """Fit on the other folds, and write the scores of this one: a line per row of the store, a
-    column per entry of `settings`, which differ in the model's `prefix` parameter only.
+    """Fit on the other folds and write the scores of this one: a line per row of the store, a
+    column per entry of `settings`, which differ only in the model's `prefix` parameter.
 
-    With the fold "oob" a forest on all folds scores each row by the trees that have not seen it.
+    For the fold "oob", fit a forest on all folds and write its out-of-bag scores.
     """
     table = read_table(split)
     table = table[table["split"] == TRAIN]
-    held_out = table["fold"].to_numpy() == (-1 if fold == OUT_OF_BAG else int(fold))
     prefix = MODELS[experiment["model"]].prefix
     sizes = [setting[prefix] for setting in settings] if len(settings) > 1 else []
+
+    def fit(table: pd.DataFrame, **params: Any) -> Any:
+        fitted = {**experiment, "params": {**settings[-1], **params}}
+        return train(store, table, fitted, seed, threads)
+
     if fold == OUT_OF_BAG:
-        model = train(
-            store,
-            table,
-            {**experiment, "params": {**settings[-1], "oob_score": True}},
-            seed,
-            threads,
-        )
-        found = model.staged_oob_proba(sizes or [model.n_estimators])
-        found = found[:, :, list(model.classes_).index(Label.FAKE)]
         rows = table["row"].to_numpy()
-    elif held_out.any():
-        model = train(
-            store, table[~held_out], {**experiment, "params": settings[-1]}, seed, threads
-        )
-        rows = table.loc[held_out, "row"].to_numpy()
-        matrix = load_experiment(store, rows, experiment)
-        try:
-            found = np.atleast_2d(fake_scores(model, matrix, sizes))
-        except UserError as error:
-            raise UserError(f"experiments.{experiment['name']}: {error}") from error
-    else:  # fewer units than folds
-        rows, found = np.empty(0, int), np.empty((len(settings), 0))
-    logging.info("Scored %d rows that were not trained on", len(rows))
-    columns = {f"score_{number}": score.round(6) for number, score in enumerate(found)}
+        model = fit(table, oob_score=True)
+        probabilities = model.staged_oob_proba(sizes or [model.n_estimators])
+        predicted = probabilities[:, :, list(model.classes_).index(Label.FAKE)]
+    else:
+        in_fold = table["fold"] == int(fold)
+        rows = table.loc[in_fold, "row"].to_numpy()
+        predicted = np.empty((len(settings), 0))
+        if len(rows):  # with fewer units than folds, some are empty
+            model = fit(table[~in_fold])
+            try:
+                predicted = fake_scores(model, load_experiment(store, rows, experiment), sizes)
+            except UserError as error:
+                raise UserError(f"experiments.{experiment['name']}: {error}") from error
+            predicted = np.atleast_2d(predicted)
+    logging.info("Scored %d held-out rows", len(rows))
+    columns = {f"score_{number}": score.round(6) for number, score in enumerate(predicted)}
     pd.DataFrame({"row": rows, **columns}).to_csv(scores, sep="\t", index=False)
 
 

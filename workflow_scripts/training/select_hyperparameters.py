@@ -1,4 +1,4 @@
-"""Choose an experiment's settings, threshold and calibration by what the validation says."""
+"""Select an experiment's settings, threshold and calibration by its validation scores."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from workflow_scripts.lib.evaluation.metrics import video_scores
 from workflow_scripts.lib.training.calibration import calibrate
 from workflow_scripts.lib.training.splits import TRAIN
 
-PREDICTED = ["video", "group", "label", "method", "compression", "dataset", "score"]
+COLUMNS = ["video", "group", "label", "method", "compression", "dataset", "score"]
 
 
 def main(
@@ -29,84 +29,81 @@ def main(
     choice: Path,
     predictions: Path,
 ) -> None:
-    """Write the choice (JSON), and the chosen settings' predictions for the training part.
+    """Write the choice (JSON), and the predictions of the selected settings for the training data.
 
-    `scores` are the tables of `fit_fold`, one per fold of the first of `fits`, then
-    those of the next. The best settings are
-    those with the highest AUC per video; of equals those with the highest per frame, then the
-    first. Few trees may leave rows without an out-of-bag score: all settings are compared on the
-    rows that all of them have scored. Threshold and calibration follow from all that the chosen
-    ones have, never from the test part.
+    `scores` are the tables of `fit_fold`: one per fold for the first of `fits`, then those for the
+    next. The best settings have the highest AUC per video; ties go to the highest AUC per frame,
+    then to the first. Rows without an out-of-bag score, if there are few trees, are left out of the
+    comparison of all settings. Threshold and calibration use all scores of the selected ones.
     """
     table = read_table(split)
     table = table[table["split"] == TRAIN].set_index("row")
     settings = [params for fit in fits for params in fit]
-    found = pd.concat(_scores(scores, len(fits)), axis="columns").sort_index()
-    found.columns = pd.RangeIndex(len(settings))
-    common = found.dropna()
-    _check_both_labels(table.loc[common.index], experiment)
-    frames = [table.loc[common.index].assign(score=common[number]) for number in common]
-    rated = [(_auc(_per_video(each)), _auc(each)) for each in frames]
-    best = max(range(len(settings)), key=lambda number: (*rated[number], -number))
-    if len(common) < len(found):
-        logging.info(
-            "Compared on %d of %d rows, which all settings scored", len(common), len(found)
+    scored = pd.concat(_read_scores(scores, len(fits)), axis="columns").sort_index()
+    scored.columns = pd.RangeIndex(len(settings))
+    compared = scored.dropna()
+    if table.loc[compared.index, "label"].nunique() < 2:
+        raise UserError(
+            f"experiments.{experiment}: only videos of one label have validation scores, so they "
+            "cannot compare settings. Add videos of other people, or use more trees or folds."
         )
-
-    params, scored = settings[best], found[best].dropna()
-    of_frames = table.loc[scored.index].assign(score=scored)
-    videos = _per_video(of_frames)
-    fake, groups = label_numbers(videos), videos["group"].to_numpy()
+    if len(compared) < len(scored):
+        logging.info(
+            "Compared on the %d of %d rows with scores by all settings", len(compared), len(scored)
+        )
+    aucs = [_aucs(table, compared[number]) for number in compared]
+    best = aucs.index(max(aucs))
+    params, chosen = settings[best], scored[best].dropna()
+    videos = _per_video(table, chosen)
+    video_auc, frame_auc = _aucs(table, chosen)
+    groups = videos["group"].to_numpy()
     write_json(
         choice,
         {
             "params": params,
             "validation": {
                 "kind": validation,
-                "video_roc_auc": _auc(videos),
-                "frame_roc_auc": _auc(of_frames),
-                "compared_rows": len(common),
+                "video_roc_auc": video_auc,
+                "frame_roc_auc": frame_auc,
+                "compared_rows": len(compared),
                 "videos": len(videos),
                 "groups": len(np.unique(groups)),
                 "tried": [
                     {"params": params, "video_roc_auc": video_auc, "frame_roc_auc": frame_auc}
-                    for params, (video_auc, frame_auc) in zip(settings, rated, strict=True)
+                    for params, (video_auc, frame_auc) in zip(settings, aucs, strict=True)
                 ],
             },
-            **calibrate(videos["score"].to_numpy(), fake, groups, max_error_rate),
+            **calibrate(videos["score"].to_numpy(), label_numbers(videos), groups, max_error_rate),
         },
     )
-    videos[PREDICTED].to_csv(predictions, sep="\t", index=False)
+    videos[COLUMNS].to_csv(predictions, sep="\t", index=False)
     logging.info(
-        "%s: %s, AUC per video %.3f (%d settings tried)",
-        *(experiment, params, _auc(videos), len(settings)),
+        "%s: %s, AUC per video %.3f (%d settings compared)",
+        *(experiment, params, video_auc, len(settings)),
     )
 
 
-def _scores(tables: list[Path], n_fits: int) -> Iterator[pd.DataFrame]:
-    """The scores of each fit's settings, a column each, by row of the store."""
-    folds = len(tables) // n_fits
-    for first in range(0, len(tables), folds):
-        parts = [read_table(path).set_index("row") for path in tables[first : first + folds]]
-        # with fewer groups than folds some are empty, and an empty column is not of numbers
+def _read_scores(tables: list[Path], n_fits: int) -> Iterator[pd.DataFrame]:
+    """The scores of each fit's settings, (rows, settings), by row of the store."""
+    for paths in np.split(np.array(tables), n_fits):
+        parts = [read_table(path).set_index("row") for path in paths]
+        # some folds are empty if there are fewer groups, and empty columns are not numeric
         yield pd.concat([part for part in parts if len(part)])
 
 
-def _check_both_labels(frames: pd.DataFrame, name: str) -> None:
-    if frames["label"].nunique() < 2:
-        raise UserError(
-            f"experiments.{name}: the validation could score videos of one label only, so nothing "
-            "can be chosen by it. Add videos of other people, or take more trees or folds."
-        )
+def _per_video(table: pd.DataFrame, scores: pd.Series) -> pd.DataFrame:
+    means, first = video_scores(scores.to_numpy(), table.loc[scores.index, "video"].to_numpy())
+    return table.loc[scores.index[first]].assign(score=means.round(6))
 
 
-def _per_video(frames: pd.DataFrame) -> pd.DataFrame:
-    means, first = video_scores(frames["score"].to_numpy(), frames["video"].to_numpy())
-    return frames.iloc[first].assign(score=means.round(6))
-
-
-def _auc(table: pd.DataFrame) -> float:
-    return round(float(roc_auc_score(label_numbers(table), table["score"])), 6)
+def _aucs(table: pd.DataFrame, scores: pd.Series) -> tuple[float, float]:
+    """ROC AUC per video and per frame."""
+    frames = table.loc[scores.index].assign(score=scores)
+    video_auc, frame_auc = (
+        round(float(roc_auc_score(label_numbers(rows), rows["score"])), 6)
+        for rows in (_per_video(table, scores), frames)
+    )
+    return video_auc, frame_auc
 
 
 if __name__ == "__main__":

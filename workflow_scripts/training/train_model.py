@@ -1,4 +1,4 @@
-"""Train one experiment's model, with the settings that were chosen for it."""
+"""Train an experiment's model with its selected settings."""
 
 import json
 from pathlib import Path
@@ -22,13 +22,13 @@ def main(
     model: Path,
     card: Path,
 ) -> None:
-    """Write the model, and its card (`model.json`): what it is and what it was trained on."""
+    """Write the model, and its card (`model.json`)."""
     table = read_table(split)
     table = table[table["split"] == TRAIN]
-    chosen = json.loads(choice.read_text(encoding="utf-8"))
-    settings = {**experiment, "params": chosen["params"]}
+    selected = json.loads(choice.read_text(encoding="utf-8"))
+    settings = {**experiment, "params": selected["params"]}
     save_model(model, experiment["model"], train(store, table, settings, seed, threads))
-    write_json(card, model_card(store, table, protocol, experiment, chosen, seed))
+    write_json(card, model_card(store, table, protocol, experiment, selected, seed))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Models as arrays: the scores of the trained model, and moves that add up to them."""
+"""Array models: the trained model's scores, and contributions that add up to them."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from workflow_scripts.lib.training.registry import MODELS, make_model
 
 FORESTS = [name for name, model in MODELS.items() if model.form == "forest"]
 LINEAR = [name for name, model in MODELS.items() if model.form == "linear"]
-KINDS = ArrayForest.KINDS
+DTYPES = ArrayForest.DTYPES
 
 
 def fitted(name, seed=0, rows=40, **params):
@@ -52,37 +52,41 @@ def read(form, content):
     rows=st.sampled_from([1, 2, 7, 40]),
 )
 @settings(max_examples=15, deadline=None)
-def test_scores_are_the_same_bit_for_bit_and_moves_add_up_to_them(name, seed, depth, weight, rows):
+def test_scores_are_the_same_bit_for_bit_and_contributions_add_up_to_them(
+    name, seed, depth, weight, rows
+):
     model, matrix = fitted(name, seed, max_depth=depth, class_weight=weight)
-    asked = matrix[::-1][:rows]
-    kept = ArrayForest.of(model)
-    scores = kept.scores(asked)
-    assert (scores == fake_scores(model, asked)).all()
-    bias, moves = kept.contributions(asked)
-    assert moves.shape == asked.shape
-    assert bias + moves.sum(axis=1) == pytest.approx(scores, abs=1e-12)
-    assert (kept.contributions(asked[-1:])[1][0] == moves[-1]).all()
+    scored = matrix[::-1][:rows]
+    stored = ArrayForest.from_estimator(model)
+    scores = stored.scores(scored)
+    assert (scores == fake_scores(model, scored)).all()
+    base_value, contributions = stored.contributions(scored)
+    assert contributions.shape == scored.shape
+    assert base_value + contributions.sum(axis=1) == pytest.approx(scores, abs=1e-12)
+    assert (stored.contributions(scored[-1:])[1][0] == contributions[-1]).all()
 
 
 @pytest.mark.parametrize("name", ["random_forest", "extra_trees"])
-def test_trees_that_grew_best_first_too(name):
+def test_scores_of_trees_grown_best_first_are_the_same(name):
     model, matrix = fitted(name, max_leaf_nodes=7)
-    assert (ArrayForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
+    assert (ArrayForest.from_estimator(model).scores(matrix) == fake_scores(model, matrix)).all()
 
 
 @pytest.mark.parametrize("name", ["pixel_forest", "random_forest"])
-def test_what_is_scored_at_once_does_not_show(name, monkeypatch):
+def test_block_sizes_do_not_change_scores(name, monkeypatch):
     model, matrix = fitted(name)
-    monkeypatch.setattr(forest, "ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(forest, "PAIRS_AT_ONCE", 20)
-    assert (ArrayForest.of(model).scores(matrix) == fake_scores(model, matrix)).all()
+    monkeypatch.setattr(forest, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(forest, "BLOCK_PAIRS", 20)
+    assert (ArrayForest.from_estimator(model).scores(matrix) == fake_scores(model, matrix)).all()
 
 
 def test_scoring_bytes_copies_no_matrix():
     rng = np.random.default_rng(0)
     matrix = rng.integers(0, 256, (1000, 20_000), np.uint8)
     few = matrix[:, :12]
-    trees = ArrayForest.of(make_model("pixel_forest", {}, 0, 1).fit(few, few[:, 0] // 128))
+    trees = ArrayForest.from_estimator(
+        make_model("pixel_forest", {}, 0, 1).fit(few, few[:, 0] // 128)
+    )
     importances = np.zeros(matrix.shape[1])
     wide = replace(trees, columns=len(importances), importances=importances)
     tracemalloc.start()
@@ -94,28 +98,28 @@ def test_scoring_bytes_copies_no_matrix():
 
 
 @pytest.mark.parametrize("name", ["random_forest", "linear_svm"])
-def test_a_matrix_of_other_columns_is_refused(name):
+def test_a_matrix_with_other_columns_is_refused(name):
     model, matrix = fitted(name)
-    kept = FORMS[MODELS[name].form].of(model)
+    stored = FORMS[MODELS[name].form].from_estimator(model)
     for wrong in (matrix[:, 1:], np.hstack([matrix, matrix]), matrix[0]):
-        for ask in (kept.scores, kept.contributions):
-            with pytest.raises(ValueError, match="came to a model of 12 columns"):
-                ask(wrong)
+        for method in (stored.scores, stored.contributions):
+            with pytest.raises(ValueError, match=r"the matrix has shape .*, the model 12 columns"):
+                method(wrong)
 
 
 @pytest.mark.parametrize("name", FORESTS)
-def test_what_a_forest_says_of_its_columns_is_kept(name):
+def test_feature_importances_are_stored(name):
     model, _ = fitted(name)
-    kept = read(ArrayForest, written(ArrayForest.of(model)))
-    assert (kept.importances == model.feature_importances_).all()
+    stored = read(ArrayForest, written(ArrayForest.from_estimator(model)))
+    assert (stored.importances == model.feature_importances_).all()
 
 
-def test_only_the_column_that_decides_moves_the_score():
+def test_only_the_column_that_decides_contributes():
     matrix = np.random.default_rng(0).normal(size=(50, 4))
     model = make_model("decision_tree", {}, 0, 1).fit(matrix, (matrix[:, 1] > 0).astype(int))
-    _, moves = ArrayForest.of(model).contributions(matrix)
-    assert (moves[:, [0, 2, 3]] == 0).all()
-    assert (np.sign(moves[:, 1]) == np.sign(matrix[:, 1])).all()
+    _, contributions = ArrayForest.from_estimator(model).contributions(matrix)
+    assert (contributions[:, [0, 2, 3]] == 0).all()
+    assert (np.sign(contributions[:, 1]) == np.sign(matrix[:, 1])).all()
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -126,84 +130,90 @@ def test_only_the_column_that_decides_moves_the_score():
     rows=st.sampled_from([1, 2, 40]),
 )
 @settings(max_examples=30, deadline=None)
-def test_linear_scores_are_the_same_and_moves_add_up_to_them(name, seed, strength, kind, rows):
+def test_linear_scores_are_the_same_and_contributions_add_up_to_them(
+    name, seed, strength, kind, rows
+):
     rng = np.random.default_rng(seed)
     matrix = rng.integers(0, 256, (60, 12)).astype(kind)
-    matrix[:, 3] = 7  # a column that says nothing
+    matrix[:, 3] = 7  # a constant column
     labels = (matrix[:, 2].astype(int) + matrix[:, 5] > 256).astype(int)
-    matrix[:, 8:] = matrix[:, :1] // 2 + matrix[:, 8:] // 128  # much alike: large weights
+    matrix[:, 8:] = matrix[:, :1] // 2 + matrix[:, 8:] // 128  # collinear: large weights
     params = {"C": strength} if "C" in MODELS[name].parameters else {}
     model = make_model(name, params, seed, 1).fit(matrix, labels)
-    kept = read(ArrayLinear, written(ArrayLinear.of(model)))
-    asked = matrix[:rows]
-    scores = kept.scores(asked)
-    # a sum is told up to a share of its parts' sizes, and of float32 scikit-learn's is of float32
-    sizes = (np.abs(kept._scaled(asked) * kept.weight).sum(axis=1) + 1).max() * len(kept.weight)
+    stored = read(ArrayLinear, written(ArrayLinear.from_estimator(model)))
+    scored = matrix[:rows]
+    scores = stored.scores(scored)
+    # sums are exact up to a fraction of their terms; for float32, scikit-learn sums in float32
+    sizes = (np.abs(stored._standardise(scored) * stored.weight).sum(axis=1) + 1).max() * len(
+        stored.weight
+    )
     here = sizes * np.finfo(np.float64).eps
     there = sizes * np.finfo(np.float32).eps if kind == np.float32 else here
-    assert scores == pytest.approx(fake_scores(model, asked), abs=there)
-    bias, moves = kept.contributions(asked)
-    assert moves.shape == asked.shape
-    assert bias + moves.sum(axis=1) == pytest.approx(scores, abs=here)
-    assert (moves[:, 3] == 0).all()
-    assert kept.contributions(asked[-1:])[1][0] == pytest.approx(moves[-1], abs=here)
+    assert scores == pytest.approx(fake_scores(model, scored), abs=there)
+    base_value, contributions = stored.contributions(scored)
+    assert contributions.shape == scored.shape
+    assert base_value + contributions.sum(axis=1) == pytest.approx(scores, abs=here)
+    assert (contributions[:, 3] == 0).all()
+    assert stored.contributions(scored[-1:])[1][0] == pytest.approx(contributions[-1], abs=here)
 
 
-def test_a_rise_is_shared_as_along_the_straight_way_from_the_mean():
-    kept = ArrayLinear(2, np.array([1.0, 5.0]), np.ones(2), np.array([2.0, -1.0]), np.array([0.5]))
+def test_contributions_are_integrated_along_the_line_from_the_mean():
+    stored = ArrayLinear(
+        2, np.array([1.0, 5.0]), np.ones(2), np.array([2.0, -1.0]), np.array([0.5])
+    )
     row = np.array([[2.0, 4.0]])
     steps = (np.arange(100_000) + 0.5) / 100_000
-    score = kept.scores(kept.mean + steps[:, None] * (row - kept.mean))
+    score = stored.scores(stored.mean + steps[:, None] * (row - stored.mean))
     slopes = score * (1 - score)
-    _, moves = kept.contributions(row)
-    assert moves[0] == pytest.approx([2.0 * slopes.mean(), 1.0 * slopes.mean()], abs=1e-9)
+    _, contributions = stored.contributions(row)
+    assert contributions[0] == pytest.approx([2.0 * slopes.mean(), 1.0 * slopes.mean()], abs=1e-9)
 
 
 @pytest.mark.parametrize("name", [*FORESTS, *LINEAR])
 def test_the_file_gives_the_same_model_and_the_same_bytes(name):
     form = FORMS[MODELS[name].form]
-    kept = form.of(fitted(name)[0])
-    again = read(form, written(kept))
-    assert again.columns == kept.columns
-    assert all((getattr(again, name) == getattr(kept, name)).all() for name in form.KINDS)
-    assert written(again) == written(kept)
+    stored = form.from_estimator(fitted(name)[0])
+    again = read(form, written(stored))
+    assert again.columns == stored.columns
+    assert all((getattr(again, name) == getattr(stored, name)).all() for name in form.DTYPES)
+    assert written(again) == written(stored)
 
 
 def test_every_model_has_a_form_that_exists_or_none():
     assert {model.form for model in MODELS.values()} == {"", *FORMS}
 
 
-@pytest.mark.parametrize("name", ArrayLinear.KINDS)
+@pytest.mark.parametrize("name", ArrayLinear.DTYPES)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e300, 1e19])
 def test_numbers_that_give_no_score_are_refused(name, value):
-    kept = ArrayLinear.of(fitted("logistic_regression")[0])
-    arrays = {name: getattr(kept, name).copy() for name in ArrayLinear.KINDS}
+    stored = ArrayLinear.from_estimator(fitted("logistic_regression")[0])
+    arrays = {name: getattr(stored, name).copy() for name in ArrayLinear.DTYPES}
     arrays[name][-1] = value
-    with pytest.raises(ValueError, match=f"{name} holds what no trained model has"):
-        read(ArrayLinear, written(ArrayLinear(kept.columns, **arrays)))
+    with pytest.raises(ValueError, match=f"{name} contains values that no trained model has"):
+        read(ArrayLinear, written(ArrayLinear(stored.columns, **arrays)))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, 1e-19])
 def test_a_column_without_a_scale_is_refused(value):
-    kept = ArrayLinear.of(fitted("lda")[0])
-    arrays = {name: getattr(kept, name).copy() for name in ArrayLinear.KINDS}
+    stored = ArrayLinear.from_estimator(fitted("lda")[0])
+    arrays = {name: getattr(stored, name).copy() for name in ArrayLinear.DTYPES}
     arrays["scale"][2] = value
-    with pytest.raises(ValueError, match="has no scale"):
-        read(ArrayLinear, written(ArrayLinear(kept.columns, **arrays)))
+    with pytest.raises(ValueError, match="scale of a column is not positive"):
+        read(ArrayLinear, written(ArrayLinear(stored.columns, **arrays)))
 
 
-def test_the_largest_numbers_that_are_taken_give_scores():
-    most = np.full(3, 0.99e18)
-    kept = ArrayLinear(3, most, 1.01 / most, np.array([1, -1, 1]) * most, most[:1])
-    kept.check()
+def test_the_largest_valid_numbers_give_scores():
+    large = np.full(3, 0.99e18)
+    stored = ArrayLinear(3, large, 1.01 / large, np.array([1, -1, 1]) * large, large[:1])
+    stored.check()
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         for kind in (np.uint8, np.float32):
-            assert np.isfinite(kept.scores(np.full((2, 3), 255, kind))).all()
-            assert np.isfinite(kept.contributions(np.full((2, 3), 255, kind))[1]).all()
+            assert np.isfinite(stored.scores(np.full((2, 3), 255, kind))).all()
+            assert np.isfinite(stored.contributions(np.full((2, 3), 255, kind))[1]).all()
 
 
 @pytest.mark.parametrize(
-    ("name", "place", "value"),
+    ("name", "position", "value"),
     [
         ("left", 0, 10**6),
         ("left", 0, -1),
@@ -218,32 +228,32 @@ def test_the_largest_numbers_that_are_taken_give_scores():
         ("share", 0, 2.0),
     ],
 )
-def test_trees_that_lead_nowhere_are_refused(name, place, value):
-    kept = ArrayForest.of(fitted("random_forest")[0])
-    arrays = {name: getattr(kept, name).copy() for name in KINDS}
-    arrays[name][place] = value
+def test_invalid_trees_are_refused(name, position, value):
+    stored = ArrayForest.from_estimator(fitted("random_forest")[0])
+    arrays = {name: getattr(stored, name).copy() for name in DTYPES}
+    arrays[name][position] = value
     with pytest.raises(ValueError, match=r"tree|node|column"):
-        read(ArrayForest, written(ArrayForest(kept.columns, **arrays)))
+        read(ArrayForest, written(ArrayForest(stored.columns, **arrays)))
 
 
 @pytest.mark.parametrize("name", ["random_forest", "linear_svm"])
-def test_arrays_of_another_kind_or_number_are_refused(name):
+def test_arrays_of_wrong_type_or_length_are_refused(name):
     form = FORMS[MODELS[name].form]
-    kept = form.of(fitted(name)[0])
-    arrays = {name: getattr(kept, name) for name in form.KINDS}
+    stored = form.from_estimator(fitted(name)[0])
+    arrays = {name: getattr(stored, name) for name in form.DTYPES}
     for name in arrays:
         for wrong in (arrays[name].astype("complex128"), arrays[name][:, None], arrays[name][:0]):
-            changed = form(kept.columns, **{**arrays, name: wrong})
-            with pytest.raises(ValueError, match=rf"{name}|of one row|cover"):
+            changed = form(stored.columns, **{**arrays, name: wrong})
+            with pytest.raises(ValueError, match=rf"{name}|of length|cover"):
                 read(form, written(changed))
     out = io.BytesIO()
     np.savez(out, columns=np.array(12), **{**arrays, "more": np.array(1)})
-    with pytest.raises(ValueError, match="does not hold the arrays"):
+    with pytest.raises(ValueError, match="does not contain the arrays"):
         read(form, out.getvalue())
 
 
 def test_an_array_that_claims_to_be_huge_is_refused():
-    content = written(ArrayForest.of(fitted("random_forest")[0]))
+    content = written(ArrayForest.from_estimator(fitted("random_forest")[0]))
     shape = re.search(rb"'shape': \(\d+,\), }( +)", content)
     claimed = b"'shape': (999999999999,), }"
     huge = content.replace(shape[0], claimed.ljust(len(shape[0])), 1)

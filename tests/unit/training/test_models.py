@@ -1,4 +1,4 @@
-"""Models: kept without pickle, the same bytes each time, and nothing dangerous comes back."""
+"""Model files: no pickle, the same bytes each time, and untrusted content is refused."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def fitted(name, threads=1, **params):
     matrix, labels = data()
     if "n_estimators" in MODELS[name].parameters:
         params.setdefault("n_estimators", 12)
-    if name == "qda":  # it wants more rows than columns, or this
+    if name == "qda":  # needs more rows than columns, or this
         params = {"solver": "eigen", "shrinkage": 0.5, **params}
     model = make_model(name, params, seed=5, threads=threads)
     fit_model(name, model, matrix, labels, units=np.arange(len(labels)))
@@ -43,9 +43,9 @@ def test_round_trip(tmp_path, name):
     matrix, _ = data()
     scores = fake_scores(load_model(saved(tmp_path / "m.zip", name), name), matrix)
     assert scores.dtype == np.float64
-    # a linear model's sum may be told in another order
-    off = 1e-12 if MODELS[name].form == "linear" else 0
-    assert scores == pytest.approx(fake_scores(fitted(name), matrix), rel=0, abs=off)
+    # a linear model may sum in another order
+    tolerance = 1e-12 if MODELS[name].form == "linear" else 0
+    assert scores == pytest.approx(fake_scores(fitted(name), matrix), rel=0, abs=tolerance)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -59,7 +59,7 @@ def test_every_parameter_is_the_estimators_own(name):
     assert MODELS[name].made_of_trees == hasattr(fitted(name), "feature_importances_")
 
 
-def test_same_scores_and_bytes_whatever_the_number_of_threads(tmp_path):
+def test_scores_and_bytes_do_not_depend_on_the_number_of_threads(tmp_path):
     matrix, _ = data()
     one, two = fitted("random_forest", 1), fitted("random_forest", 2)
     assert (fake_scores(one, matrix) == fake_scores(two, matrix)).all()
@@ -90,7 +90,7 @@ def test_scores_are_the_probability_of_fake():
 
 
 def rewritten(path: Path, change) -> None:
-    """Rewrite a model file with its parts, bytes by name, changed by `change`."""
+    """Rewrite a model file after `change` has changed its members, bytes by name."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     change(parts)
@@ -129,11 +129,11 @@ def test_refuses_foreign_types(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["random_forest", "lda", "rbf_svm"])
-@pytest.mark.parametrize("kept", [0, 10, 0.5, -30])
-def test_refuses_a_truncated_file(tmp_path, name, kept):
+@pytest.mark.parametrize("length", [0, 10, 0.5, -30])
+def test_refuses_a_truncated_file(tmp_path, name, length):
     path = saved(tmp_path / "m.zip", name)
     content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * kept) if isinstance(kept, float) else kept])
+    path.write_bytes(content[: int(len(content) * length) if isinstance(length, float) else length])
     with pytest.raises(UserError, match=str(path)):
         load_model(path, name)
 
@@ -148,28 +148,28 @@ def test_refuses_an_altered_file(tmp_path, name):
         load_model(path, name)
 
 
-@pytest.mark.parametrize("called", ["random_forest", "rbf_svm", "dummy"])
+@pytest.mark.parametrize("other", ["random_forest", "rbf_svm", "dummy"])
 @pytest.mark.parametrize("name", ["lda", "nearest_neighbours"])
-def test_refuses_another_model_than_the_card_names(tmp_path, name, called):
+def test_refuses_another_model_than_the_card_names(tmp_path, name, other):
     path = saved(tmp_path / "m.zip", name)
     with pytest.raises(UserError, match=r"m.zip cannot be read"):
-        load_model(path, called)
+        load_model(path, other)
 
 
-def test_a_file_that_is_away_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(UserError, match=r"m.zip cannot be read .*No such file"):
         load_model(tmp_path / "m.zip", "lda")
 
 
-def test_a_fit_that_gives_no_score_is_not_kept(tmp_path):
+def test_a_fit_that_gives_no_score_is_not_stored(tmp_path):
     model = fitted("lda")
     model[-1].coef_[0, 3] = np.nan
-    with pytest.raises(UserError, match=r"lda: the fit has come to no model, weight holds"):
+    with pytest.raises(UserError, match=r"lda: the fit failed, weight contains"):
         save_model(tmp_path / "m.zip", "lda", model)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_the_data_do_not_allow_is_told():
+def test_parameters_that_the_data_do_not_allow_are_reported():
     matrix, labels = data()
     with pytest.raises(UserError, match=r"qda: .* Correct the experiment's params or grid"):
         fit_model("qda", make_model("qda", {}, 0, 1), matrix[:20], labels[:20], np.arange(20))
@@ -188,16 +188,16 @@ def test_scores_after_some_trees_are_those_of_the_smaller_forest():
 
 
 GROWING = "workflow_scripts/lib/training/pixel_forest/growth.py"
-ASKING = [
+SCORING = [
     "evaluation/evaluate_model",
     "evaluation/evaluate_cross_dataset",
     "report/plot_importance",
 ]
-ASKING += ["verdicts/bundle_model", "verdicts/judge_video"]
+SCORING += ["verdicts/bundle_model", "verdicts/judge_video"]
 
 
-@pytest.mark.parametrize("script", ASKING)
-def test_what_asks_a_model_does_not_depend_on_how_forests_grow(script):
+@pytest.mark.parametrize("script", SCORING)
+def test_scripts_that_predict_do_not_depend_on_how_forests_grow(script):
     modules = library_modules(script)
     assert "workflow_scripts/lib/training/array_models/forest.py" in modules
     assert not [module for module in modules if "pixel_forest" in module]
@@ -206,12 +206,12 @@ def test_what_asks_a_model_does_not_depend_on_how_forests_grow(script):
 @pytest.mark.parametrize(
     "script", ["training/fit_fold", "training/train_model", "evaluation/fit_learning_curve"]
 )
-def test_what_trains_a_model_depends_on_it(script):
+def test_scripts_that_train_depend_on_it(script):
     assert {GROWING, GROWING.replace("growth", "classifier")} <= set(library_modules(script))
 
 
 @pytest.mark.parametrize("name", ["pixel_forest", "random_forest", "logistic_regression"])
-def test_a_model_of_arrays_is_asked_without_what_trained_it(tmp_path, name):
+def test_array_models_predict_without_the_training_libraries(tmp_path, name):
     path = saved(tmp_path / "m.zip", name)
     script = (
         "import sys; from pathlib import Path\n"

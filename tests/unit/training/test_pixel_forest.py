@@ -1,4 +1,4 @@
-"""The pixel forest: scikit-learn's answers, the same bytes whoever grows it."""
+"""The pixel forest: scikit-learn's results, and the same bytes with any number of threads."""
 
 import itertools
 import os
@@ -30,8 +30,8 @@ class Rounding(PixelForestClassifier):
         return np.clip(np.round(X.astype(float) * 16) + 128, 0, 255).astype(np.uint8)
 
 
-# The checks that come with whole numbers from 0 to 255, or need none, hold for the forest itself.
-ONLY_BYTES = "the check's numbers are no bytes, and the forest refuses them"
+# Checks on whole numbers from 0 to 255, or on none, pass for the forest itself.
+ONLY_BYTES = "the check's numbers are not bytes, so the forest refuses them"
 NOT_BYTES = (
     "check_fit_score_takes_y",
     "check_estimators_overwrite_params",
@@ -107,7 +107,7 @@ def faces(n=240, columns=300, seed=0, groups=24):
 def same(one, other):
     return all(
         np.array_equal(getattr(one.trees_, name), getattr(other.trees_, name))
-        for name in vars(one.trees_)
+        for name in one.trees_._fields
     )
 
 
@@ -124,12 +124,12 @@ def problems(draw):
 
 
 def unique_best(X, y, weights, criterion, min_leaf):
-    """The one best (column, values on the left) of all cuts, or None; and whether there is one."""
+    """The best (column, threshold) of all splits, or None if there is none or a tie."""
     weights = np.ones(len(y)) if weights is None else weights
     one_hot = np.eye(y.max() + 1)[y] * weights[:, None]
     whole = one_hot.sum(axis=0)
 
-    def spread(counts):
+    def impurity(counts):
         share = counts / counts.sum()
         share = share[share > 0]
         bad = 1 - (share**2).sum() if criterion == "gini" else -(share * np.log2(share)).sum()
@@ -142,7 +142,7 @@ def unique_best(X, y, weights, criterion, min_leaf):
             left = X[:, column] <= low
             if min(left.sum(), (~left).sum()) >= min_leaf:
                 counts = one_hot[left].sum(axis=0)
-                cost = spread(counts) + spread(whole - counts)
+                cost = impurity(counts) + impurity(whole - counts)
                 found.append((cost, column, (int(low) + int(high)) // 2))
     found.sort()
     if not found or (len(found) > 1 and found[1][0] - found[0][0] < 1e-9 * whole.sum()):
@@ -152,7 +152,7 @@ def unique_best(X, y, weights, criterion, min_leaf):
 
 @settings(max_examples=60, deadline=None)
 @given(problems(), st.sampled_from(["gini", "entropy"]), st.integers(1, 3))
-def test_every_split_of_a_tree_is_the_best_where_one_is(problem, criterion, min_leaf):
+def test_every_split_of_a_tree_is_the_best_if_it_is_unique(problem, criterion, min_leaf):
     X, y, weights = problem
     rules = {"criterion": criterion, "min_samples_leaf": min_leaf, "max_features": None}
     forest = PixelForestClassifier(1, bootstrap=False, random_state=0, **rules)
@@ -189,15 +189,15 @@ def test_a_whole_tree_is_scikit_learns(problem, criterion):
     every = np.arange(256, dtype=np.uint8)[:, None]
     ours.fit(X, y, weights)
     theirs.fit(X, y, weights)
-    # fully grown: each value that was seen is a leaf, or lies in a pure one
-    seen = np.unique(X)[:, None]
-    assert np.allclose(ours.predict_proba(seen), theirs.predict_proba(seen))
+    # fully grown: each value of the training data is a leaf, or falls into a pure one
+    trained = np.unique(X)[:, None]
+    assert np.allclose(ours.predict_proba(trained), theirs.predict_proba(trained))
     assert ours.predict_proba(every).shape == (256, len(np.unique(y)))
 
 
 def unique_problem(n=300, columns=6, seed=0):
-    """Weights that differ make ties between splits as good as impossible. Their sums are exact:
-    else scikit-learn takes a pure node for an impure one, and splits it."""
+    """Different weights make ties between splits practically impossible. Their sums are exact;
+    otherwise scikit-learn takes a pure node for an impure one and splits it."""
     rng = np.random.default_rng(seed)
     weights = rng.integers(1000, 4000, n) / 2048
     X = rng.integers(0, 256, (n, columns), dtype=np.uint8)
@@ -211,11 +211,11 @@ def test_structure_is_scikit_learns_while_splits_are_unique(criterion):
     ours = PixelForestClassifier(1, bootstrap=False, **rules).fit(X, y, weights)
     theirs = DecisionTreeClassifier(random_state=0, **rules).fit(X, y, weights).tree_
     inner = ours.trees_.left > 0
-    asked = sorted(
+    splits = sorted(
         zip(ours.trees_.feature[inner], ours.trees_.threshold[inner].tolist(), strict=True)
     )
     theirs_inner = theirs.children_left >= 0
-    assert asked == sorted(
+    assert splits == sorted(
         zip(
             theirs.feature[theirs_inner],
             np.floor(theirs.threshold[theirs_inner]).astype(int).tolist(),
@@ -277,19 +277,19 @@ def test_a_forests_first_trees_are_the_smaller_forest(classes):
 
 
 @pytest.mark.parametrize("extra", [False, True])
-def test_same_forest_whatever_the_threads_and_passes(monkeypatch, extra):
+def test_the_forest_does_not_depend_on_threads_blocks_passes_or_batches(monkeypatch, extra):
     X, y, groups = faces()
     model = PixelForestClassifier(20, random_state=3, extra_trees=extra, oob_score=True, n_jobs=1)
     one = model.fit(X, y, groups=groups)
-    monkeypatch.setattr(growth, "COLUMNS_AT_ONCE", 7)
-    monkeypatch.setattr(growth, "DRAWS_AT_ONCE", 100)
-    monkeypatch.setattr(growth, "STATE_AT_ONCE", 5000)
+    monkeypatch.setattr(growth, "BLOCK_COLUMNS", 7)
+    monkeypatch.setattr(growth, "MAX_DRAWS", 100)
+    monkeypatch.setattr(growth, "MAX_STATE", 5000)
     other = PixelForestClassifier(**{**model.get_params(), "n_jobs": 2}).fit(X, y, groups=groups)
     assert same(one, other)
     assert np.array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
-def test_groups_stay_whole():
+def test_groups_are_drawn_as_a_whole():
     X, y, groups = faces()
     forest = PixelForestClassifier(15, random_state=0, oob_score=True).fit(X, y, groups=groups)
     out = forest.trees_.oob_leaves >= 0
@@ -299,8 +299,8 @@ def test_groups_stay_whole():
     assert 0.2 < out.mean() < 0.5
 
 
-def test_out_of_bag_estimates_of_groups_do_not_see_who_is_who():
-    """Columns tell the group and nothing of the label: by row they seem to, by group they don't."""
+def test_out_of_bag_estimates_of_groups_do_not_learn_the_group():
+    """The columns tell the group, not the label: estimates by row leak, by group they don't."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(60), 8)
     y = rng.permutation(np.arange(60) % 2)[groups]
@@ -326,8 +326,7 @@ def test_out_of_bag_leaves_are_where_the_rows_fall():
             assert node == leaves[row]
 
 
-def test_two_classes_alone_and_among_many_are_judged_alike():
-    """The short cut for two classes and whole weights gives the general way's forest."""
+def test_the_two_class_path_agrees_with_the_general_one():
     X, y, _ = faces()
     fast = PixelForestClassifier(10, random_state=0).fit(X, y)
     general = PixelForestClassifier(10, random_state=0).fit(X, y, sample_weight=np.ones(len(y)))
@@ -345,7 +344,7 @@ def test_class_weights_count_like_sample_weights():
     )
 
 
-def test_constant_columns_are_passed_over():
+def test_constant_columns_are_skipped():
     X = np.zeros((40, 500), np.uint8)
     X[20:, 123] = 9
     forest = PixelForestClassifier(5, max_features=1, random_state=0, bootstrap=False)
@@ -368,7 +367,7 @@ def test_fortran_order_is_not_copied(monkeypatch):
     assert np.shares_memory(seen[0], columns)
 
 
-def test_what_is_no_byte_is_refused():
+def test_values_that_are_not_bytes_are_refused():
     X, y, _ = faces()
     for wrong in (X + 0.5, X.astype(int) - 1, X.astype(int) + 200):
         with pytest.raises(ValueError, match="takes bytes"):
@@ -396,7 +395,7 @@ def test_wrong_parameters_are_named(wrong):
 
 
 @pytest.mark.slow
-def test_columns_of_what_comes_in_rows(tmp_path):
+def test_load_columns_transposes_rows_in_memory_and_in_a_file(tmp_path):
     X, y, _ = faces()
 
     def read():
@@ -416,10 +415,10 @@ def test_columns_of_decimals_are_refused():
         load_columns(lambda: iter([(np.arange(2), np.zeros((2, 5), np.float32))]), 2)
 
 
-def test_code_that_cannot_be_kept_is_compiled_all_the_same(caplog, monkeypatch):
+def test_code_is_compiled_even_if_it_cannot_be_cached(caplog, monkeypatch):
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-    growth._tell_that_nothing_is_kept.cache_clear()
-    one, two = (growth._compiled(nogil=True)(function) for function in (lambda x: x + 1, abs_of))
+    growth._warn_not_cached.cache_clear()
+    one, two = (growth._compile(nogil=True)(function) for function in (lambda x: x + 1, abs_of))
     assert (one(1), two(-2)) == (2, 2)
     assert len(caplog.records) == 1
     assert "each job compiles it again" in caplog.text
@@ -431,14 +430,15 @@ def abs_of(number):
 
 @pytest.mark.slow
 def test_processes_share_the_compiled_code(tmp_path):
-    """Two at once fill an empty cache without harm; a third finds all it needs."""
+    """Two processes fill an empty cache at once without conflict; a third compiles nothing."""
     script = (
         "import numpy as np\n"
         "from workflow_scripts.lib.training.pixel_forest import growth as trees\n"
         "from workflow_scripts.lib.training.pixel_forest.classifier import PixelForestClassifier\n"
         "X = np.random.default_rng(0).integers(0, 256, (30, 9), dtype=np.uint8)\n"
         "forest = PixelForestClassifier(3, random_state=0).fit(X, X[:, 0] > 128)\n"
-        "print(forest.predict_proba(X).sum(), sum(trees._search.stats.cache_misses.values()))\n"
+        "misses = trees._search_columns.stats.cache_misses\n"
+        "print(forest.predict_proba(X).sum(), sum(misses.values()))\n"
     )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
 

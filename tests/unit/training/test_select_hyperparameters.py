@@ -1,4 +1,4 @@
-"""Settings are chosen by the validation's scores, whatever the folds came to."""
+"""Settings are selected by their validation scores."""
 
 import json
 
@@ -29,8 +29,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def chosen(folder, *folds):
-    """What is chosen by folds of rows and scores, two settings each."""
+def select(folder, *folds):
+    """The choice for folds of rows and scores, two settings each."""
     paths = []
     for number, scores in enumerate(folds):
         paths.append(folder / f"{number}.tsv")
@@ -54,33 +54,33 @@ B = [(4, 0.4, 0.2), (5, 0.5, 0.1), (6, 0.4, 0.7), (7, 0.6, 0.8)]
 
 
 def test_folds_without_a_row_change_nothing(folder):
-    whole = chosen(folder, A, B)
-    assert whole["params"] == {"C": 2}
-    assert whole["validation"]["video_roc_auc"] == 1.0
+    expected = select(folder, A, B)
+    assert expected["params"] == {"C": 2}
+    assert expected["validation"]["video_roc_auc"] == 1.0
     for folds in ([A, B, [], []], [[], A, [], B]):
-        assert chosen(folder, *folds) == whole
+        assert select(folder, *folds) == expected
 
 
-def test_settings_are_compared_on_the_rows_that_all_have_scored(folder):
-    """As out of bag: the first has too few trees to have an opinion on what is difficult."""
+def test_settings_are_compared_on_rows_that_all_have_scored(folder):
+    """As out of bag: the first setting has too few trees to score the difficult rows."""
     few = [(0, 0.1, 0.2), (1, 0.1, 0.2), (2, 0.9, 0.8), (3, 0.9, 0.8)]
-    nobody = [(row, None, score) for row, score in ((4, 0.9), (5, 0.9), (6, 0.8), (7, 0.8))]
-    found = chosen(folder, few + nobody)
-    assert [tried["video_roc_auc"] for tried in found["validation"]["tried"]] == [1.0, 1.0]
-    assert found["validation"]["compared_rows"] == 4
+    unscored = [(row, None, score) for row, score in ((4, 0.9), (5, 0.9), (6, 0.8), (7, 0.8))]
+    choice = select(folder, few + unscored)
+    assert [tried["video_roc_auc"] for tried in choice["validation"]["tried"]] == [1.0, 1.0]
+    assert choice["validation"]["compared_rows"] == 4
     better = [(0, 0.1, 0.4), (1, 0.1, 0.2), (2, 0.9, 0.3), (3, 0.9, 0.8)]
-    assert chosen(folder, better + nobody)["params"] == {"C": 1}
-    assert chosen(folder, few + [(row, 0.5, score) for row, _, score in nobody])["params"] == {
+    assert select(folder, better + unscored)["params"] == {"C": 1}
+    assert select(folder, few + [(row, 0.5, score) for row, _, score in unscored])["params"] == {
         "C": 1
     }
 
 
-def test_what_too_few_trees_left_out_is_told(folder):
+def test_too_few_trees_are_reported(folder):
     one = [(0, 0.1, 0.2), (1, None, 0.2), (2, None, 0.8), (3, None, 0.8)]
-    with pytest.raises(UserError, match="one label only"):
-        chosen(folder, one)
+    with pytest.raises(UserError, match="only videos of one label"):
+        select(folder, one)
 
 
-def test_scores_of_one_label_choose_nothing(folder):
-    with pytest.raises(UserError, match=r"experiments\.tried: .*one label only"):
-        chosen(folder, A[:2], B[:2])
+def test_scores_of_one_label_are_refused(folder):
+    with pytest.raises(UserError, match=r"experiments\.tried: .*only videos of one label"):
+        select(folder, A[:2], B[:2])

@@ -1,4 +1,4 @@
-"""Experiments: what a grid asks for, and what training refuses beforehand."""
+"""Experiments: the fits of a grid, the matrix, and the checks before training."""
 
 import shutil
 from types import SimpleNamespace
@@ -19,13 +19,18 @@ from workflow_scripts.lib.store.zarr_store import (
     write_store,
 )
 from workflow_scripts.lib.training import training
-from workflow_scripts.lib.training.grid import count_columns, fits, settings_id, stored_features
+from workflow_scripts.lib.training.grid import (
+    count_columns,
+    list_fits,
+    settings_id,
+    stored_features,
+)
 from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.training import check_memory, train
 
 
 def experiment(**changes):
-    plain = {
+    defaults = {
         "name": "a",
         "features": "pixels",
         "resize": None,
@@ -33,32 +38,32 @@ def experiment(**changes):
         "params": {},
         "grid": {},
     }
-    return {**plain, **changes}
+    return {**defaults, **changes}
 
 
 def test_without_a_grid_there_is_one_fit():
-    assert fits(experiment(params={"max_depth": 3})) == [[{"max_depth": 3}]]
+    assert list_fits(experiment(params={"max_depth": 3})) == [[{"max_depth": 3}]]
 
 
 def test_each_combination_is_a_fit():
     grid = {"n_estimators": [5, 10], "max_depth": [1, 2, 3]}
-    found = fits(experiment(params={"criterion": "gini"}, grid=grid))
-    assert len(found) == 6
-    assert all(len(settings) == 1 for settings in found)
-    assert [{"criterion": "gini", "n_estimators": 10, "max_depth": 2}] in found
+    fits = list_fits(experiment(params={"criterion": "gini"}, grid=grid))
+    assert len(fits) == 6
+    assert all(len(settings) == 1 for settings in fits)
+    assert [{"criterion": "gini", "n_estimators": 10, "max_depth": 2}] in fits
 
 
 def test_all_sizes_of_a_pixel_forest_are_one_fit():
     grid = {"n_estimators": [2000, 100, 500], "min_samples_leaf": [1, 5]}
-    found = fits(experiment(model="pixel_forest", grid=grid))
-    assert [[s["n_estimators"] for s in settings] for settings in found] == [[100, 500, 2000]] * 2
-    assert [settings[0]["min_samples_leaf"] for settings in found] == [1, 5]
+    fits = list_fits(experiment(model="pixel_forest", grid=grid))
+    assert [[s["n_estimators"] for s in settings] for settings in fits] == [[100, 500, 2000]] * 2
+    assert [settings[0]["min_samples_leaf"] for settings in fits] == [1, 5]
 
 
 def test_a_longer_grid_keeps_the_names_of_its_fits():
     few = experiment(grid={"max_depth": [1, 2]})
     more = experiment(grid={"max_depth": [3, 1, 2]})
-    assert set(map(settings_id, fits(few))) < set(map(settings_id, fits(more)))
+    assert set(map(settings_id, list_fits(few))) < set(map(settings_id, list_fits(more)))
 
 
 def test_pixels_are_not_stored_again():
@@ -83,7 +88,7 @@ def test_a_matrix_is_made_of_stored_features_and_crops(store):
     pixels = load_experiment(store, rows, experiment(resize=4))
     assert pixels.dtype == np.uint8
     assert pixels.shape == (3, count_columns(experiment(resize=4), SIZE)) == (3, 48)
-    with pytest.raises(ValueError, match="columns came of pixels"):  # spectra have more than two
+    with pytest.raises(ValueError, match="columns, but 194 were read"):
         load_experiment(store, rows, experiment(features="pixels+spectrum", resize=None))
     spectra = load_matrix(store, np.arange(5), recipe("spectrum", None))
     write_features(store.parent / "features", "spectrum", [spectra], 5, "1")
@@ -109,11 +114,11 @@ def test_features_are_replaced_whole(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"dct.zarr", "dct.json"}
 
 
-def test_what_memory_does_not_hold_is_refused_beforehand(monkeypatch):
+def test_models_that_do_not_fit_into_memory_are_refused(monkeypatch):
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "2000")
-    check_memory("a", "dummy", 1000, 300_000)
-    with pytest.raises(UserError, match=r"experiments.a: linear_svm needs about 5.4 GB .* 2.0 GB"):
-        check_memory("a", "linear_svm", 1000, 300_000)
+    check_memory("dummy", 1000, 300_000)
+    with pytest.raises(UserError, match=r"linear_svm needs about 5.4 GB .* 2.0 GB .* `resize`"):
+        check_memory("linear_svm", 1000, 300_000)
 
 
 @pytest.fixture
@@ -129,26 +134,34 @@ def grow(store, table, side=None):
 
 
 @pytest.mark.parametrize("side", [pytest.param(None, marks=pytest.mark.slow), 4])
-def test_a_forest_is_the_same_where_memory_is_short(
-    store, table, monkeypatch, tmp_path, caplog, side
-):
-    wanted = grow(store, table, side)
+def test_a_forest_is_the_same_if_memory_is_short(store, table, monkeypatch, tmp_path, caplog, side):
+    expected = grow(store, table, side)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
     with caplog.at_level("INFO"):
-        got = grow(store, table, side)
+        mapped = grow(store, table, side)
     assert "it goes to a file in " + str(tmp_path) in caplog.text
     assert not list(tmp_path.glob("columns-*"))
     crops = np.random.default_rng(0).integers(
         0, 256, (20, count_columns(experiment(resize=side), SIZE))
     )
     crops = crops.astype(np.uint8)
-    assert (got.predict_proba(crops) == wanted.predict_proba(crops)).all()
-    assert (got.feature_importances_ == wanted.feature_importances_).all()
+    assert (mapped.predict_proba(crops) == expected.predict_proba(crops)).all()
+    assert (mapped.feature_importances_ == expected.feature_importances_).all()
 
 
-def test_no_room_for_the_matrix_anywhere_is_told_beforehand(store, table, monkeypatch):
+def test_a_matrix_that_fits_nowhere_is_refused(store, table, monkeypatch):
     monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
-    with pytest.raises(UserError, match="Set TMPDIR to a larger folder"):
+    with pytest.raises(
+        UserError, match=r"experiments\.a: .*Set TMPDIR to a folder on a larger disk"
+    ):
         grow(store, table)
+
+
+def test_errors_of_training_name_the_experiment(store, table, monkeypatch):
+    monkeypatch.setattr(training, "available_memory", lambda: 0.0002)
+    with pytest.raises(UserError, match=r"experiments\.a: random_forest needs .* smaller `resize`"):
+        train(store, table, experiment(), seed=0, threads=1)
+    with pytest.raises(UserError, match=r"experiments\.a: .* contain only real videos"):
+        train(store, table[:3], experiment(), seed=0, threads=1)

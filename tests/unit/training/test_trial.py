@@ -1,4 +1,4 @@
-"""Settings that can't be trained are told before any video is read, and those that can are not."""
+"""Settings that cannot be trained are refused before any video is read."""
 
 import pytest
 
@@ -47,24 +47,24 @@ BAD = [
 
 
 def experiments(model, params, **more):
-    """An experiment as the checked config has it."""
+    """An experiment as in the completed config."""
     features = "pixels" if MODELS[model].only_bytes else "spectrum"
-    given = {"features": features, "model": model, "params": params, **more}
-    config = {"run": "r", "manifest": "m", "experiments": {"tried": given}}
+    settings = {"features": features, "model": model, "params": params, **more}
+    config = {"run": "r", "manifest": "m", "experiments": {"tried": settings}}
     return complete_config(config)["experiments"]
 
 
 @pytest.mark.parametrize(("model", "params"), GOOD)
-def test_what_can_be_trained_is_let_through(model, params):
+def test_valid_settings_are_accepted(model, params):
     try_experiments(experiments(model, params), 2000)
 
 
 @pytest.mark.parametrize(("model", "params"), BAD)
-def test_what_cannot_be_trained_is_told_with_its_experiment(model, params):
+def test_invalid_settings_are_reported_with_their_experiment(model, params):
     with pytest.raises(UserError, match=r"(?m)^experiments\.tried") as raised:
         try_experiments(experiments(model, params), 2000)
-    said = str(raised.value)
-    assert any(str(word) in said for word in (*params, *params.values()))
+    message = str(raised.value)
+    assert any(str(word) in message for word in (*params, *params.values()))
 
 
 def test_each_setting_of_a_grid_is_tried():
@@ -73,13 +73,13 @@ def test_each_setting_of_a_grid_is_tried():
         try_experiments(experiments("lda", {}, grid=grid), 2000)
 
 
-def test_neighbours_are_counted_by_what_the_run_has():
+def test_neighbours_are_limited_by_the_rows_of_the_run():
     near = experiments("nearest_neighbours", {"n_neighbors": 50})
     try_experiments(near, 51)
     with pytest.raises(UserError, match="n_neighbors"):
         try_experiments(near, 20)
 
 
-def test_nothing_is_tried_where_training_has_an_environment_of_its_own(monkeypatch):
+def test_nothing_is_tried_if_training_has_its_own_environment(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     try_experiments(experiments("lda", {"shrinkage": "auto"}), 2000)

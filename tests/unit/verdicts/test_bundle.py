@@ -219,7 +219,7 @@ def test_a_model_of_another_form_than_its_card_tells_is_refused(made, tmp_path, 
     contents = members(made)
     contents["model.zip"] = members(write_small_bundle(tmp_path, model))["model.zip"]
     path = rewritten(tmp_path / "other.zip", signed(contents))
-    with pytest.raises(UserError, match="it does not hold the arrays of its form"):
+    with pytest.raises(UserError, match="it does not contain the arrays of its form"):
         read_bundle(path, tmp_path)
 
 
@@ -230,7 +230,7 @@ def test_a_linear_model_that_gives_no_score_or_has_other_columns_is_refused(tmp_
     if broken == "weight":
         linear.weight[3] = np.nan
     else:
-        fewer = {name: getattr(linear, name)[:5] for name in linear.KINDS}
+        fewer = {name: getattr(linear, name)[:5] for name in linear.DTYPES}
         linear = ArrayLinear(5, **fewer)
     out = io.BytesIO()
     linear.write(out)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
-__all__ = ["DEMO", "UNKNOWN", "Label"]
+__all__ = ["DEMO", "UNKNOWN", "Label", "LeakStatus"]
 
 DEMO = "demo"  # the data set of the workflow's own synthetic videos
 UNKNOWN = "video:"  # prefix of the groups of videos whose people are unknown
@@ -20,3 +20,12 @@ class Label(IntEnum):
     def word(self) -> str:
         """`real` or `fake`, as in the manifest."""
         return self.name.lower()
+
+
+class LeakStatus(StrEnum):
+    """What the training and test data of a split share, from the least serious to the worst."""
+
+    NO = "no"
+    UNKNOWN = "unknown"  # perhaps a person: some videos show unknown people
+    PERSON = "person"
+    VIDEO = "video"

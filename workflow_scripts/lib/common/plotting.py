@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from workflow_scripts.lib.common.files import atomic_write
+from workflow_scripts.lib.common.labels import LeakStatus
 
 __all__ = [
     "COLOUR",
@@ -31,11 +32,11 @@ MARKERS = ["o", "s", "D", "^", "v", "P", "X"]  # as many as colours
 PALE = "#bbbbbb"
 
 # A figure's description of a split, by `splits.Leak.word`
-LEAK_WORDS = {
-    "no": "no person on both sides",
-    "unknown": "who is in the videos is unknown",
-    "person": "leaky: the same person on both sides",
-    "video": "leaky: the same video on both sides",
+LEAK_WORDS: dict[str, str] = {
+    LeakStatus.NO: "no person on both sides",
+    LeakStatus.UNKNOWN: "who is in the videos is unknown",
+    LeakStatus.PERSON: "leaky: the same person on both sides",
+    LeakStatus.VIDEO: "leaky: the same video on both sides",
 }
 
 plt.rcParams.update(
@@ -72,5 +73,5 @@ def experiment_styles(names: Sequence[str]) -> dict[str, dict[str, str]]:
 
 def figure_title(subject: str, protocol: str, leak: str) -> str:
     """A figure's title, with a warning if the split leaks (`splits.Leak.word`)."""
-    warning = f" ({LEAK_WORDS[leak]})" if leak != "no" else ""
+    warning = f" ({LEAK_WORDS[leak]})" if leak != LeakStatus.NO else ""
     return f"{subject}, protocol {protocol}{warning}"

@@ -1,11 +1,10 @@
-"""Feature sets: named recipes from crops to a matrix with one row per crop.
+"""Feature sets: named functions from crops to a matrix with one row per crop.
 
-A set is a module of this package and joins by one entry in `FEATURE_SETS`. A name such as
-`spectrum+residual` puts the columns of several side by side. A set's version stands in every model
-that was trained on it; raise it when the numbers that the set returns change.
+A set is a module of this package and an entry in `FEATURE_SETS`. A name such as `spectrum+residual`
+concatenates the columns of several sets. The version of a set is stored in every model trained on
+it; raise it when the set's values change.
 
-Every set looks at each crop by itself: a row does not depend on which others come with it, nor on
-the number of threads.
+A row depends only on its own crop, not on the other crops or the number of threads.
 """
 
 from __future__ import annotations
@@ -22,11 +21,10 @@ __all__ = ["FEATURE_SETS", "FeatureSet", "find_feature_set", "recipe", "shrink"]
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """A recipe from crops to a matrix.
+    """A function from crops to a matrix, with its column names.
 
     `extract` takes crops (n, side, side, 3) uint8 RGB and returns (n, features) float32 (uint8 for
-    `pixels`), `columns` names the features of crops of that side. Crops smaller than `min_side`
-    cannot be had.
+    `pixels`); `columns` takes the side, in pixels, which is at least `min_side`.
     """
 
     name: str
@@ -50,12 +48,12 @@ FEATURE_SETS = {
 
 
 def find_feature_set(name: str) -> FeatureSet:
-    """The feature set of a name, or of several joined by `+`.
+    """Find the feature set with a name, or combine several, joined by `+`.
 
     Raises
     ------
     KeyError
-        A part of the name is no feature set, or occurs twice.
+        A part of the name is not a feature set, or occurs twice.
     """
     parts = [FEATURE_SETS[part] for part in name.split("+")]
     if len(parts) == 1:
@@ -72,19 +70,16 @@ def find_feature_set(name: str) -> FeatureSet:
 
 
 def shrink(crops: np.ndarray, side: int | None) -> np.ndarray:
-    """Shrink crops (n, size, size, 3) uint8 to (n, side, side, 3) by averaging areas.
-
-    `None`, or the size that they have, leaves them as they are.
-    """
+    """Shrink crops (n, size, size, 3) uint8 to (n, side, side, 3), unless `side` is None."""
     if side is None or side == crops.shape[1]:
         return crops
     import cv2
 
-    # INTER_AREA averages the pixels that fall together, so nothing is skipped or aliased
+    # INTER_AREA averages, which avoids aliasing
     small = [cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops]
     return np.stack(small) if small else np.empty((0, side, side, 3), np.uint8)
 
 
 def recipe(name: str, side: int | None) -> Callable[[np.ndarray], np.ndarray]:
-    """The function that makes an experiment's matrix rows from crops as they are stored."""
+    """The function from stored crops to rows of an experiment's matrix."""
     return lambda crops: find_feature_set(name).extract(shrink(crops, side))

@@ -1,4 +1,4 @@
-"""The block DCT of a face, on which several feature sets rest."""
+"""The block DCT of a face, used by several feature sets."""
 
 from __future__ import annotations
 
@@ -12,29 +12,23 @@ from workflow_scripts.lib.features._planes import in_face
 __all__ = ["FLOOR", "FREQUENCIES", "SIZE", "face_blocks", "transform_blocks"]
 
 SIZE = 16  # pixels; side of a block
-STEP = SIZE // 2  # blocks overlap by half
+STEP = SIZE // 2  # stride; blocks overlap by half
 FREQUENCIES = list(product(range(SIZE), repeat=2))[1:]  # (vertical, horizontal), without the mean
-FLOOR = 0.05  # grey levels; well below what rounding to bytes leaves, and it keeps logs finite
+FLOOR = 0.05  # grey levels; keeps logarithms finite, and is far below the rounding to bytes
 
 
 def face_blocks(plane: np.ndarray) -> np.ndarray:
-    """Coefficients of the orthonormal DCT-II of all blocks in the face.
-
-    Takes a plane (side, side) uint8, gives (blocks, 255) float32, in grey levels, ordered as
-    `FREQUENCIES`.
-    """
+    """The orthonormal DCT-II of all blocks in the face of a plane (side, side) uint8: (blocks, 255)
+    float32, in grey levels, ordered as `FREQUENCIES`."""
     return transform_blocks(plane, _corners(len(plane)), _basis())[:, 1:]
 
 
 def transform_blocks(plane: np.ndarray, corners: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Apply `basis` (k, SIZE) float32 along both axes of square blocks.
-
-    Takes a plane (height, width) and the blocks' corners (b, 2) int, y and x; gives (b, k * k)
-    float32, the vertical index first.
-    """
+    """Apply `basis` (k, SIZE) float32 along both axes of the blocks of a plane (height, width) with
+    these `corners` (b, 2) int, y and x: (b, k * k) float32, the vertical index first."""
     tops, strip_of = np.unique(corners[:, 0], return_inverse=True)
     offsets = np.arange(SIZE)[:, None]
-    # along y, where neighbouring blocks share what is done: strips, one beside the other
+    # along y, once per strip: blocks side by side share it
     strips = plane.astype(np.float32)[tops + offsets].reshape(SIZE, -1)
     columns = strip_of * plane.shape[1] + corners[:, 1] + offsets
     rows = _weighted_sums(strips, basis).take(columns, axis=1)
@@ -44,8 +38,8 @@ def transform_blocks(plane: np.ndarray, corners: np.ndarray, basis: np.ndarray) 
 
 
 def _weighted_sums(terms: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sums of `terms` (SIZE, ...) with each row of `weights` (k, SIZE), (k, ...). Term by term, in
-    their order: a matrix product's last bits are its library's choice."""
+    """Sums of `terms` (SIZE, ...) with each row of `weights` (k, SIZE), (k, ...), term by term: the
+    rounding of a matrix product depends on the library."""
     sums = np.zeros((len(weights), *terms.shape[1:]), np.float32)
     scaled = np.empty_like(terms[0])
     for total, row in zip(sums, weights, strict=True):

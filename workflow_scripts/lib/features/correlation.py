@@ -33,8 +33,8 @@ def columns(_side: int) -> list[str]:
 
 def _row(planes: np.ndarray) -> np.ndarray:
     blocks = [_normalised(face_blocks(plane)) for plane in planes]
-    sizes = [np.abs(plane) for plane in blocks]
-    parts = [(b[one] * b[other]).mean(axis=0) for b in (blocks, sizes) for one, other in PAIRS]
+    magnitudes = [np.abs(plane) for plane in blocks]
+    parts = [(b[one] * b[other]).mean(axis=0) for b in (blocks, magnitudes) for one, other in PAIRS]
     return np.concatenate(parts)
 
 

@@ -25,5 +25,5 @@ def columns(_side: int) -> list[str]:
 
 
 def _row(planes: np.ndarray) -> np.ndarray:
-    sizes = [np.abs(face_blocks(plane)).mean(axis=0) for plane in planes]
-    return np.log(np.concatenate(sizes) + FLOOR)
+    magnitudes = [np.abs(face_blocks(plane)).mean(axis=0) for plane in planes]
+    return np.log(np.concatenate(magnitudes) + FLOOR)

@@ -17,7 +17,7 @@ def pixels(crops: np.ndarray) -> np.ndarray:
 
 
 def columns(side: int) -> list[str]:
-    """`pixels.red[y,x]` and its like."""
+    """`pixels.red[y,x]`, and likewise for green and blue."""
     return [
         f"pixels.{colour}[{y},{x}]"
         for y in range(side)

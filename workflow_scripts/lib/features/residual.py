@@ -11,9 +11,9 @@ from workflow_scripts.lib.features._planes import FACE_HEIGHT, FACE_WIDTH, PLANE
 __all__ = ["columns", "residual"]
 
 STEPS = (4, 2, 2)  # grey levels per quantum in luma and the colour differences
-TOP = 2  # quanta; larger residuals count as this
+TOP = 2  # quanta; residuals are clipped to it
 LEVELS = 2 * TOP + 1
-ORDER = 4  # residuals in a row that are looked at together
+ORDER = 4  # neighbouring residuals in a pattern
 REACH = 4 * 255  # the largest residual
 
 
@@ -30,9 +30,9 @@ def residual(crops: np.ndarray) -> np.ndarray:
 def columns(_side: int) -> list[str]:
     """`residual.luma.along[a,b,c,d]`: four residuals in quanta."""
     return [
-        f"residual.{plane}.{way}[{','.join(map(str, pattern))}]"
+        f"residual.{plane}.{direction}[{','.join(map(str, pattern))}]"
         for plane in PLANES
-        for way in ("along", "across")
+        for direction in ("along", "across")
         for pattern in _patterns()[1]
     ]
 
@@ -43,23 +43,22 @@ def _row(planes: np.ndarray) -> np.ndarray:
     class_of, patterns = _patterns()
     faces = planes[:, top : side - top, left : side - left]
     parts = []
-    for face, quanta_of in zip(faces, _quanta(), strict=True):
-        both_ways = [_count_patterns(f, quanta_of) for f in (face, face.T)]
-        for counts in np.sum(both_ways, axis=0):
+    for face, quantise in zip(faces, _quanta(), strict=True):
+        both = [_count_patterns(f, quantise) for f in (face, face.T)]
+        for counts in np.sum(both, axis=0):
             sums = np.bincount(class_of, weights=counts, minlength=len(patterns))
             parts.append(sums / counts.sum())
     return np.concatenate(parts)
 
 
-def _count_patterns(picture: np.ndarray, quanta_of: np.ndarray) -> np.ndarray:
-    """How often each pattern occurs that ORDER neighbouring third differences along x form: (2,
-    LEVELS ** ORDER), patterns along x, and across, along y. The first residual is the lowest digit
-    of a pattern's number."""
-    digits = quanta_of[np.diff(picture.astype(np.int16), 3, axis=1) + REACH] + TOP
+def _count_patterns(plane: np.ndarray, quantise: np.ndarray) -> np.ndarray:
+    """How often each pattern of third differences along x occurs, (2, LEVELS ** ORDER): patterns
+    along x, and across it. The first residual is the lowest digit of a pattern's number."""
+    digits = quantise[np.diff(plane.astype(np.int16), 3, axis=1) + REACH] + TOP
     counts = []
-    for lines in (digits.T, digits):  # (in the patterns' direction, beside it)
-        n_places = len(lines) - ORDER + 1
-        numbers = sum(lines[k : n_places + k] * LEVELS**k for k in range(ORDER))
+    for lines in (digits.T, digits):  # the first axis is the pattern's direction
+        n_patterns = len(lines) - ORDER + 1
+        numbers = sum(lines[k : n_patterns + k] * LEVELS**k for k in range(ORDER))
         counts.append(np.bincount(np.ravel(numbers), minlength=LEVELS**ORDER))
     return np.stack(counts)
 
@@ -74,10 +73,9 @@ def _quanta() -> np.ndarray:
 @cache
 def _patterns() -> tuple[np.ndarray, list[tuple[int, ...]]]:
     """The class of each of the LEVELS ** ORDER patterns, and one pattern of each class."""
-    codes = np.arange(LEVELS**ORDER)
-    place = LEVELS ** np.arange(ORDER)
-    quanta = codes[:, None] // place % LEVELS - TOP
-    alike = [quanta, -quanta, quanta[:, ::-1], -quanta[:, ::-1]]
-    first = np.min([(pattern + TOP) @ place for pattern in alike], axis=0)
-    kept, class_of = np.unique(first, return_inverse=True)
-    return class_of, [tuple(map(int, pattern)) for pattern in quanta[kept]]
+    base = LEVELS ** np.arange(ORDER)
+    quanta = np.arange(LEVELS**ORDER)[:, None] // base % LEVELS - TOP
+    equivalent = (quanta, -quanta, quanta[:, ::-1], -quanta[:, ::-1])
+    lowest = np.min([(patterns + TOP) @ base for patterns in equivalent], axis=0)
+    classes, class_of = np.unique(lowest, return_inverse=True)
+    return class_of, [tuple(map(int, pattern)) for pattern in quanta[classes]]

@@ -49,11 +49,11 @@ def _profile(plane: np.ndarray) -> np.ndarray:
 
 @cache
 def _rings(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The window, each wave's ring, how often it counts, and how often each ring does."""
+    """The window, the ring and the weight of each wave, and the weight of each ring."""
     window = np.outer(np.hanning(side), np.hanning(side))
     y, x = np.fft.fftfreq(side, 1 / side), np.fft.rfftfreq(side, 1 / side)
     ring_of = np.rint(np.hypot(y[:, None], x[None, :])).astype(np.intp).ravel()
-    # a real picture's waves come in pairs, of which rfft2 gives one
+    # the waves of a real image come in conjugate pairs, of which rfft2 returns one
     weight = np.where((x == 0) | (2 * x == side), 1.0, 2.0)
     all_weights = np.broadcast_to(weight, (side, len(x))).ravel()
     return window, ring_of, weight, np.bincount(ring_of, all_weights)[1 : side // 2 + 1]

@@ -1,7 +1,7 @@
-"""How trained models are kept and asked.
+"""Storing models and predicting with them.
 
-Models are stored as arrays (`array_models`), those that have no such form with skops, never with
-pickle: loading one can't run code.
+Models are stored as arrays (`array_models`), or with skops if they have no such form, never with
+pickle: loading one cannot run code.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import numpy as np
 
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import ZIP_EPOCH, atomic_write
+from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.training.array_models import FORMS, ArrayModel
 from workflow_scripts.lib.training.registry import MODELS, REMEDY, WRONG_SETTINGS, make_model
 
 __all__ = ["DAMAGED", "fake_scores", "load_model", "read_model", "save_model"]
 
-DAMAGED = (  # what reading a file can raise that is no whole model
+DAMAGED = (  # what reading a file that is not a valid model can raise
     zipfile.BadZipFile,
     zlib.error,
     AttributeError,
@@ -31,89 +32,79 @@ DAMAGED = (  # what reading a file can raise that is no whole model
     KeyError,
     MemoryError,
     OSError,
-    RuntimeError,  # zipfile's for encryption, NotImplementedError, RecursionError
+    RuntimeError,  # by zipfile for encryption; NotImplementedError, RecursionError
     TypeError,
     ValueError,
 )
 
 
 def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np.ndarray:
-    """Score of `fake` for each row of `matrix` (n, columns), between 0 and 1: (n,) float64.
+    """Predict the probability of fake for each row of `matrix` (n, columns), (n,) float64.
 
-    `model` is a stored one, or an estimator. One without probabilities gives the logistic function
-    of its decision value. With `sizes`, a pixel forest's scores after so many trees: (sizes, n).
+    `model` is an array model or an estimator; for one without probabilities, the logistic function
+    of its decision value is used. With `sizes`, the pixel forest predicts with its first trees
+    only, for several numbers of trees: (sizes, n).
 
-    Forests of scikit-learn add their trees up in one thread: the order of a sum shows in its last
-    digits.
+    scikit-learn's forests sum their trees in one thread, because the order affects rounding.
 
     Raises
     ------
     UserError
-        A parameter does not allow it: more neighbours than there are rows, for example.
+        A parameter is invalid for the data, for example more neighbours than rows.
     """
     if isinstance(model, ArrayModel):
         return model.scores(matrix)
     if hasattr(model, "n_jobs") and not len(sizes):
         model.n_jobs = 1
+    fake = list(model.classes_).index(Label.FAKE)
     try:
-        return _scores_of_fake(model, matrix, sizes)
+        if len(sizes):
+            return model.staged_predict_proba(matrix, sizes)[:, :, fake]
+        if hasattr(model, "predict_proba"):
+            return model.predict_proba(matrix)[:, fake]
+        from scipy.special import expit
+
+        return expit(model.decision_function(matrix))
     except WRONG_SETTINGS as error:
         raise UserError(f"{error} {REMEDY}") from error
 
 
-def _scores_of_fake(model: Any, matrix: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    fake = list(model.classes_).index(1)
-    if len(sizes):
-        return model.staged_predict_proba(matrix, sizes)[:, :, fake]
-    if hasattr(model, "predict_proba"):
-        return model.predict_proba(matrix)[:, fake]
-    from scipy.special import expit
-
-    return expit(model.decision_function(matrix))
-
-
 def save_model(path: Path, name: str, model: Any) -> None:
-    """Write a fitted model of the registry's entry `name`, the same bytes for the same model,
-    whatever trained it.
+    """Write a fitted model of the registry's entry `name`; equal models give equal bytes.
 
     Raises
     ------
     UserError
-        The fit has come to numbers that give no score.
+        The fitted numbers cannot give scores.
     """
-    with atomic_write(path) as aside, aside.open("wb") as file:
-        if form := MODELS[name].form:
-            _arrays_of(name, form, model).write(file)
-        else:
-            file.write(_dumped(model))
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        if not (form := MODELS[name].form):
+            file.write(_dump(model))
+            return
+        arrays = FORMS[form].from_estimator(model)
+        try:
+            arrays.check()
+        except ValueError as error:
+            raise UserError(f"{name}: the fit failed, {error}. {REMEDY}") from error
+        arrays.write(file)
 
 
-def _arrays_of(name: str, form: str, model: Any) -> ArrayModel:
-    arrays = FORMS[form].of(model)
-    try:
-        arrays.check()
-    except ValueError as error:
-        raise UserError(f"{name}: the fit has come to no model, {error}. {REMEDY}") from error
-    return arrays
-
-
-def _dumped(model: Any) -> bytes:
-    """An estimator as skops keeps it."""
+def _dump(model: Any) -> bytes:
     import skops.io
 
-    for part in _parts(model):
-        if hasattr(part, "n_jobs"):
-            part.n_jobs = None
-    return _without_addresses(skops.io.dumps(model))
+    for step in _steps(model):
+        if hasattr(step, "n_jobs"):
+            step.n_jobs = None
+    return _make_reproducible(skops.io.dumps(model))
 
 
 def load_model(path: Path, name: str) -> Any:
-    """Read a model of the registry's entry `name`; anything else is refused.
+    """Read a model of the registry's entry `name`.
 
     Raises
     ------
     UserError
-        The file is another model, is damaged, or holds types that are not trusted.
+        The file is another model, is damaged, or contains untrusted types.
     """
     try:
         with path.open("rb") as file:
@@ -125,46 +116,39 @@ def load_model(path: Path, name: str) -> Any:
 
 
 def read_model(file: IO[bytes], name: str) -> Any:
-    """Read a model of the registry's entry `name` from an open file.
-
-    Returns
-    -------
-    ArrayModel or estimator
-        What `fake_scores` takes.
+    """Read a model of the registry's entry `name`, for `fake_scores`, from an open file.
 
     Raises
     ------
     Exception
-        One of `DAMAGED`: the file is another model, is damaged, or holds types that are not
-        trusted.
+        One of `DAMAGED`, in the cases of `load_model`.
     """
     if form := MODELS[name].form:
         return FORMS[form].read(file)
     import skops.io
 
     model = skops.io.load(file)
-    kinds = [type(part) for part in _parts(make_model(name, {}, 0, 1))]
-    if [type(part) for part in _parts(model)] != kinds:
-        raise ValueError(f"it is no {name}")
+    expected = _steps(make_model(name, {}, 0, 1))
+    if list(map(type, _steps(model))) != list(map(type, expected)):
+        raise ValueError(f"it is not a {name} model")
     return model
 
 
-def _parts(model: Any) -> list[Any]:
+def _steps(model: Any) -> list[Any]:
+    """The estimator, and the steps if it is a pipeline."""
     return [model, *getattr(model, "named_steps", {}).values()]
 
 
-def _without_addresses(archive: bytes) -> bytes:
-    """Number skops' objects in order of appearance instead of by memory address, and leave out
-    the time of writing: both would differ from run to run."""
+def _make_reproducible(archive: bytes) -> bytes:
+    """Number skops' objects and files in order of appearance instead of by memory address, and
+    remove the time of writing."""
     out = io.BytesIO()
+    names: dict[str, str] = {}
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         schema = json.loads(source.read("schema.json"))
-        numbers: dict[int, int] = {}
-        files: dict[str, str] = {}
-        _renumber(schema, numbers, files)
-        names = {**files, "schema.json": "schema.json"}
-        contents = {"schema.json": json.dumps(schema).encode()}
-        contents |= {names[n]: source.read(n) for n in source.namelist() if n != "schema.json"}
+        _renumber(schema, {}, names)
+        contents = {new: source.read(old) for old, new in names.items()}
+    contents["schema.json"] = json.dumps(schema).encode()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name in sorted(contents):
             info = zipfile.ZipInfo(name, ZIP_EPOCH)
@@ -172,15 +156,14 @@ def _without_addresses(archive: bytes) -> bytes:
     return out.getvalue()
 
 
-def _renumber(node: Any, numbers: dict[int, int], files: dict[str, str]) -> None:
-    if isinstance(node, list):
-        for part in node:
-            _renumber(part, numbers, files)
-    elif isinstance(node, dict):
+def _renumber(node: Any, numbers: dict[int, int], names: dict[str, str]) -> None:
+    if isinstance(node, dict):
         if "__id__" in node:
             node["__id__"] = numbers.setdefault(node["__id__"], len(numbers))
         if isinstance(node.get("file"), str):
             suffix = Path(node["file"]).suffix
-            node["file"] = files.setdefault(node["file"], f"{len(files)}{suffix}")
-        for part in node.values():
-            _renumber(part, numbers, files)
+            node["file"] = names.setdefault(node["file"], f"{len(names)}{suffix}")
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            _renumber(child, numbers, names)

@@ -1,7 +1,4 @@
-"""The models that an experiment can name, and how they are made and fitted.
-
-A model joins by one entry in `MODELS`.
-"""
+"""The models that an experiment can use; one entry in `MODELS` adds a model."""
 
 from __future__ import annotations
 
@@ -13,56 +10,30 @@ import numpy as np
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = [
-    "MODELS",
-    "REMEDY",
-    "Model",
-    "fit_model",
-    "make_model",
-    "memory_need",
-]
+__all__ = ["MODELS", "REMEDY", "WRONG_SETTINGS", "Model", "fit_model", "make_model", "memory_need"]
 
-# What estimators raise about parameters, some only where they meet the data
+# What estimators raise about parameters, some only when they see the data
 WRONG_SETTINGS = (ValueError, TypeError, NotImplementedError)
 REMEDY = "Correct the experiment's params or grid."
 
 
 @dataclass(frozen=True)
 class Model:
-    """An estimator by its import path, and what has to be known of it.
+    """An estimator and its properties."""
 
-    Attributes
-    ----------
-    estimator : str
-    parameters : tuple of str
-        What a config may set.
-    bytes_per_cell : float
-        Memory that training needs for each cell of the matrix, all copies together.
-    seeded, threaded : bool
-        Whether it is given `random_state` and `n_jobs`.
-    form : str
-        What its arrays are called in `array_models.FORMS`; "" for a model that skops keeps.
-    scaled : bool
-        Whether columns are brought to mean 0 and variance 1 first.
-    only_bytes : bool
-        Whether it takes nothing but uint8.
-    prefix : str
-        The parameter of which a fit answers for all smaller values too, if there is one.
-    """
-
-    estimator: str
-    parameters: tuple[str, ...] = ()
-    bytes_per_cell: float = 5
-    seeded: bool = True
-    threaded: bool = False
-    form: str = ""
-    scaled: bool = False
-    only_bytes: bool = False
-    prefix: str = ""
+    estimator: str  # its import path
+    parameters: tuple[str, ...] = ()  # that a config may set
+    bytes_per_cell: float = 5  # memory for training per cell of the matrix, with all copies
+    seeded: bool = True  # whether it takes `random_state`
+    threaded: bool = False  # whether it takes `n_jobs`
+    form: str = ""  # its key in `array_models.FORMS`; if empty, it is stored with skops
+    scaled: bool = False  # whether columns are standardised first
+    only_bytes: bool = False  # whether it takes only uint8
+    prefix: str = ""  # a parameter for which one fit covers all smaller values
 
     @property
     def made_of_trees(self) -> bool:
-        """Whether it tells how much each feature counted."""
+        """Whether it has feature importances."""
         return self.form == "forest"
 
 
@@ -77,7 +48,7 @@ _TREE = (
 _FOREST = ("n_estimators", "bootstrap", "max_samples", "max_leaf_nodes", *_TREE)
 _PIXEL_FOREST = ("n_estimators", "bootstrap", "extra_trees", *_TREE)
 
-# Bytes per cell: what the reference study measured for its forests, SVMs and logistic regression.
+# Bytes per cell: as the reference study measured for its forests, SVMs and logistic regression
 MODELS = {
     "pixel_forest": Model(
         "workflow_scripts.lib.training.pixel_forest.classifier.PixelForestClassifier",
@@ -144,14 +115,15 @@ MODELS = {
 
 
 def make_model(name: str, params: dict[str, Any], seed: int, threads: int) -> Any:
-    """Make an unfitted classifier of the registry with the config's parameters."""
+    """Make an unfitted classifier of the registry's entry `name`."""
     model = MODELS[name]
     settings = dict(params)
     if model.seeded:
         settings["random_state"] = seed
     if model.threaded:
         settings["n_jobs"] = threads
-    estimator = _estimator_class(name)(**settings)
+    module, _, class_name = model.estimator.rpartition(".")
+    estimator = getattr(import_module(module), class_name)(**settings)
     if not model.scaled:
         return estimator
     from sklearn.pipeline import make_pipeline
@@ -161,21 +133,12 @@ def make_model(name: str, params: dict[str, Any], seed: int, threads: int) -> An
 
 
 def memory_need(name: str, rows: int, columns: int) -> float:
-    """MB that training takes, beside what Python itself does."""
+    """The memory that training takes, in MB, in addition to Python itself."""
     return rows * columns * MODELS[name].bytes_per_cell / 1e6
 
 
-def _estimator_class(name: str) -> Any:
-    module, _, class_name = MODELS[name].estimator.rpartition(".")
-    return getattr(import_module(module), class_name)
-
-
 def fit_model(
-    name: str,
-    model: Any,
-    matrix: np.ndarray,
-    labels: np.ndarray,
-    units: np.ndarray,
+    name: str, model: Any, matrix: np.ndarray, labels: np.ndarray, units: np.ndarray
 ) -> None:
     """Fit a model of the registry's entry `name`.
 
@@ -186,19 +149,19 @@ def fit_model(
     matrix : (n, features)
     labels : (n,) int
     units : (n,)
-        What the protocol keeps together; a pixel forest draws its bags of them.
+        What the protocol keeps together; a pixel forest draws its bags from them.
 
     Raises
     ------
     UserError
-        A parameter has a value that the estimator does not take, or that these data don't allow.
+        A parameter's value is invalid, in general or for these data.
     """
     settings = {}
     if MODELS[name].only_bytes and model.bootstrap:
         if len(np.unique(units)) < 2:
             raise UserError(
-                f"{name}: what is to be trained on is one group of people, and its trees draw "
-                "among groups. Add videos of other people, or set the parameter bootstrap: false."
+                f"{name}: the training data are one group of people, but its trees draw from "
+                "groups. Add videos of other people, or set the parameter bootstrap: false."
             )
         settings["groups"] = units
     try:

@@ -1,62 +1,63 @@
-"""Protocols: how a run's crops are divided into training and test.
+"""Protocols: how a run's crops are divided into training and test data.
 
-`identity` is the honest one: no person stands on both sides. `video` and `frame` leak; they are
-kept because the literature uses them, and are called leaky wherever they appear.
+`identity` is honest: no person is in both. `video` and `frame` leak; they exist because the
+literature uses them, and are marked as leaky wherever they appear.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from workflow_scripts.lib.common.errors import UserError
-from workflow_scripts.lib.common.labels import UNKNOWN
+from workflow_scripts.lib.common.labels import UNKNOWN, LeakStatus
 
-__all__ = ["APART", "TEST", "TRAIN", "Leak", "assign_folds", "divide", "find_leak", "leak_name"]
+__all__ = [
+    *("APART", "TEST", "TRAIN", "Leak"),
+    *("assign_folds", "find_leak", "leak_name", "split_train_test"),
+]
 
-TRAIN, TEST = "train", "test"  # the manifest's third part, "validation", is used by neither
-APART = ("identity", "official")  # the protocols whose models have not seen everybody
+TRAIN, TEST = "train", "test"  # the manifest's third split, "validation", is not used
+APART = ("identity", "official")  # protocols that keep people apart
 
 
 @dataclass(frozen=True)
 class Leak:
-    """How many videos and groups stand on both sides of a split, and how many videos show people
-    about whom nothing is known."""
+    """The numbers of videos and groups in both the training and the test data, and of videos of
+    unknown people."""
 
     videos: int
     groups: int
     unknown: int
 
     @property
-    def word(self) -> str:
-        """`video` (frames of one video stand on both sides), `person` (a group does), `unknown`
-        (the same person may: nobody said who is in the videos), or `no`."""
+    def word(self) -> LeakStatus:
+        """What the two share."""
         if self.videos:
-            return "video"
+            return LeakStatus.VIDEO
         if self.groups:
-            return "person"
-        return "unknown" if self.unknown else "no"
+            return LeakStatus.PERSON
+        return LeakStatus.UNKNOWN if self.unknown else LeakStatus.NO
 
 
-def divide(units: np.ndarray, strata: np.ndarray, test_fraction: float, seed: int) -> np.ndarray:
-    """Divide rows into training and test, keeping each unit together and the strata's shares.
+def split_train_test(
+    units: np.ndarray, strata: np.ndarray, test_fraction: float, seed: int
+) -> np.ndarray:
+    """Divide rows into training and test data; units stay whole, strata keep their proportions.
 
-    The units are gone through in a seeded random order; a unit joins the test part when that
-    brings the test part's count in each stratum closer to its share (least squares, each
-    stratum's error relative to its size).
+    The units are visited in a seeded random order. A unit joins the test data if that brings the
+    test counts of the strata closer to their targets (least squares of the relative errors).
 
     Parameters
     ----------
     units : (n,) str or int
         What must stay together: groups, videos, or single rows.
     strata : (n,) str
-        What the shares are kept of, for example label and method.
+        For example label and method.
     test_fraction : float
-        Wanted share of the test part, between 0 and 1.
+        Target for the test data, between 0 and 1.
     seed : int
-        Seed of the order.
 
     Returns
     -------
@@ -66,54 +67,47 @@ def divide(units: np.ndarray, strata: np.ndarray, test_fraction: float, seed: in
     Raises
     ------
     UserError
-        There are fewer than two units, so nothing can be divided.
+        There are fewer than two units.
     """
-    names, unit_of = np.unique(units, return_inverse=True)
-    if len(names) < 2:
+    unit_of, counts = _count_strata(units, strata)
+    if len(counts) < 2:
         raise UserError(
             "The split needs at least two independent groups of people, and the videos form "
-            f"{len(names)}. Add videos of other people, or take a leaky protocol "
+            f"{len(counts)}. Add videos of other people, or use a leaky protocol "
             "(splits.protocols) and say so."
         )
-    levels, stratum_of = np.unique(strata, return_inverse=True)
-    counts = np.zeros((len(names), len(levels)))
-    np.add.at(counts, (unit_of, stratum_of), 1)
     sizes = counts.sum(axis=0)
-    wanted = sizes * test_fraction
 
-    in_test = np.zeros(len(names), bool)
-    have = np.zeros(len(levels))
-    for unit in np.random.default_rng(seed).permutation(len(names)):
-        error = (((have - wanted) / sizes) ** 2).sum()
-        error_with = (((have + counts[unit] - wanted) / sizes) ** 2).sum()
-        if error_with < error:
+    def errors(test_counts: np.ndarray, fraction: float) -> np.ndarray:
+        return (((test_counts - sizes * fraction) / sizes) ** 2).sum(axis=-1)
+
+    in_test = np.zeros(len(counts), bool)
+    total = np.zeros(len(sizes))
+    for unit in np.random.default_rng(seed).permutation(len(counts)):
+        if errors(total + counts[unit], test_fraction) < errors(total, test_fraction):
             in_test[unit] = True
-            have += counts[unit]
-    _keep_both_parts(in_test, counts, wanted)
+            total += counts[unit]
+    # a few large units can leave one side empty: move the unit that fits it best
+    if not in_test.any():
+        in_test[np.argmin(errors(counts, test_fraction))] = True
+    elif in_test.all():
+        in_test[np.argmin(errors(counts, 1 - test_fraction))] = False
     return np.where(in_test[unit_of], TEST, TRAIN)
 
 
-def _keep_both_parts(in_test: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> None:
-    """Few large units can leave a part empty: give it the unit that fits it best."""
-    if in_test.any() and not in_test.all():
-        return
-    target = wanted if not in_test.any() else counts.sum(axis=0) - wanted
-    best = np.argmin((((counts - target) / counts.sum(axis=0)) ** 2).sum(axis=1))
-    in_test[best] = not in_test[best]
-
-
 def assign_folds(units: np.ndarray, strata: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Number the parts of a cross-validation, keeping each unit together and the strata's shares.
+    """Assign cross-validation folds; units stay whole, strata keep their proportions.
 
-    The largest units come first, equal ones in a seeded random order; each joins the fold that has
-    least of its strata so far, relative to their sizes.
+    The largest units come first, equal ones in a seeded random order. Each joins the fold that has
+    the fewest rows of its strata so far, relative to the strata's sizes. (scikit-learn's
+    `StratifiedGroupKFold` balances uneven groups less well, and takes two seconds to import.)
 
     Parameters
     ----------
     units, strata : (n,)
-        As for `divide`.
+        As for `split_train_test`.
     folds : int
-        With fewer units some folds stay empty.
+        With fewer units, some folds are empty.
     seed : int
 
     Returns
@@ -121,43 +115,44 @@ def assign_folds(units: np.ndarray, strata: np.ndarray, folds: int, seed: int) -
     (n,) int
         0 to `folds` - 1 for each row.
     """
+    unit_of, counts = _count_strata(units, strata)
+    shares = counts / counts.sum(axis=0)
+    order = np.random.default_rng(seed).permutation(len(counts))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    fold_of = np.empty(len(counts), int)
+    filled = np.zeros((folds, counts.shape[1]))
+    for unit in order:
+        # the growth of the sum of squares of `filled`; ties go to the emptiest fold
+        growth = (filled @ shares[unit]).round(12)
+        fold_of[unit] = np.lexsort((filled.sum(axis=1).round(12), growth))[0]
+        filled[fold_of[unit]] += shares[unit]
+    return fold_of[unit_of]
+
+
+def _count_strata(units: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each row's unit, and the rows of each stratum in each unit, (units, strata)."""
     names, unit_of = np.unique(units, return_inverse=True)
     levels, stratum_of = np.unique(strata, return_inverse=True)
     counts = np.zeros((len(names), len(levels)))
     np.add.at(counts, (unit_of, stratum_of), 1)
-    shares = counts / counts.sum(axis=0)
-
-    order = np.random.default_rng(seed).permutation(len(names))
-    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    fold_of = np.empty(len(names), int)
-    have = np.zeros((folds, len(levels)))
-    for unit in order:
-        # what the sum of squares of `have` would grow by; ties go to the emptiest fold
-        growth = (have @ shares[unit]).round(12)
-        fold_of[unit] = np.lexsort((have.sum(axis=1).round(12), growth))[0]
-        have[fold_of[unit]] += shares[unit]
-    return fold_of[unit_of]
+    return unit_of, counts
 
 
-def find_leak(parts: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak:
-    """Count the videos and groups that stand in both the training and the test part, and the
-    videos whose people are unknown.
+def find_leak(splits: np.ndarray, videos: np.ndarray, groups: np.ndarray) -> Leak:
+    """Count the videos and groups in both the training and the test data, and the videos of
+    unknown people.
 
     All three are (n,), one entry per row.
     """
-    unknown = np.char.startswith(groups.astype(str), UNKNOWN) & np.isin(parts, (TRAIN, TEST))
+    train, test = splits == TRAIN, splits == TEST
+    unknown = np.char.startswith(groups.astype(str), UNKNOWN) & (train | test)
     return Leak(
-        videos=_shared(parts, videos),
-        groups=_shared(parts, groups),
+        videos=len(np.intersect1d(videos[train], videos[test])),
+        groups=len(np.intersect1d(groups[train], groups[test])),
         unknown=len(np.unique(videos[unknown])),
     )
 
 
 def leak_name(word: str) -> str:
-    """What a table says of `Leak.word`: leaky splits are called so wherever they appear."""
-    return f"leaky: {word}" if word in ("person", "video") else word
-
-
-def _shared(parts: np.ndarray, names: np.ndarray) -> int:
-    pairs = {(part, name) for part, name in zip(parts, names, strict=True) if part in (TRAIN, TEST)}
-    return sum(sides == 2 for sides in Counter(name for _, name in pairs).values())
+    """`Leak.word` as tables write it, with leaky splits marked as such."""
+    return f"leaky: {word}" if word in (LeakStatus.PERSON, LeakStatus.VIDEO) else str(word)

@@ -1,11 +1,11 @@
-"""Training of an experiment on rows of the store, and the card that says what came of it."""
+"""Training an experiment's model, and the model's card."""
 
 from __future__ import annotations
 
 import logging
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -29,61 +29,49 @@ __all__ = ["check_memory", "model_card", "train"]
 
 
 def train(
-    store: Path,
-    table: pd.DataFrame,
-    experiment: dict[str, Any],
-    seed: int,
-    threads: int,
+    store: Path, table: pd.DataFrame, experiment: dict[str, Any], seed: int, threads: int
 ) -> Any:
     """Fit an experiment's model on the rows of a split table.
 
-    Where memory is short, a pixel forest's matrix goes to a file in the system's folder for
-    temporary files: the same forest, more slowly.
+    If memory is short, the matrix of a pixel forest is written to a temporary file: the same
+    forest, but slower.
 
     Raises
     ------
     UserError
-        The rows hold one label only, a parameter is wrong, or memory is short.
+        The rows have only one label, a parameter is invalid, or memory is short.
     """
-    name, labels = experiment["name"], label_numbers(table)
+    name, kind, labels = experiment["name"], experiment["model"], label_numbers(table)
     if len(np.unique(labels)) < 2:
-        shown = table["label"].iloc[0] if len(table) else "no"
+        label = table["label"].iloc[0] if len(table) else "no"
         raise UserError(
-            f"experiments.{name}: what is to be trained on holds only {shown} videos, and a model "
-            "needs both. Add videos of other people, or change splits.test_fraction or "
+            f"experiments.{name}: the training data contain only {label} videos, and a model needs "
+            "both labels. Add videos of other people, or change splits.test_fraction or "
             "training.folds."
         )
-    rows, units, kind = table["row"].to_numpy(), table["unit"].to_numpy(), experiment["model"]
+    rows, units = table["row"].to_numpy(), table["unit"].to_numpy()
     columns = count_columns(experiment, made_with(store)["faces"]["size"])
     model = make_model(kind, experiment["params"], seed, threads)
-    with _loaded(store, rows, columns, experiment) as matrix:
-        try:
-            fit_model(kind, model, matrix, labels, units)
-        except UserError as error:
-            raise UserError(f"experiments.{name}: {error}") from error
+    try:
+        if MODELS[kind].only_bytes:
+            with _load_columns(store, rows, columns, experiment) as by_column:
+                fit_model(kind, model, by_column.T, labels, units)
+        else:
+            check_memory(kind, len(rows), columns)
+            fit_model(kind, model, load_experiment(store, rows, experiment), labels, units)
+    except UserError as error:
+        raise UserError(f"experiments.{name}: {error}") from error
     return model
 
 
 @contextmanager
-def _loaded(
+def _load_columns(
     store: Path, rows: np.ndarray, columns: int, experiment: dict[str, Any]
 ) -> Iterator[np.ndarray]:
-    """The matrix that an experiment is trained on, (k, columns)."""
-    if MODELS[experiment["model"]].only_bytes:
-        extract = recipe(experiment["features"], experiment["resize"])
-        with _load_columns(store, rows, columns, extract) as matrix:
-            yield matrix.T
-    else:
-        check_memory(experiment["name"], experiment["model"], len(rows), columns)
-        yield load_experiment(store, rows, experiment)
-
-
-@contextmanager
-def _load_columns(
-    store: Path, rows: np.ndarray, columns: int, extract: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[np.ndarray]:
-    """The matrix column by column, as trees want it, (columns, k) uint8: no second copy."""
+    """The matrix stored by column, (columns, k) uint8, so that a forest needs no copy."""
     from workflow_scripts.lib.training.pixel_forest.classifier import load_columns
+
+    extract = recipe(experiment["features"], experiment["resize"])
 
     def read() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return ((positions, extract(crops)) for positions, crops in iter_crops(store, rows))
@@ -93,36 +81,36 @@ def _load_columns(
         yield load_columns(read, len(rows))
         return
     with TemporaryDirectory(prefix="columns-") as folder:
-        size, free = len(rows) * columns / 1e6, shutil.disk_usage(folder).free / 1e6
-        if size > free:
+        free = shutil.disk_usage(folder).free / 1e6
+        if len(rows) * columns / 1e6 > free:
             raise UserError(
-                f"The matrix of {len(rows)} rows and {columns} columns takes {need / 1000:.1f} GB. "
-                f"{available / 1000:.1f} GB of memory are free here, and {free / 1000:.1f} GB in "
-                f"{folder}, where it could lie instead. Set TMPDIR to a larger folder, set a "
-                "smaller `resize`, or train on a larger machine."
+                f"the matrix of {len(rows)} rows and {columns} columns takes {need / 1000:.1f} GB, "
+                f"but only {available / 1000:.1f} GB of memory are free, and {free / 1000:.1f} GB "
+                f"on the disk of {folder}. Set TMPDIR to a folder on a larger disk, set a smaller "
+                "`resize`, or train on a larger machine."
             )
         logging.info(
             "The matrix needs %.1f GB, and %.1f GB of memory are free: it goes to a file in %s",
             *(need / 1000, available / 1000, folder),
         )
-        memory = int(available * 1e6 / 4)  # for what is written at a time
+        memory = int(available * 1e6 / 4)  # for the columns that are written at a time
         yield load_columns(read, len(rows), Path(folder, "columns"), memory)
 
 
-def check_memory(name: str, model: str, rows: int, columns: int) -> None:
-    """Refuse to train what there is no memory for, before anything is loaded.
+def check_memory(model: str, rows: int, columns: int) -> None:
+    """Check that there is enough memory for training, before anything is loaded.
 
     Raises
     ------
     UserError
-        The model needs more than this process may take.
+        The model needs more than this process may use.
     """
     need, available = memory_need(model, rows, columns), available_memory()
     if need > available:
         raise UserError(
-            f"experiments.{name}: {model} needs about {need / 1000:.1f} GB for {rows} rows and "
-            f"{columns} columns, and {available / 1000:.1f} GB are free here. Set a smaller "
-            "`side`, take another model, or train on a larger machine."
+            f"{model} needs about {need / 1000:.1f} GB of memory for {rows} rows and {columns} "
+            f"columns, but only {available / 1000:.1f} GB are free. Set a smaller `resize`, use "
+            "another model, or train on a larger machine."
         )
 
 
@@ -134,9 +122,9 @@ def model_card(
     choice: dict[str, Any],
     seed: int,
 ) -> dict[str, Any]:
-    """What a model is and what it was trained on, for `model.json`.
+    """The content of `model.json`: the model's settings and training data.
 
-    `table` are the training rows of the split, `choice` is what `select_hyperparameters` wrote.
+    `table` contains the training rows of the split, `choice` what `select_hyperparameters` wrote.
     """
     feature_set = find_feature_set(experiment["features"])
     crops = made_with(store)

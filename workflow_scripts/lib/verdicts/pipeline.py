@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.lib.common.files import sha256, stamp
+from workflow_scripts.lib.common.labels import LeakStatus
 from workflow_scripts.lib.faces.crops import (
     MAX_ROLL,
     NO_FACE,
@@ -299,7 +300,7 @@ def _warnings(
             f"{len(people) - scored} of {len(people)} people were not judged, because their faces "
             "are too small, rotated or in too few frames. The verdict says nothing about them."
         )
-    if bundle.evaluation["leak"] != "no":
+    if bundle.evaluation["leak"] != LeakStatus.NO:
         warnings.append(
             f"The model was evaluated under the protocol {bundle.evaluation['protocol']}, where "
             "the same people may be in training and test: its results are too optimistic."

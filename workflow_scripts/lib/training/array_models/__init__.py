@@ -1,10 +1,8 @@
-"""Trained models as arrays, which NumPy alone can ask.
+"""Trained models as arrays, which need only NumPy to predict.
 
-A judged video gives a handful of rows. To ask a model about them takes a millisecond; to import
-scikit-learn, skops or Numba takes longer than to find the faces. So a run and a bundle keep a model
-in such a form, where there is one: `MODELS` says which.
-
-The file is an uncompressed `.npz` of the form's arrays, without pickle.
+A verdict scores a handful of rows. That takes a millisecond, whereas importing scikit-learn, skops
+or Numba takes longer than detecting the faces. A run and a bundle therefore store a model as
+arrays if its entry in `MODELS` names a form: an uncompressed `.npz` without pickle.
 """
 
 from __future__ import annotations

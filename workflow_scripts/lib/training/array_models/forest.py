@@ -1,4 +1,4 @@
-"""Forests: scikit-learn's and the pixel forest in one form."""
+"""Forests and trees, scikit-learn's and the pixel forest."""
 
 from __future__ import annotations
 
@@ -13,34 +13,18 @@ from workflow_scripts.lib.training.array_models.model import ArrayModel
 
 __all__ = ["ArrayForest"]
 
-LEAF = 0  # in `left` and `right`: the first tree's root is nobody's child
-# What is scored at once, so that it stays in the cache: so many rows, and of these and trees pairs
-ROWS_AT_ONCE, PAIRS_AT_ONCE = 256, 1 << 16
+LEAF = 0  # in `left` and `right`: the first root is never a child
+# Block sizes that fit into the cache: rows, and pairs of a row and a tree
+BLOCK_ROWS, BLOCK_PAIRS = 256, 1 << 16
 
 
 @dataclass(frozen=True)
 class ArrayForest(ArrayModel):
-    """Trees one behind the other, every node numbered through all of them. The scores are those of
-    the trained model bit for bit: the same comparisons, and the trees' shares added up in the same
-    order.
-
-    Attributes
-    ----------
-    roots : (trees,) int32
-        The number of each tree's first node, ascending.
-    feature : (nodes,) int32
-        The column that an inner node asks for.
-    threshold : (nodes,) float64
-        A row goes left where its value, as float32, is at most this.
-    left, right : (nodes,) int32
-        Numbers of the children; `LEAF` in leaves.
-    share : (nodes,) float64
-        Of fakes.
-    importances : (columns,) float64
-        How much each column counted in the training, as the estimator tells it.
+    """Concatenated trees, with all nodes numbered consecutively. The scores equal those of the
+    trained model bit for bit: the same comparisons, and the trees summed in the same order.
     """
 
-    KINDS: ClassVar[dict[str, str]] = {
+    DTYPES: ClassVar[dict[str, str]] = {
         "roots": "int32",
         "feature": "int32",
         "threshold": "float64",
@@ -50,132 +34,125 @@ class ArrayForest(ArrayModel):
         "importances": "float64",
     }
 
-    roots: np.ndarray
-    feature: np.ndarray
-    threshold: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    share: np.ndarray
-    importances: np.ndarray
+    roots: np.ndarray  # (trees,) the first node of each tree, ascending
+    feature: np.ndarray  # (nodes,) the column that an inner node compares
+    threshold: np.ndarray  # (nodes,) a row goes left if its value, as float32, is at most this
+    left: np.ndarray  # (nodes,) the left child, or `LEAF`
+    right: np.ndarray  # (nodes,)
+    share: np.ndarray  # (nodes,) the fraction of fakes
+    importances: np.ndarray  # (columns,) the estimator's feature importances
 
     @classmethod
-    def of(cls, model: Any) -> Self:
-        """The arrays of a fitted pixel forest, a scikit-learn forest, or one of its trees."""
+    def from_estimator(cls, model: Any) -> Self:
+        """Convert a fitted pixel forest, scikit-learn forest, or decision tree."""
         fake = list(model.classes_).index(Label.FAKE)
-        arrays = (_of_pixels if hasattr(model, "trees_") else _of_scikit_learn)(model, fake)
-        arrays["importances"] = model.feature_importances_
-        kinds = {name: arrays[name].astype(kind) for name, kind in cls.KINDS.items()}
-        return cls(model.n_features_in_, **kinds)
+        convert = _convert_pixel_forest if hasattr(model, "trees_") else _convert_scikit_learn
+        arrays = {**convert(model, fake), "importances": model.feature_importances_}
+        typed = {name: arrays[name].astype(dtype) for name, dtype in cls.DTYPES.items()}
+        return cls(model.n_features_in_, **typed)
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
-        """The score of fake of each row of `matrix` (n, columns), (n,) float64."""
+        """See `ArrayModel.scores`."""
         self.check_matrix(matrix)
         scores = np.empty(len(matrix))
-        for first in range(0, len(matrix), ROWS_AT_ONCE):
-            block = np.ascontiguousarray(matrix[first : first + ROWS_AT_ONCE])
-            scores[first : first + ROWS_AT_ONCE] = self._scores(block)
+        for first in range(0, len(matrix), BLOCK_ROWS):
+            block = np.ascontiguousarray(matrix[first : first + BLOCK_ROWS])
+            scores[first : first + BLOCK_ROWS] = self._scores(block)
         return scores
 
     def _scores(self, block: np.ndarray) -> np.ndarray:
         total = np.zeros(len(block))
-        at_once = max(1, PAIRS_AT_ONCE // len(block))
-        for first in range(0, len(self.roots), at_once):
-            roots = self.roots[first : first + at_once]
-            at = np.repeat(roots, len(block))
-            for walker, _, child in self._steps(block, roots):
-                at[walker] = child
-            for shares in self.share.take(at).reshape(len(roots), len(block)):
-                total += shares  # tree by tree, as forests do: the order shows in the last digits
+        n_trees = max(1, BLOCK_PAIRS // len(block))
+        for first in range(0, len(self.roots), n_trees):
+            roots = self.roots[first : first + n_trees]
+            node = np.repeat(roots, len(block))
+            for pair, _, child in self._descend(block, roots):
+                node[pair] = child
+            for shares in self.share.take(node).reshape(len(roots), len(block)):
+                total += shares  # tree by tree, like the estimators: the order affects rounding
         return total / len(self.roots)
 
     def contributions(self, matrix: np.ndarray) -> tuple[float, np.ndarray]:
-        """By how much each column moved each row's score.
+        """See `ArrayModel.contributions`.
 
-        On its way down a tree each step moves the share from a node's to its child's; the step
-        counts for the column that the node asks for (Saabas 2014).
-
-        Returns
-        -------
-        (bias, moves)
-            The mean share at the roots, and (n, columns) float64: together they make the score.
+        Each step of a row down a tree changes the share from the node's to the child's; the change
+        is attributed to the node's column (Saabas 2014). The base value is the roots' mean share.
         """
         self.check_matrix(matrix)
-        moves = np.zeros(matrix.shape)
+        contributions = np.zeros(matrix.shape)
         row = np.tile(np.arange(len(matrix)), len(self.roots))
-        for walker, parent, child in self._steps(np.ascontiguousarray(matrix), self.roots):
-            asked = self.feature[parent]
-            np.add.at(moves, (row[walker], asked), self.share[child] - self.share[parent])
-        return float(self.share[self.roots].mean()), moves / len(self.roots)
+        for pair, parent, child in self._descend(np.ascontiguousarray(matrix), self.roots):
+            change = self.share[child] - self.share[parent]
+            np.add.at(contributions, (row[pair], self.feature[parent]), change)
+        return float(self.share[self.roots].mean()), contributions / len(self.roots)
 
-    def _steps(
+    def _descend(
         self, matrix: np.ndarray, roots: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Let every row of a contiguous matrix go down the trees with these roots, all of them one
-        level at a time.
+        """Follow the rows of a contiguous matrix down some trees, level by level.
 
-        Gives for each level which walkers (tree after tree, in each the rows) went from which node
-        to which child.
+        Pairs of a tree and a row are numbered tree by tree. Yields for each level the pairs that
+        have not reached a leaf, the node of each, and its child.
         """
         values = matrix.reshape(-1)
-        walker = np.arange(len(roots) * len(matrix))
-        start = np.tile(np.arange(len(matrix)) * self.columns, len(roots))  # of the row, in values
+        pair = np.arange(len(roots) * len(matrix))
+        start = np.tile(np.arange(len(matrix)) * self.columns, len(roots))  # of the row in `values`
         node = np.repeat(roots, len(matrix))
         while len(inner := np.flatnonzero(self.left.take(node) != LEAF)):
-            walker, start, node = walker.take(inner), start.take(inner), node.take(inner)
-            asked = values.take(start + self.feature.take(node))
-            # as scikit-learn compares
-            goes_left = asked.astype(np.float32) <= self.threshold.take(node)
+            pair, start, node = pair.take(inner), start.take(inner), node.take(inner)
+            value = values.take(start + self.feature.take(node)).astype(np.float32)
+            goes_left = value <= self.threshold.take(node)  # as scikit-learn compares
             child = np.where(goes_left, self.left.take(node), self.right.take(node))
-            yield walker, node, child
+            yield pair, node, child
             node = child
 
     def check(self) -> None:
-        """Refuse trees that lead outside or nowhere."""
+        """Raise ValueError if a path does not end in a leaf of its tree, or a value is invalid."""
         n = self.feature.size
         lengths = {"roots": self.roots.size, "importances": self.columns}
-        for name in self.KINDS:
+        for name in self.DTYPES:
             self.check_array(name, lengths.get(name, n))
         roots = self.roots
         if not len(roots) or roots[0] != 0 or roots[-1] >= n or (np.diff(roots) < 1).any():
             raise ValueError("its trees do not cover its nodes")
         inner = np.flatnonzero(self.left != LEAF)
-        end = np.repeat([*roots[1:], n], np.diff([*roots, n]))  # of the tree that a node is in
+        end = np.repeat([*roots[1:], n], np.diff([*roots, n]))  # of each node's tree
         for children in (self.left, self.right):
-            # children come after their parent, so that every path ends
+            # children come after their parent, so every path ends
             if (children[inner] <= inner).any() or (children[inner] >= end[inner]).any():
-                raise ValueError("a tree has a path that leads nowhere")
+                raise ValueError("a tree has a path that does not end in a leaf")
         if (self.right[self.left == LEAF] != LEAF).any():
-            raise ValueError("a tree has a broken leaf")
+            raise ValueError("a tree has a node with one child")
         if ((self.feature < 0) | (self.feature >= self.columns)).any():
-            raise ValueError("a tree asks for a column that does not exist")
+            raise ValueError("a tree uses a column that does not exist")
         if not ((self.share >= 0) & (self.share <= 1)).all():
-            raise ValueError("a node holds no share")
+            raise ValueError("the share of a node is not between 0 and 1")
         if not np.isfinite(self.importances).all():
-            raise ValueError("a column has no importance")
+            raise ValueError("the importance of a column is not finite")
 
 
-def _of_scikit_learn(model: Any, fake: int) -> dict[str, np.ndarray]:
+def _convert_scikit_learn(model: Any, fake: int) -> dict[str, np.ndarray]:
     trees = [member.tree_ for member in getattr(model, "estimators_", [model])]
     sizes = [tree.node_count for tree in trees]
     roots = np.cumsum([0, *sizes[:-1]])
     first = np.repeat(roots, sizes)
 
-    def joined(name: str) -> np.ndarray:
+    def concatenate(name: str) -> np.ndarray:
         return np.concatenate([getattr(tree, name) for tree in trees])
 
-    left, right = joined("children_left"), joined("children_right")
+    left, right = concatenate("children_left"), concatenate("children_right")
     inner = left >= 0
     return {
         "roots": roots,
-        "feature": np.where(inner, joined("feature"), 0),
-        "threshold": np.where(inner, joined("threshold"), 0),
+        "feature": np.where(inner, concatenate("feature"), 0),
+        "threshold": np.where(inner, concatenate("threshold"), 0),
         "left": np.where(inner, first + left, LEAF),
         "right": np.where(inner, first + right, LEAF),
-        "share": joined("value")[:, 0, fake],
+        "share": concatenate("value")[:, 0, fake],
     }
 
 
-def _of_pixels(model: Any, fake: int) -> dict[str, np.ndarray]:
+def _convert_pixel_forest(model: Any, fake: int) -> dict[str, np.ndarray]:
     trees = model.trees_
     inner = trees.left != 0
     left = np.repeat(trees.offsets[:-1], np.diff(trees.offsets)) + trees.left

@@ -1,5 +1,4 @@
-"""Models whose decision is a weighted sum of scaled columns: logistic regression, the linear SVM,
-linear discriminant analysis."""
+"""Linear models: logistic regression, the linear SVM, linear discriminant analysis."""
 
 from __future__ import annotations
 
@@ -12,36 +11,27 @@ from workflow_scripts.lib.training.array_models.model import ArrayModel
 
 __all__ = ["ArrayLinear"]
 
-NEAR = 1e-6  # log-odds; so near to the start, the curve is its tangent
-LARGEST = 1e18  # no trained model comes near it, and smaller numbers overflow nowhere
+MIN_DISTANCE = 1e-6  # log-odds; closer to the base value, the curve is replaced by its tangent
+MAX_VALUE = 1e18  # far above any trained model's, and low enough that nothing overflows
 
 
 @dataclass(frozen=True)
 class ArrayLinear(ArrayModel):
-    """A weighted sum of scaled columns, as log-odds of fake. The scores are those of the trained
-    model up to its rounding: of float32, scikit-learn makes sums in float32, here in float64.
+    """A weighted sum of standardised columns, the log-odds of fake. The scores are those of the
+    trained model up to rounding: scikit-learn sums in float32 if the input is, this in float64."""
 
-    Attributes
-    ----------
-    mean, scale : (columns,) float64
-        Of the training part. A column counts as its distance from the mean, in scales.
-    weight : (columns,) float64
-    intercept : (1,) float64
-        What the sum starts at.
-    """
-
-    KINDS: ClassVar[dict[str, str]] = dict.fromkeys(
+    DTYPES: ClassVar[dict[str, str]] = dict.fromkeys(
         ("mean", "scale", "weight", "intercept"), "float64"
     )
 
-    mean: np.ndarray
-    scale: np.ndarray
-    weight: np.ndarray
-    intercept: np.ndarray
+    mean: np.ndarray  # (columns,) of the training data
+    scale: np.ndarray  # (columns,) of the training data
+    weight: np.ndarray  # (columns,)
+    intercept: np.ndarray  # (1,)
 
     @classmethod
-    def of(cls, model: Any) -> Self:
-        """The arrays of a fitted pipeline: a scaler, and a linear model of real and fake."""
+    def from_estimator(cls, model: Any) -> Self:
+        """Convert a fitted pipeline: a scaler, and a linear model of real and fake."""
         scaler, linear = model[0], model[-1]
         return cls(
             columns=int(scaler.n_features_in_),
@@ -52,46 +42,42 @@ class ArrayLinear(ArrayModel):
         )
 
     def scores(self, matrix: np.ndarray) -> np.ndarray:
-        """The score of fake of each row of `matrix` (n, columns), (n,) float64."""
-        return _logistic(self._scaled(matrix) @ self.weight + self.intercept)
+        """See `ArrayModel.scores`."""
+        return _logistic(self._standardise(matrix) @ self.weight + self.intercept)
 
     def contributions(self, matrix: np.ndarray) -> tuple[float, np.ndarray]:
-        """By how much each column moved each row's score.
+        """See `ArrayModel.contributions`.
 
-        The way from the mean of the training part's faces, straight to the row's: each column's
-        share in the rise of the curve all along (integrated gradients, Sundararajan 2017). As the
-        log-odds are a sum, that is the column's part of it, times the mean slope on the way.
-
-        Returns
-        -------
-        (bias, moves)
-            The score at the mean, and (n, columns) float64: together they make the score.
+        Integrated gradients (Sundararajan 2017) along the straight line from the mean of the
+        training data, whose score is the base value, to the row. Since the log-odds are a sum,
+        that is the column's term times the mean slope of the curve along the line.
         """
-        start = float(_logistic(self.intercept)[0])
-        parts = self._scaled(matrix) * self.weight
-        way = parts.sum(axis=1)
-        risen = _logistic(way + self.intercept) - start
-        near = np.abs(way) < NEAR
-        slope = np.where(near, start * (1 - start), risen / np.where(near, 1, way))
-        return start, parts * slope[:, None]
+        base_value = float(_logistic(self.intercept)[0])
+        terms = self._standardise(matrix) * self.weight
+        distance = terms.sum(axis=1)
+        rise = _logistic(distance + self.intercept) - base_value
+        near = np.abs(distance) < MIN_DISTANCE
+        tangent = base_value * (1 - base_value)
+        slope = np.where(near, tangent, rise / np.where(near, 1, distance))
+        return base_value, terms * slope[:, None]
 
-    def _scaled(self, matrix: np.ndarray) -> np.ndarray:
-        """As scikit-learn scales: what comes as float32 stays so."""
+    def _standardise(self, matrix: np.ndarray) -> np.ndarray:
+        """Like scikit-learn's scaler, which keeps float32."""
         self.check_matrix(matrix)
-        kind = np.float32 if matrix.dtype == np.float32 else np.float64
-        scaled = np.subtract(matrix, self.mean, dtype=kind)
-        return np.divide(scaled, self.scale, out=scaled, dtype=kind)
+        dtype = np.float32 if matrix.dtype == np.float32 else np.float64
+        centred = np.subtract(matrix, self.mean, dtype=dtype)
+        return np.divide(centred, self.scale, out=centred, dtype=dtype)
 
     def check(self) -> None:
-        """Refuse numbers of which no score can be made."""
-        for name in self.KINDS:
+        """Raise ValueError if the numbers cannot give scores."""
+        for name in self.DTYPES:
             self.check_array(name, 1 if name == "intercept" else self.columns)
-            if not (np.abs(getattr(self, name)) < LARGEST).all():
-                raise ValueError(f"{name} holds what no trained model has")
-        if not (self.scale > 1 / LARGEST).all():
-            raise ValueError("a column has no scale")
+            if not (np.abs(getattr(self, name)) < MAX_VALUE).all():
+                raise ValueError(f"{name} contains values that no trained model has")
+        if not (self.scale > 1 / MAX_VALUE).all():
+            raise ValueError("the scale of a column is not positive")
 
 
 def _logistic(log_odds: np.ndarray) -> np.ndarray:
-    """The probability of log-odds, however large they are."""
+    """The probability of log-odds, without overflow."""
     return np.exp(-np.logaddexp(0, -log_odds))

@@ -1,4 +1,4 @@
-"""What the forms share: the file, and what can be asked of it."""
+"""What all array models share: the file format and the interface."""
 
 from __future__ import annotations
 
@@ -14,68 +14,71 @@ __all__ = ["ArrayModel"]
 
 @dataclass(frozen=True)
 class ArrayModel(ABC):
-    """A model of a matrix with so many `columns`. A form's further fields are arrays, whose types
-    `KINDS` tells."""
+    """A model for a matrix with `columns` columns. Subclasses add one field per entry of
+    `DTYPES`, an array of that type."""
 
-    KINDS: ClassVar[dict[str, str]]
+    DTYPES: ClassVar[dict[str, str]]
     columns: int
 
     @classmethod
     @abstractmethod
-    def of(cls, model: Any) -> Self:
-        """The arrays of a fitted model."""
+    def from_estimator(cls, model: Any) -> Self:
+        """Convert a fitted model."""
 
     @abstractmethod
     def scores(self, matrix: np.ndarray) -> np.ndarray:
-        """The score of fake of each row of `matrix` (n, columns), (n,) float64."""
+        """The probability of fake for each row of `matrix` (n, columns), (n,) float64."""
 
     @abstractmethod
     def contributions(self, matrix: np.ndarray) -> tuple[float, np.ndarray]:
-        """By how much each column moved each row's score.
+        """The contribution of each column to each row's score.
 
         Returns
         -------
-        (bias, moves)
-            Where every row starts, and (n, columns) float64: together they make the score.
+        (base_value, contributions)
+            A number and (n, columns) float64; the base value and a row's contributions add up to
+            its score.
         """
 
     @abstractmethod
     def check(self) -> None:
-        """Raise ValueError where the arrays are no such model."""
+        """Raise ValueError if the arrays are not a valid model."""
 
     def write(self, file: IO[bytes]) -> None:
         """Write the model to an open file; equal models give equal bytes."""
-        arrays: dict[str, Any] = {name: getattr(self, name) for name in self.KINDS}
+        arrays: dict[str, Any] = {name: getattr(self, name) for name in self.DTYPES}
         np.savez(file, columns=np.array(self.columns, np.int64), **arrays)
 
     @classmethod
     def read(cls, file: IO[bytes]) -> Self:
-        """Read what `write` has written.
+        """Read a model that `write` wrote.
 
         Raises
         ------
         Exception
-            One of `model_files.DAMAGED`: it is something else, or no sound model.
+            One of `model_files.DAMAGED`: the file is not a valid model of this form.
         """
         with zipfile.ZipFile(file) as archive:
-            wanted = [f"{name}.npy" for name in ("columns", *cls.KINDS)]
-            if sorted(archive.namelist()) != sorted(wanted):
-                raise ValueError("it does not hold the arrays of its form")
+            expected = [f"{name}.npy" for name in ("columns", *cls.DTYPES)]
+            if sorted(archive.namelist()) != sorted(expected):
+                raise ValueError("it does not contain the arrays of its form")
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
                 raise ValueError("its arrays are compressed")
         file.seek(0)
         with np.load(file, allow_pickle=False) as arrays:
-            model = cls(int(arrays["columns"]), **{name: arrays[name] for name in cls.KINDS})
+            model = cls(int(arrays["columns"]), **{name: arrays[name] for name in cls.DTYPES})
         model.check()
         return model
 
     def check_matrix(self, matrix: np.ndarray) -> None:
-        """Raise ValueError where a matrix has other columns than the model was trained on."""
+        """Raise ValueError unless the matrix has the model's number of columns."""
         if matrix.ndim != 2 or matrix.shape[1] != self.columns:
-            raise ValueError(f"a matrix {matrix.shape} came to a model of {self.columns} columns")
+            raise ValueError(
+                f"the matrix has shape {matrix.shape}, the model {self.columns} columns"
+            )
 
     def check_array(self, name: str, length: int) -> None:
-        """Raise ValueError unless an array is (length,) of its kind."""
+        """Raise ValueError unless an array has shape (length,) and its declared type."""
         array = getattr(self, name)
-        if array.dtype != self.KINDS[name] or array.shape != (length,):
-            raise ValueError(f"{name} is not {self.KINDS[name]} of one row")
+        if array.dtype != self.DTYPES[name] or array.shape != (length,):
+            raise ValueError(f"{name} is not a {self.DTYPES[name]} array of length {length}")
