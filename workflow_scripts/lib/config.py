@@ -1,7 +1,5 @@
 """The configuration of a run: fills in defaults and explains errors."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Call a rule's script with arguments taken by name from what the rule declares."""
 
-from __future__ import annotations
-
 import inspect
 import operator
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The project's files that a script depends on, read from its imports, and their digest."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Atomic writing, checksums, and the formats of files that several stages write."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

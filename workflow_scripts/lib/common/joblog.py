@@ -1,7 +1,5 @@
 """A job's log. Its last line holds the job's CPU time and memory."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

@@ -1,7 +1,5 @@
 """The two classes, and names with a meaning: the demo's data set and unknown people."""
 
-from __future__ import annotations
-
 from enum import IntEnum, StrEnum
 
 __all__ = ["DEMO", "UNKNOWN", "Label", "LeakStatus"]

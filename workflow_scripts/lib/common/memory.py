@@ -1,7 +1,5 @@
 """Memory available to this process, as limited by the machine, its cgroups and SLURM."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Mapping

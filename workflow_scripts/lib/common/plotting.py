@@ -1,7 +1,5 @@
 """Style and output of the report's figures."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

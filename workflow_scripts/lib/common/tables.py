@@ -1,7 +1,5 @@
 """Read the run's tables (tab-separated)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

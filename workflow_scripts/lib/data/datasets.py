@@ -5,8 +5,6 @@ the data set names the people. Elsewhere they stay empty, and the run reports th
 out an identity leak.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import logging

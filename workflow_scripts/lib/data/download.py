@@ -8,8 +8,6 @@ pauses; only attempts without progress count. Permanent errors (no such file, a 
 host, a page instead of a video) fail at once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import email.utils
 import json

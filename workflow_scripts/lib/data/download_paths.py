@@ -1,7 +1,5 @@
 """Checks of the paths that downloads are written to."""
 
-from __future__ import annotations
-
 import os.path
 from collections import Counter
 from collections.abc import Iterable

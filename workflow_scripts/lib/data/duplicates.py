@@ -3,8 +3,6 @@
 Only files of equal size can be equal, so only those are read.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Who is in the videos: names unique across data sets, and groups that are never split."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from workflow_scripts.lib.common.labels import UNKNOWN, Label

@@ -1,7 +1,5 @@
 """The manifest: the videos of a run, their labels and the people in them."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields

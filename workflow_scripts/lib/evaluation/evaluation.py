@@ -1,7 +1,5 @@
 """Evaluate a model on rows of a store: the test part of its own run, or another run's videos."""
 
-from __future__ import annotations
-
 import json
 import logging
 from dataclasses import asdict

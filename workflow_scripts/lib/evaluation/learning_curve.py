@@ -5,8 +5,6 @@ times on different ones, and tested on the same test part. Within a repeat, smal
 of larger ones. The hyper-parameters are those selected on the whole training part.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

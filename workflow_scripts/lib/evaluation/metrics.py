@@ -14,8 +14,6 @@ a matrix product or a pass over the list.
   rows bias it upwards: chance alone moves a bin of 10 rows by about 0.1.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product

@@ -6,8 +6,6 @@ their crops, which are the same bytes if file and settings are the same, so the 
 themselves are not needed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence

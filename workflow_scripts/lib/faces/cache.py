@@ -9,8 +9,6 @@ machines can use one folder. Each file in an entry has a checksum; damaged entri
 `docs/cache.md` says why Snakemake's own cache does not fit.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

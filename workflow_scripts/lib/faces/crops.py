@@ -1,8 +1,6 @@
 """From sampled frames to face crops: select one face per frame, crop it, and report the status of
 each frame and of the video."""
 
-from __future__ import annotations
-
 import cmath
 import hashlib
 import math

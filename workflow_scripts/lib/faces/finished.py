@@ -6,8 +6,6 @@ file that can't be read keeps the stamp recorded with its faces. The number of t
 only if a limit stopped the last one and has been raised since.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from collections.abc import Mapping

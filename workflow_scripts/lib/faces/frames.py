@@ -1,7 +1,5 @@
 """The sampled frames of one video, and the file that holds them until faces are cropped."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

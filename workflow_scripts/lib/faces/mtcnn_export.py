@@ -4,8 +4,6 @@ The files are written once for all videos, so that the many short detection jobs
 nor `joblib`.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path

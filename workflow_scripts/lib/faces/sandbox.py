@@ -4,8 +4,6 @@ The child is forked, which takes about 5 ms and imports nothing, and the kernel 
 Exceeded limits and crashes of native code become exceptions in the parent.
 """
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import os

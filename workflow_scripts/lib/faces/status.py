@@ -1,7 +1,5 @@
 """The status of a video and of each of its frames, the same in all stages."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 __all__ = ["FrameStatus", "VideoStatus"]

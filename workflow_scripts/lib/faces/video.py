@@ -10,8 +10,6 @@ other files or addresses.) It runs in a child process with limits on time and me
 there. A bad video gives a status and a sentence, not an exception.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import re

@@ -7,8 +7,6 @@ it; raise it when the set's values change.
 A row depends only on its own crop, not on the other crops or the number of threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

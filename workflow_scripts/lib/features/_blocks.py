@@ -1,7 +1,5 @@
 """The block DCT of a face, used by several feature sets."""
 
-from __future__ import annotations
-
 from functools import cache
 from itertools import product
 

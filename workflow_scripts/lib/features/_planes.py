@@ -1,7 +1,5 @@
 """The colour planes of a crop, and the position of its face."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The feature set `correlation`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks

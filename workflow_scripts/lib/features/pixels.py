@@ -1,7 +1,5 @@
 """The feature set `pixels`."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

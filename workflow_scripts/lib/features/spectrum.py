@@ -1,7 +1,5 @@
 """The feature set `spectrum`."""
 
-from __future__ import annotations
-
 from functools import cache
 
 import numpy as np

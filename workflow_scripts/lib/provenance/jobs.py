@@ -1,7 +1,5 @@
 """The jobs and files of a run, derived from its rules."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple

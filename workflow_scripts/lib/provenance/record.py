@@ -12,8 +12,6 @@
 Checksums are SHA-256.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import importlib.metadata

@@ -6,8 +6,6 @@ on all videos and are deleted, whatever they are, so that no later addition to t
 missed. The next `snakemake` makes them again.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterable, Sequence

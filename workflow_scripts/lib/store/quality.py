@@ -1,7 +1,5 @@
 """The quality table: what sampling and face detection made of each video."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -10,8 +10,6 @@ incomplete one. Every chunk is written and ends with a CRC-32C of its compressed
 check that its file exists: Zarr alone would read zeros from a missing file.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import itertools

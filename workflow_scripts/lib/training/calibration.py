@@ -20,8 +20,6 @@ was not trained on the video's group. Results are dicts for JSON.
 Scores and thresholds are rounded to six decimals, as in the tables of predictions.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The hyper-parameter settings and the features of an experiment."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from itertools import product

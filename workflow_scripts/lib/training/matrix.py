@@ -1,7 +1,5 @@
 """The matrix of an experiment, from the store and its feature sets."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Any

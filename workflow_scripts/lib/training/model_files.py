@@ -4,8 +4,6 @@ Models are stored as arrays (`array_models`), or with skops if they have no such
 pickle: loading one cannot run code.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

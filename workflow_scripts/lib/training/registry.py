@@ -1,7 +1,5 @@
 """The models that an experiment can use; one entry in `MODELS` adds a model."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any

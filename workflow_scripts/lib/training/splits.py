@@ -4,8 +4,6 @@
 literature uses them, and are marked as leaky wherever they appear.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

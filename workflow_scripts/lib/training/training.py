@@ -1,7 +1,5 @@
 """Training an experiment's model, and the model's card."""
 
-from __future__ import annotations
-
 import logging
 import platform
 import shutil

@@ -1,8 +1,6 @@
 """Check that the settings of all experiments can be trained, on synthetic data, before any video is
 read."""
 
-from __future__ import annotations
-
 import importlib.util
 import warnings
 from collections.abc import Mapping

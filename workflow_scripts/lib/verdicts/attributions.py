@@ -4,8 +4,6 @@
 squares of the crop for pixels, and by thirds of the frequency range for the other feature sets.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from workflow_scripts.lib.features import find_feature_set

@@ -22,8 +22,6 @@ are fixed, so nothing else can be written. The checksums detect damage, not forg
 gives equal bytes, except for `made`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -7,8 +7,6 @@ smaller than another person's, are not judged: they may be bystanders, pictures 
 detections.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Which frames of a video a verdict samples (as in training, or as requested), and the limits of
 decoding them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

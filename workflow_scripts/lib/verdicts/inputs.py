@@ -4,8 +4,6 @@ File names may contain characters that are special to a shell, to Snakemake or t
 bytes that are not text. So each video gets a safe id, and its own name is only displayed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The page of a verdict, a single self-contained file, and its thumbnail."""
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Sequence

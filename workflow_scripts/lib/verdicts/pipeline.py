@@ -1,7 +1,5 @@
 """From a video and a model bundle to a verdict: frames, faces, features, scores, people."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import tempfile

@@ -1,7 +1,5 @@
 """The verdicts on many videos, sorted by score, and their accuracy on labelled videos."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Face tracking: overlapping faces of successive sampled frames belong to one person."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from workflow_scripts.lib.faces.crops import FaceCrop

@@ -7,8 +7,6 @@ enlargement lower it, noise raises it), and its sharpness (blur lowers it, even 
 remains as finest detail).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import cv2

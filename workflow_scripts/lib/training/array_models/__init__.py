@@ -5,8 +5,6 @@ or Numba takes longer than detecting the faces. A run and a bundle therefore sto
 arrays if its entry in `MODELS` names a form: an uncompressed `.npz` without pickle.
 """
 
-from __future__ import annotations
-
 from workflow_scripts.lib.training.array_models.forest import ArrayForest
 from workflow_scripts.lib.training.array_models.linear import ArrayLinear
 from workflow_scripts.lib.training.array_models.model import ArrayModel

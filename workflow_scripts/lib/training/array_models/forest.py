@@ -1,7 +1,5 @@
 """Forests and trees, scikit-learn's and the pixel forest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Linear models: logistic regression, the linear SVM, linear discriminant analysis."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 

@@ -1,7 +1,5 @@
 """What all array models share: the file format and the interface."""
 
-from __future__ import annotations
-
 import zipfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

@@ -13,8 +13,6 @@ of 2000 are the forest of 100 trees, and `staged_predict_proba` predicts with se
 cost of the largest.
 """
 
-from __future__ import annotations
-
 import math
 import mmap
 import numbers

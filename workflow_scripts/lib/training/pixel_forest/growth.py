@@ -16,8 +16,6 @@ A node's draws depend on the seed, its tree and its number in the tree. Of equal
 drawn first wins. A tree therefore depends only on the data, the parameters, the seed and its index.
 """
 
-from __future__ import annotations
-
 import logging
 from collections import namedtuple
 from collections.abc import Callable, Iterator
