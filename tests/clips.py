@@ -573,7 +573,7 @@ ODD_CLIPS: dict[str, OddClip] = {
     "size_change": _good(_size_change),
     "format_change": _good(_format_change),
     "two_faces": _good(partial(write_face_clip, picture=TWO_FACES)),
-    "crop_face": _good(partial(write_face_clip, picture=face_frame(centre=(28, 120)))),
+    "cut_face": _good(partial(write_face_clip, picture=face_frame(centre=(28, 120)))),
     "garbage_in_the_middle": _good(_garbage_in_the_middle),
     "face_leaves": _faceless(_face_leaves, VideoStatus.PARTIAL),
     "no_face": _faceless(partial(write_face_clip, picture=background()), VideoStatus.NO_FACE),

@@ -11,11 +11,10 @@ from workflow_scripts.lib.common.tables import label_numbers, read_table
 from workflow_scripts.lib.evaluation.metrics import compare
 from workflow_scripts.lib.training.splits import leak_name
 
-COLUMNS = ["protocol", "leak", "experiment", "reference", "test_videos", "test_groups"]
-COLUMNS += [
-    f"{metric}_{value}"
-    for metric in ("accuracy", "roc_auc")
-    for value in ("difference", "low", "high", "p_value")
+COLUMNS = [
+    *("protocol", "leak", "experiment", "reference", "test_videos", "test_groups"),
+    *(f"accuracy_{value}" for value in ("difference", "low", "high", "p_value")),
+    *(f"roc_auc_{value}" for value in ("difference", "low", "high", "p_value")),
 ]
 
 

@@ -148,5 +148,5 @@ def test_the_cache_key_does_not_depend_on_the_working_directory(tmp_path, monkey
     (tmp_path / "a.mp4").write_bytes(b"no video")
     here = sample_frames._cache_key(tmp_path / "a.mp4", {})
     monkeypatch.chdir(tmp_path)
-    code_files._digest.cache_clear()  # as in a process that starts there
+    code_files.code_digest.cache_clear()  # as in a process that starts there
     assert sample_frames._cache_key(tmp_path / "a.mp4", {}) == here

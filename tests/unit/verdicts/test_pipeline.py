@@ -391,7 +391,7 @@ def test_where_nothing_can_be_written_is_told_before_the_work(bundle, tmp_path, 
     options = ["--model", bundle, "--output", tmp_path / "file"]
     assert deepfake("judge", tmp_path / "clip.mp4", *options) == 1
     output = capsys.readouterr().err
-    assert "give another --output" in output
+    assert "Give another --output" in output
     assert "Reading" not in output
 
 
