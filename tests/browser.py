@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["look_at", "needs_chromium"]
-
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OWN = (
     "google.com",

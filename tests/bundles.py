@@ -28,8 +28,6 @@ from workflow_scripts.lib.training.training import model_card, train
 from workflow_scripts.lib.verdicts import bundle as bundles
 from workflow_scripts.verdicts import bundle_model
 
-__all__ = ["members", "rewritten", "signed", "write_small_bundle"]
-
 SIZE, FRAMES, VIDEOS, TREES = 32, 3, 12, 8
 BITS_PER_PIXEL = np.linspace(0.02, 0.06, VIDEOS)  # as videos of the web have
 

@@ -27,23 +27,6 @@ from skimage.data import astronaut
 
 from workflow_scripts.lib.faces.status import VideoStatus
 
-__all__ = [
-    "COUNT",
-    "LIMITS",
-    "ODD_CLIPS",
-    "STEP",
-    "OddClip",
-    "background",
-    "crowd",
-    "cut_after",
-    "face_frame",
-    "numbered_frames",
-    "paste_face",
-    "read_number",
-    "write_clip",
-    "write_face_clip",
-]
-
 COUNT, STEP = 7, 30  # the sampling that ODD_CLIPS is written for: frames 0, 30, ..., 180
 LIMITS = {"max_seconds": 6, "max_memory_mb": 250}  # and its limits
 WIDTH, HEIGHT = 320, 240

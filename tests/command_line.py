@@ -7,8 +7,6 @@ import sys
 
 from workflow_scripts.cli.main import app
 
-__all__ = ["DEEPFAKE", "deepfake"]
-
 DEEPFAKE = [sys.executable, "-m", "workflow_scripts.cli.main"]  # of the folder it is started in
 
 

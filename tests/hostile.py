@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["CONFIGS", "MANIFESTS", "MODEL_FILES"]
-
 HEADER = b"video_id\tpath\tlabel\n"
 GOOD = b"a\tx.mp4\treal\n"
 

@@ -32,8 +32,6 @@ from tests.projects import (
 )
 from workflow_scripts.cli.split_manifest import divide_videos
 
-__all__ = ["RUNS", "compare_folders", "main"]
-
 # of files that also tell what was measured, what is left out; None for all
 MEASURED = {
     "faces/*.json": ("made_from",),

@@ -15,8 +15,6 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from struct import pack
 
-__all__ = ["FAULTS", "TEXT_FAULTS", "Fault", "Server", "mp4", "serving"]
-
 
 def box(kind: bytes, content: bytes) -> bytes:
     """A box of an MP4."""

@@ -16,8 +16,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-__all__ = ["run_snakemake"]
-
 # what every start of Snakemake imports sooner or later
 IMPORTS = (
     *("snakemake.cli", "snakemake.scheduling.greedy", "snakemake.script"),

@@ -16,8 +16,6 @@ from workflow_scripts.lib.features._blocks import FLOOR, SIZE, STEP, transform_b
 from workflow_scripts.lib.features._planes import by_crop, in_face
 from workflow_scripts.lib.store.zarr_store import load_matrix
 
-__all__ = ["REJECTED"]
-
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 RADII = (1, 2, 3)
 

@@ -10,8 +10,6 @@ import typer
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["Config", "Splits", "examples", "print_errors", "read_config"]
-
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The run's YAML file.")]
 Splits = Annotated[
     Path | None,

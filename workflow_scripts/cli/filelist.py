@@ -12,8 +12,6 @@ from workflow_scripts.lib.data.datasets import (
 )
 from workflow_scripts.lib.data.manifest import write_manifest
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 

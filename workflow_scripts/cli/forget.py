@@ -11,8 +11,6 @@ from workflow_scripts.cli._shared import Config, examples, print_errors, read_co
 from workflow_scripts.lib.common.locks import acquire_lock
 from workflow_scripts.lib.data.manifest import read_manifest, remove_rows
 
-__all__ = ["Removal", "app"]
-
 app = typer.Typer()
 
 

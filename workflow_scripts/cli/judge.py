@@ -12,8 +12,6 @@ import typer
 from workflow_scripts.cli._shared import examples, print_errors
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["app"]
-
 app = typer.Typer()
 
 

@@ -16,8 +16,6 @@ from workflow_scripts.lib.data.datasets import LAYOUTS, Compression, Method, add
 from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import Video, write_manifest
 
-__all__ = ["app", "repeat_options", "sample_videos"]
-
 NEXT = (
     "Then name the manifest in a config, and run it: `snakemake --configfile config/mine.yaml` "
     "(README.md)."

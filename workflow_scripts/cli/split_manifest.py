@@ -10,8 +10,6 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video, read_manifest, write_manifest
 
-__all__ = ["app", "divide_videos"]
-
 app = typer.Typer()
 
 

@@ -16,8 +16,6 @@ from workflow_scripts.lib.features import FEATURE_SETS, find_feature_set
 from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.training.splits import APART
 
-__all__ = ["check_videos", "complete_config", "crop_size", "require_server"]
-
 SCHEMA = Path(__file__).parents[2] / "config/schemas/config.schema.yaml"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

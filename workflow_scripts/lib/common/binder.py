@@ -9,8 +9,6 @@ from typing import Any
 
 from workflow_scripts.lib.common.joblog import job_log
 
-__all__ = ["UNTRACKED", "bind", "run"]
-
 # Arguments read from the config, and their keys there. Changing one does not run a job again: it
 # changes no result, or the rule's parameters track what matters of it.
 UNTRACKED = {

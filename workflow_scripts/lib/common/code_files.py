@@ -8,8 +8,6 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.files import sha256
 
-__all__ = ["ROOT", "code_digest", "content_digest", "library_modules", "with_code"]
-
 ROOT = Path(__file__).parents[3]
 _sha256 = cache(sha256)
 GUARD = "\nif __name__ =="  # the code below it passes arguments and does not affect results

@@ -13,17 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = [
-    "ZIP_EPOCH",
-    "atomic_write",
-    "clear_leftovers",
-    "encode_jpeg",
-    "sha256",
-    "stamp",
-    "write_jpeg",
-    "write_json",
-]
-
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # for all members, so that equal content gives equal bytes
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["cost_so_far", "job_log", "read_cost"]
-
 COST = "cost: "
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes

@@ -2,8 +2,6 @@
 
 from enum import IntEnum, StrEnum
 
-__all__ = ["DEMO", "UNKNOWN", "Label", "LeakStatus"]
-
 DEMO = "demo"  # the data set of the workflow's own synthetic videos
 UNKNOWN = "video:"  # prefix of the groups of videos whose people are unknown
 

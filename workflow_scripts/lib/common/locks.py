@@ -8,8 +8,6 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["acquire_lock"]
-
 UNSUPPORTED = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 

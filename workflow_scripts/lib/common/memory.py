@@ -5,8 +5,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["available_memory"]
-
 
 def available_memory() -> float:
     """Memory that this process can still allocate, MB."""

@@ -12,8 +12,6 @@ from workflow_scripts.lib.common.files import atomic_write
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["records", "render"]
-
 TEMPLATES = Path(__file__).parents[3] / "report" / "templates"
 
 

@@ -13,16 +13,6 @@ from matplotlib.figure import Figure
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.labels import LeakStatus
 
-__all__ = [
-    "COLOUR",
-    "CYCLE",
-    "LEAK_WORDS",
-    "PALE",
-    "experiment_styles",
-    "figure_title",
-    "save_figure",
-]
-
 # Okabe and Ito's palette for colour-blind readers
 COLOUR = {"real": "#0072B2", "fake": "#D55E00", "all": "#555555"}
 CYCLE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]

@@ -7,8 +7,6 @@ import pandas as pd
 
 from workflow_scripts.lib.common.labels import Label
 
-__all__ = ["OWN", "label_numbers", "own_rows", "read_table"]
-
 NAMES = ("video_id", "video", "group", "unit", "method", "compression", "dataset", "detail")
 OWN = "test part"  # in `tested_on`: the run's own test set; run names have no space
 

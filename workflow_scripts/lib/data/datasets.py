@@ -21,21 +21,6 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video
 
-__all__ = [
-    "LAYOUTS",
-    "Compression",
-    "Method",
-    "add_official_splits",
-    "celebdf",
-    "dfdc",
-    "faceforensics",
-    "faceforensics_path",
-    "faceforensics_videos",
-    "list_video_files",
-    "parse_pairs",
-    "table",
-]
-
 ORIGINAL = "original"
 SUFFIXES = {  # of the containers that the decoder reads
     *(".3g2", ".3gp", ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mk3d"),

@@ -31,8 +31,6 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.labels import DEMO
 
-__all__ = ["COLUMNS", "HEIGHT", "WIDTH", "frame_rate", "manifest_rows", "render", "write_clip"]
-
 Array = NDArray[Any]
 
 WIDTH, HEIGHT = 480, 360

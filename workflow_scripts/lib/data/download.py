@@ -29,16 +29,6 @@ import urllib3
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import write_json
 
-__all__ = [
-    "Receipt",
-    "RetryPolicy",
-    "download",
-    "fetch_text",
-    "file_url",
-    "find_missing",
-    "is_complete_mp4",
-]
-
 CHUNK_BYTES = 1 << 16
 TIMEOUT = (10.0, 60.0)  # s, to connect and between two chunks
 MAX_RETRY_AFTER = 600.0  # s; longer requests of the server are cut to this

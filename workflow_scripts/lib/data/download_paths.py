@@ -7,8 +7,6 @@ from pathlib import Path
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["check_unique_paths", "path_in_dataset"]
-
 
 def check_unique_paths(paths: Iterable[str]) -> None:
     """Raise a UserError if two rows name the same file, which two jobs would write at once."""

@@ -14,8 +14,6 @@ from tqdm import tqdm
 from workflow_scripts.lib.common.files import sha256
 from workflow_scripts.lib.data.manifest import Video
 
-__all__ = ["conflicting_labels", "mark_copies"]
-
 
 def mark_copies(videos: Sequence[Video]) -> list[Video]:
     """The videos, in order, with `content` filled for files that have a copy.

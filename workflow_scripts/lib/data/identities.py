@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from workflow_scripts.lib.common.labels import UNKNOWN, Label
 from workflow_scripts.lib.data.manifest import Video
 
-__all__ = ["assign_groups", "full_names", "names_of"]
-
 
 def assign_groups(videos: Iterable[Video]) -> dict[str, str]:
     """Group videos that must never be split: the connected components of the identity graph.

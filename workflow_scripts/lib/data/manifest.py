@@ -12,8 +12,6 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.common.labels import DEMO
 
-__all__ = ["Video", "pair_with_files", "read_manifest", "remove_rows", "write_manifest"]
-
 SCHEMA = Path(__file__).parents[3] / "config/schemas/manifest.schema.yaml"
 MAX_PROBLEMS = 5  # in one message
 

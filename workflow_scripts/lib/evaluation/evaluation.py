@@ -19,8 +19,6 @@ from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.model_files import fake_scores, load_model
 from workflow_scripts.lib.training.splits import Leak
 
-__all__ = ["evaluate_model", "score_rows"]
-
 SUBGROUPS = ("method", "compression", "dataset")
 COLUMNS = ["video", "group", "label", *SUBGROUPS, "score", "probability", "predicted"]
 # Limits of a batch of rows; the bytes are those of a matrix and its copies

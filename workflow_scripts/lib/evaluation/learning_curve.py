@@ -13,8 +13,6 @@ import numpy as np
 
 from workflow_scripts.lib.evaluation.metrics import MIN_GROUPS
 
-__all__ = ["advise", "choose_groups"]
-
 MIN_USEFUL_GAIN = 0.02  # of AUC: a smaller one does not justify collecting more videos
 
 

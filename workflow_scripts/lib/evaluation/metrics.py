@@ -21,20 +21,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "MIN_GROUPS",
-    "PROBABILITY_METRICS",
-    "compare",
-    "compute_curves",
-    "compute_reliability",
-    "estimate_columns",
-    "evaluate",
-    "evaluate_subgroups",
-    "evaluate_training_sizes",
-    "video_scores",
-    "wilson_interval",
-]
-
 THRESHOLD_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 RANKING_METRICS = ("roc_auc", "eer", "average_precision", "tpr_at_1pct_fpr", "tpr_at_5pct_fpr")
 PROBABILITY_METRICS = ("log_loss", "brier", "calibration_error")

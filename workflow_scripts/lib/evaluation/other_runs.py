@@ -22,15 +22,6 @@ from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.store.zarr_store import StoredVideos, features_version
 from workflow_scripts.lib.training.splits import TEST, TRAIN, Leak, find_leak
 
-__all__ = [
-    "Selection",
-    "check_crop_settings",
-    "check_feature_versions",
-    "check_labels",
-    "crop_hashes",
-    "select_videos",
-]
-
 
 @dataclass(frozen=True)
 class Selection:

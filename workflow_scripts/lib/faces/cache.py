@@ -22,16 +22,6 @@ from typing import Any
 
 from workflow_scripts.lib.common.files import ZIP_EPOCH, atomic_write
 
-__all__ = [
-    "entry_key",
-    "entry_path",
-    "find_entries_by_crops",
-    "find_entries_by_video",
-    "is_intact",
-    "read_entry",
-    "write_entry",
-]
-
 PACKAGES = (
     *("av", "joblib", "mtcnn", "numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow"),
 )

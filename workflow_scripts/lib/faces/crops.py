@@ -18,23 +18,6 @@ from workflow_scripts.lib.faces.frames import Frame, SampledVideo
 from workflow_scripts.lib.faces.mtcnn import Detection, FaceDetector
 from workflow_scripts.lib.faces.status import FrameStatus, VideoStatus
 
-__all__ = [
-    "FaceCrop",
-    "FrameResult",
-    "confident_faces",
-    "crop_face",
-    "crop_hash",
-    "crop_square",
-    "draw_strip",
-    "face_roll",
-    "find_faces",
-    "keypoint_roll",
-    "save_faces",
-    "scaled_square",
-    "status_record",
-    "video_status",
-]
-
 MAX_ROLL = 45.0  # degrees; faces rotated further are neither trained on nor judged
 UPRIGHT_CONFIDENCE = 0.9995  # the detector's confidence in upside-down faces was 0.999 at most
 ROLL_SCALE = 2.0  # side of the region around a face that is searched for its orientation, in faces

@@ -17,18 +17,6 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import ZIP_EPOCH, stamp
 from workflow_scripts.lib.faces.status import VideoStatus
 
-__all__ = [
-    "LIMITS",
-    "MADE_FROM",
-    "MadeFrom",
-    "check_missing",
-    "has_faces",
-    "planned_attempt",
-    "planned_stamp",
-    "read_made_from",
-    "write_made_from",
-]
-
 LIMITS = ("max_seconds", "max_memory_mb")  # keys of `sampling` that limit decoding
 MADE_FROM = "made_from"  # key in faces/{video}.json
 MAX_LISTED = 5  # videos in a message

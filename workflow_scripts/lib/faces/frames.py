@@ -9,8 +9,6 @@ import numpy as np
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.faces.status import VideoStatus
 
-__all__ = ["Frame", "SampledVideo", "load_cache_key", "load_frames", "save_frames"]
-
 
 @dataclass(frozen=True)
 class Frame:

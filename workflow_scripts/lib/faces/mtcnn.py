@@ -25,17 +25,6 @@ from workflow_scripts.lib.common.errors import UserError
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = [
-    "Detection",
-    "FaceDetector",
-    "OnnxDetector",
-    "TensorflowDetector",
-    "crop_and_resize",
-    "make_detector",
-    "non_maximum_suppression",
-    "pyramid_scales",
-]
-
 NETWORKS = ("pnet", "rnet", "onet")
 
 # Defaults of the package.

@@ -17,8 +17,6 @@ from onnx import helper, numpy_helper
 from workflow_scripts.lib.common.files import atomic_write
 from workflow_scripts.lib.faces.mtcnn import MIDDLE_GREY, NETWORKS, ONET_SIZE, RNET_SIZE
 
-__all__ = ["export_models"]
-
 # Size and padding of the max pooling (stride 2) after each convolution; None without pooling.
 POOLING: dict[str, list[tuple[int, str] | None]] = {
     "pnet": [(2, "SAME_UPPER"), None, None],

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-__all__ = ["CrashedError", "TooCostlyError", "memory_left", "run_limited"]
-
 OUT_OF_MEMORY = 9  # exit status of the child
 CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 

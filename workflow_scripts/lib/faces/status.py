@@ -2,8 +2,6 @@
 
 from enum import StrEnum
 
-__all__ = ["FrameStatus", "VideoStatus"]
-
 
 class VideoStatus(StrEnum):
     """The status of a video."""

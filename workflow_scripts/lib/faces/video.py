@@ -35,8 +35,6 @@ from workflow_scripts.lib.faces.sandbox import (
 )
 from workflow_scripts.lib.faces.status import VideoStatus
 
-__all__ = ["sample_frames", "sample_to_file"]
-
 # FFmpeg's demuxers of self-contained videos. Left out are playlists (hls, concat, dash), still
 # pictures, text (tty) and raw streams, which match too many files that are not videos.
 CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"

@@ -7,8 +7,6 @@ import numpy as np
 
 from workflow_scripts.lib.features._planes import in_face
 
-__all__ = ["FLOOR", "FREQUENCIES", "SIZE", "face_blocks", "transform_blocks"]
-
 SIZE = 16  # pixels; side of a block
 STEP = SIZE // 2  # stride; blocks overlap by half
 FREQUENCIES = list(product(range(SIZE), repeat=2))[1:]  # (vertical, horizontal), without the mean

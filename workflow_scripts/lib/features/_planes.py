@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["FACE_HEIGHT", "FACE_WIDTH", "PLANES", "by_crop", "in_face", "planes"]
-
 PLANES = ("luma", "blue", "red")
 FACE_WIDTH, FACE_HEIGHT = 0.56, 0.76  # of the crop's side; MTCNN's box at faces.scale 1.3
 

@@ -5,8 +5,6 @@ import numpy as np
 from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks
 from workflow_scripts.lib.features._planes import PLANES, by_crop
 
-__all__ = ["columns", "correlation"]
-
 PAIRS = ((0, 1), (0, 2), (1, 2))
 
 

@@ -5,8 +5,6 @@ import numpy as np
 from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks
 from workflow_scripts.lib.features._planes import PLANES, by_crop
 
-__all__ = ["columns", "dct"]
-
 
 def dct(crops: np.ndarray) -> np.ndarray:
     """The strength of each frequency in the face: the log mean magnitude of each coefficient of the

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 
-__all__ = ["columns", "pixels"]
-
 
 def pixels(crops: np.ndarray) -> np.ndarray:
     """The crop's bytes as they are, (n, side * side * 3) uint8, row by row, RGB interleaved: the

@@ -6,8 +6,6 @@ import numpy as np
 
 from workflow_scripts.lib.features._planes import FACE_HEIGHT, FACE_WIDTH, PLANES, by_crop
 
-__all__ = ["columns", "residual"]
-
 STEPS = (4, 2, 2)  # grey levels per quantum in luma and the colour differences
 TOP = 2  # quanta; residuals are clipped to it
 LEVELS = 2 * TOP + 1

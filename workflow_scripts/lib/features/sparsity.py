@@ -5,8 +5,6 @@ import numpy as np
 from workflow_scripts.lib.features._blocks import FLOOR, FREQUENCIES, face_blocks
 from workflow_scripts.lib.features._planes import PLANES, by_crop
 
-__all__ = ["columns", "sparsity"]
-
 
 def sparsity(crops: np.ndarray) -> np.ndarray:
     """How unevenly each frequency is spread over the face: the log ratio of the root mean square to

@@ -6,8 +6,6 @@ import numpy as np
 
 from workflow_scripts.lib.features._planes import PLANES, by_crop
 
-__all__ = ["columns", "frequencies", "spectrum"]
-
 FLOOR = 1e-3  # power, squared grey levels; keeps the logarithm finite
 
 

@@ -4,8 +4,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["JobFiles", "jobs_behind"]
-
 
 class JobFiles(NamedTuple):
     """The outputs (except temporary ones) and logs of a rule's jobs."""

@@ -33,20 +33,6 @@ from workflow_scripts.lib.common.joblog import read_cost
 from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.faces.finished import MADE_FROM
 
-__all__ = [
-    "LOCK",
-    "RECORD",
-    "check_files",
-    "compare_causes",
-    "compare_outputs",
-    "git_revision",
-    "make_record",
-    "manifest_digest",
-    "read_record",
-    "reproducible_digest",
-    "with_digest",
-]
-
 RECORD = "run.json"
 FORMAT = 1
 LOCK = ROOT / "envs/base.txt"

@@ -20,14 +20,6 @@ from workflow_scripts.lib.data.manifest import Video
 from workflow_scripts.lib.faces.cache import find_entries_by_crops, find_entries_by_video
 from workflow_scripts.lib.store.zarr_store import StoredVideos, marker_path, read_rows, write_store
 
-__all__ = [
-    "find_cache_entries",
-    "find_derived_files",
-    "find_runs_with",
-    "rewrite_store",
-    "select_videos",
-]
-
 LOGS_PER_VIDEO = [("logs", rule) for rule in ("sample_frames", "crop_faces", "download_video")]
 
 

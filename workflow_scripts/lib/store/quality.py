@@ -12,8 +12,6 @@ from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.data.manifest import Video, pair_with_files
 
-__all__ = ["capture_rates", "check_rejected", "quality_table"]
-
 
 def quality_table(
     videos: Iterable[Video], statuses: Sequence[Path], requested: int

@@ -28,24 +28,6 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.files import write_json
 
-__all__ = [
-    "Damage",
-    "Rows",
-    "StoredVideos",
-    "VideoCrops",
-    "features_version",
-    "find_damage",
-    "iter_crops",
-    "load_matrix",
-    "load_video_crops",
-    "made_with",
-    "marker_path",
-    "read_features",
-    "read_rows",
-    "write_features",
-    "write_store",
-]
-
 FACE_COLUMNS = {
     "frame": np.int32,
     "time": np.float64,

@@ -25,9 +25,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["apply_calibration", "calibrate", "choose_threshold", "fit_calibration"]
-__all__ += ["operating_points"]
-
 MIN_SCORE = 1e-3  # and the highest is 1 minus it: a thousand trees that agree are not certain
 SCORE_STEP = 1e-6
 MAX_STEPS = 50  # of Newton's method, which needs about six

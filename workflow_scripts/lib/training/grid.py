@@ -8,8 +8,6 @@ from typing import Any
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.training.registry import MODELS
 
-__all__ = ["OUT_OF_BAG", "count_columns", "list_fits", "settings_id", "stored_features"]
-
 OUT_OF_BAG = "oob"  # in place of a fold's number: the forest's own estimate
 
 

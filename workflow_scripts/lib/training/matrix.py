@@ -10,8 +10,6 @@ from workflow_scripts.lib.features import recipe
 from workflow_scripts.lib.store.zarr_store import load_matrix, made_with, read_features
 from workflow_scripts.lib.training.grid import count_columns, stored_features
 
-__all__ = ["load_experiment"]
-
 
 def load_experiment(
     store: Path, rows: np.ndarray, experiment: dict[str, Any], features: Path | None = None

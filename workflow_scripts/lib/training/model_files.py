@@ -20,8 +20,6 @@ from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.training.array_models import FORMS, ArrayModel
 from workflow_scripts.lib.training.registry import MODELS, REMEDY, WRONG_SETTINGS, make_model
 
-__all__ = ["DAMAGED", "fake_scores", "load_model", "read_model", "save_model"]
-
 DAMAGED = (  # what reading a file that is not a valid model can raise
     zipfile.BadZipFile,
     zlib.error,

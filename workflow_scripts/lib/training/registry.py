@@ -8,8 +8,6 @@ import numpy as np
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["MODELS", "REMEDY", "WRONG_SETTINGS", "Model", "fit_model", "make_model", "memory_need"]
-
 # What estimators raise about parameters, some only when they see the data
 WRONG_SETTINGS = (ValueError, TypeError, NotImplementedError)
 REMEDY = "Correct the experiment's params or grid."

@@ -11,11 +11,6 @@ import numpy as np
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.common.labels import UNKNOWN, LeakStatus
 
-__all__ = [
-    *("APART", "TEST", "TRAIN", "Leak"),
-    *("assign_folds", "find_leak", "leak_name", "split_train_test"),
-]
-
 TRAIN, TEST = "train", "test"  # the manifest's third split, "validation", is not used
 APART = ("identity", "official")  # protocols that keep people apart
 

@@ -23,8 +23,6 @@ from workflow_scripts.lib.training.grid import count_columns
 from workflow_scripts.lib.training.matrix import load_experiment
 from workflow_scripts.lib.training.registry import MODELS, fit_model, make_model, memory_need
 
-__all__ = ["check_memory", "model_card", "train"]
-
 
 def train(
     store: Path, table: pd.DataFrame, experiment: dict[str, Any], seed: int, threads: int

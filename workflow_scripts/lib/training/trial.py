@@ -13,8 +13,6 @@ from workflow_scripts.lib.training.grid import list_fits
 from workflow_scripts.lib.training.model_files import fake_scores
 from workflow_scripts.lib.training.registry import MODELS, REMEDY, fit_model, make_model
 
-__all__ = ["try_experiments"]
-
 ROWS, COLUMNS, TREES = 200, 8, 3  # enough to reveal settings that contradict each other
 
 

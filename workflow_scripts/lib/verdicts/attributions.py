@@ -9,8 +9,6 @@ import numpy as np
 from workflow_scripts.lib.features import find_feature_set
 from workflow_scripts.lib.features._blocks import SIZE
 
-__all__ = ["CELLS", "column_groups", "group_contributions"]
-
 CELLS = 16  # squares across a crop
 BANDS = ("low", "middle", "high")
 MAX_BLOCK_FREQUENCY = 2 * (SIZE - 1)  # vertical + horizontal

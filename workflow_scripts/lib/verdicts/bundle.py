@@ -43,15 +43,6 @@ from workflow_scripts.lib.training.model_files import DAMAGED, read_model
 from workflow_scripts.lib.training.registry import MODELS
 from workflow_scripts.lib.verdicts.training_range import MEASURES
 
-__all__ = [
-    "Bundle",
-    "check_bundle",
-    "check_bundle_path",
-    "read_bundle",
-    "read_people",
-    "write_bundle",
-]
-
 FORMAT = 8  # of the file
 RECIPE = 1  # of frames, faces and crops; raise it when the same video would give other crops
 ABOUT, CARD = "bundle.json", "model.json"

@@ -16,9 +16,6 @@ from workflow_scripts.lib.common.labels import DEMO
 from workflow_scripts.lib.training.calibration import apply_calibration
 from workflow_scripts.lib.verdicts.frame_plan import min_faces
 
-__all__ = ["DISCLAIMER", "Verdict", "decide", "deciding_person", "describe_model"]
-__all__ += ["error_rate_text", "person_verdict", "reject_small_faces"]
-
 MIN_RELATIVE_SIZE = 1 / 3  # of the largest face; training takes the largest face of each frame
 DISCLAIMER = (
     "This is a statistical indication, not proof. It says how much the video resembles the fakes "

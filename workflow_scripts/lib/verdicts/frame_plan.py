@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from workflow_scripts.lib.common.errors import UserError
 
-__all__ = ["MAX_NUMBER", "SPREAD", "FramePlan", "check_frame_count", "min_faces", "plan_frames"]
-
 MAX_NUMBER = 1_000_000  # of frames, and of the stride
 SPREAD = "spread"  # as `stride`: over the whole video
 MIN_FACES = 3  # of one person; a score from fewer varies too much

@@ -15,8 +15,6 @@ from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.data.datasets import SUFFIXES, list_video_files
 from workflow_scripts.lib.data.manifest import Video, read_manifest
 
-__all__ = ["check_given", "find_videos", "printable_name", "stamp_of_verdict"]
-
 MAX_STEM = 40  # characters of the file's name in an id
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

@@ -16,8 +16,6 @@ from workflow_scripts.lib.faces.crops import FaceCrop
 from workflow_scripts.lib.faces.frames import Frame
 from workflow_scripts.lib.verdicts.pipeline import VerdictResult, outcome
 
-__all__ = ["write_page", "write_thumbnail"]
-
 FRAME_WIDTH, CROP_SIDE, MAP_SIDE, THUMBNAIL_SIDE = 480, 128, 256, 160  # pixels
 MAX_BARS = 12
 REAL_COLOUR, FAKE_COLOUR = (0, 114, 178), (213, 94, 0)  # as in the report's figures

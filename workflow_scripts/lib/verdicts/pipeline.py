@@ -47,8 +47,6 @@ from workflow_scripts.lib.verdicts.inputs import printable_name
 from workflow_scripts.lib.verdicts.tracks import link_faces
 from workflow_scripts.lib.verdicts.training_range import measure, range_warnings
 
-__all__ = ["FAILURES", "NOT_JUDGED", "VerdictResult", "outcome", "run_verdict"]
-
 FORMAT = 3  # of a verdict, see config/schemas/verdict.schema.json
 FAILURES = (VideoStatus.MISSING, VideoStatus.UNREADABLE, VideoStatus.TOO_COSTLY)
 NOT_JUDGED = "not judged"

@@ -16,16 +16,6 @@ from workflow_scripts.lib.verdicts.decision import Verdict
 from workflow_scripts.lib.verdicts.inputs import printable_name
 from workflow_scripts.lib.verdicts.pipeline import NOT_JUDGED, outcome
 
-__all__ = [
-    "COLUMNS",
-    "OUTCOMES",
-    "accuracy_on_labelled",
-    "as_cells",
-    "sort_by_score",
-    "strip_common_folder",
-    "training_overlap_text",
-]
-
 COLUMNS = (
     *("video", "path", "label", "people_in_training", "verdict", "probability", "score"),
     *("person", "people", "faces", "status", "reason", "frames_examined", "warnings"),

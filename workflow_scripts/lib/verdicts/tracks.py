@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from workflow_scripts.lib.faces.crops import FaceCrop
 
-__all__ = ["intersection_over_union", "link_faces"]
-
 # Frames are about a second apart: a face may move by three quarters of its width.
 MIN_IOU = 0.1
 

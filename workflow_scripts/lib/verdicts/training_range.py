@@ -15,8 +15,6 @@ import numpy as np
 from workflow_scripts.lib.data.identities import assign_groups
 from workflow_scripts.lib.data.manifest import Video
 
-__all__ = ["MEASURES", "measure", "person_ids", "range_warnings", "training_ranges"]
-
 COVERAGE = 0.98  # of the prediction interval of one measurement
 MAX_LIMIT = 1e9  # allowed in a bundle
 SECOND_DIFFERENCE = np.array([1.0, -2.0, 1.0])

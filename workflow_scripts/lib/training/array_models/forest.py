@@ -9,8 +9,6 @@ import numpy as np
 from workflow_scripts.lib.common.labels import Label
 from workflow_scripts.lib.training.array_models.model import ArrayModel
 
-__all__ = ["ArrayForest"]
-
 LEAF = 0  # in `left` and `right`: the first root is never a child
 # Block sizes that fit into the cache: rows, and pairs of a row and a tree
 BLOCK_ROWS, BLOCK_PAIRS = 256, 1 << 16

@@ -7,8 +7,6 @@ import numpy as np
 
 from workflow_scripts.lib.training.array_models.model import ArrayModel
 
-__all__ = ["ArrayLinear"]
-
 MIN_DISTANCE = 1e-6  # log-odds; closer to the base value, the curve is replaced by its tangent
 MAX_VALUE = 1e18  # far above any trained model's, and low enough that nothing overflows
 

@@ -7,8 +7,6 @@ from typing import IO, Any, ClassVar, Self
 
 import numpy as np
 
-__all__ = ["ArrayModel"]
-
 
 @dataclass(frozen=True)
 class ArrayModel(ABC):

@@ -39,8 +39,6 @@ from workflow_scripts.lib.training.pixel_forest.growth import (
     transpose_into,
 )
 
-__all__ = ["PixelForestClassifier", "check_parameters", "load_columns", "map_columns"]
-
 DTYPES = (np.float64, np.uint8)  # everything but uint8 is validated as float64
 BLOCK_ROWS = 64  # 20 MB of the study's crops: they stay in the cache while all trees predict
 

@@ -28,8 +28,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["MAX_ROWS", "Data", "TreeParams", "Trees", "grow_trees", "sum_leaves", "transpose_into"]
-
 # An entry is a row of a node in 32 bits: its number, its class (of two), how often it was drawn.
 ROW_BITS, CLASS_BIT, COUNT_SHIFT = 21, 21, 22
 MAX_ROWS = 1 << ROW_BITS
