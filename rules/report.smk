@@ -232,7 +232,7 @@ rule plot_confident_errors:
         evaluations=all_experiments("<results>/evaluation/{protocol}/{experiment}.json"),
         predictions=all_experiments("<results>/evaluation/{protocol}/{experiment}.frames.tsv"),
     output:
-        figure=figure("{protocol}/confident_errors.png", "3. Evidence", "surest mistakes"),
+        figure=figure("{protocol}/confident_errors.png", "3. Evidence", "most confident errors"),
     log:
         "<logs>/plot_confident_errors/{protocol}.log",
     conda:

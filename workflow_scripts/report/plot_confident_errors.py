@@ -68,7 +68,7 @@ def draw_confident_errors(
         for axes, (crop, caption) in zip(row, frames, strict=False):
             axes.imshow(crop)
             axes.set_title(caption, fontsize=6, fontweight="normal")
-    figure.suptitle(figure_title("Surest mistakes", protocol, leak), fontsize=10)
+    figure.suptitle(figure_title("Most confident errors", protocol, leak), fontsize=10)
     return figure
 
 

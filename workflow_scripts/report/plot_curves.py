@@ -59,7 +59,7 @@ def draw_curves(
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1))
     left, right = panels
-    left.plot([0, 1], [0, 1], color=PALE, linestyle=":", label="a coin's toss", zorder=0)
+    left.plot([0, 1], [0, 1], color=PALE, linestyle=":", label="chance", zorder=0)
     left.set(xlabel="real videos called fake", ylabel="fake videos called fake", title="ROC")
     right.set(
         xlabel="fake videos found (recall)",

@@ -97,11 +97,11 @@ def sizes(gain, low, high):
     [
         ((0.08, 0.02, 0.15), "More people are likely to help: from 4 to 8 groups of people"),
         ((0.08, 0.02, 0.15), "changed by +0.080 (95% interval +0.020 to +0.150)"),
-        ((0.001, -0.01, 0.015), "would hardly help"),
-        ((-0.05, -0.09, -0.01), "would hardly help"),
-        ((0.03, -0.02, 0.09), "is open"),
-        ((0.03, None, None), "cannot be told: from 4 to 8 groups"),
-        ((0.03, np.nan, np.nan), "cannot be told"),
+        ((0.001, -0.01, 0.015), "are unlikely to help"),
+        ((-0.05, -0.09, -0.01), "are unlikely to help"),
+        ((0.03, -0.02, 0.09), "may or may not help"),
+        ((0.03, None, None), "unknown whether more people would help: from 4 to 8 groups"),
+        ((0.03, np.nan, np.nan), "unknown whether"),
     ],
 )
 def test_the_last_step_decides_the_advice(last, advice):
@@ -114,7 +114,7 @@ def test_a_test_part_of_few_people_cannot_tell():
 
 
 def test_one_size_makes_no_curve():
-    assert "too few people" in advise(sizes(0.1, 0.0, 0.2)[1:], 0.95)
+    assert "too few groups of people" in advise(sizes(0.1, 0.0, 0.2)[1:], 0.95)
 
 
 def write_fit(path, strength, seed, train_groups):

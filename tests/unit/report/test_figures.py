@@ -142,7 +142,7 @@ def test_curves_are_drawn_as_computed(leak, caution):
         assert low == pytest.approx(result[kind]["low"].min())
         assert high == pytest.approx(result[kind]["high"].max())
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["forest", "a coin's toss"]
+    assert [text.get_text() for text in legend.get_texts()] == ["forest", "chance"]
 
 
 def test_only_the_best_curves_have_colours_and_bands():
@@ -266,7 +266,7 @@ def curve(leak="no", **changes):
     ("leak", "caution"), [("no", ""), ("unknown", "unknown"), ("leaky: person", "leaky")]
 )
 def test_a_learning_curve_says_what_follows_from_it(leak, caution):
-    advice = {"a": "More people are likely to help.", "b": "More people would hardly help."}
+    advice = {"a": "More people are likely to help.", "b": "More people are unlikely to help."}
     figure = plot_learning_curve.draw_learning_curve(curve(leak), advice)
     check_caution(figure, caution)
     axes, words = figure.axes

@@ -58,19 +58,19 @@ def advise(rows: Sequence[Mapping[Any, Any]], confidence_level: float) -> str:
     0, and would not if it stays below `MIN_USEFUL_GAIN`; otherwise the question is open.
     """
     if len(rows) < 2:
-        return "There are too few people to learn from for a curve."
+        return "There are too few groups of people in the training data for a curve."
     before, last = rows[-2:]
     step = f"from {before['train_groups']} to {last['train_groups']} groups of people"
     gain, low, high = (last[name] for name in ("gain", "gain_low", "gain_high"))
     if last["test_groups"] < MIN_GROUPS:
         return (
-            "Whether more people would help cannot be told: the test part has "
+            "It is unknown whether more people would help: the test part has "
             f"{last['test_groups']} groups of people, and an interval needs {MIN_GROUPS}."
         )
     if any(value is None or math.isnan(value) for value in (gain, low, high)):
         return (
-            f"Whether more people would help cannot be told: {step} the answers to the test part "
-            "hardly change, or no intervals were asked for."
+            f"It is unknown whether more people would help: {step} the predictions hardly change "
+            "on the test part, or the config asks for no intervals."
         )
     change = (
         f"{step} the AUC changed by {gain:+.3f} "
@@ -79,5 +79,5 @@ def advise(rows: Sequence[Mapping[Any, Any]], confidence_level: float) -> str:
     if low > 0:
         return f"More people are likely to help: {change}."
     if high < MIN_USEFUL_GAIN:
-        return f"More people would hardly help: {change}, less than {MIN_USEFUL_GAIN:g} at best."
-    return f"Whether more people would help is open: {change}. A larger test part would tell."
+        return f"More people are unlikely to help: {change}, less than {MIN_USEFUL_GAIN:g} at best."
+    return f"More people may or may not help: {change}. A larger test part would show it."
