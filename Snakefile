@@ -72,6 +72,6 @@ rule all:
 
 
 rule bundles:
-    """A bundle of each model, to classify videos with."""
+    """A bundle of each model, to judge videos with."""
     input:
         per_experiment(rules.bundle_model.output),

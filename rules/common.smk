@@ -15,7 +15,7 @@ from workflow_scripts.lib.common.code_files import ROOT, code_digest, content_di
 from workflow_scripts.lib.common.errors import UserError
 from workflow_scripts.lib.data.manifest import read_manifest
 from workflow_scripts.lib.training.grid import count_columns, stored_features
-from workflow_scripts.lib.training.registry import memory_need
+from workflow_scripts.lib.training.registry import MODELS, memory_need
 from workflow_scripts.lib.training.splits import APART
 
 try:
@@ -34,10 +34,9 @@ RUN = f"results/{config['run']}"
 PROTOCOLS = config["splits"]["protocols"]
 HONEST = [name for name in PROTOCOLS if name in APART]
 EXPERIMENTS = config["experiments"]
-STORED_SETS = sorted({name for e in EXPERIMENTS.values() for name in stored_features(e)})
 SAMPLING = {key: config["sampling"][key] for key in ("frames", "stride")}  # without its limits
 CROP_SIZE = crop_size(config)
-# Targets of `all` besides the record; each stage adds its own below its rules
+# Targets of `all` besides the record; each stage adds its own at the end of its file
 RESULTS, FIGURES = [], []
 
 

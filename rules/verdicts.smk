@@ -62,7 +62,7 @@ rule judge_video:
         frames=config["judge_frames"],
         stride=config["judge_stride"],
     message:
-        "Classifying {wildcards.video}"
+        "Judging {wildcards.video}"
     script:
         "../workflow_scripts/verdicts/judge_video.py"
 

@@ -5,8 +5,11 @@ BOOTSTRAP = {**config["evaluation"], "seed": config["seed"]}
 
 
 def evaluation_memory(wildcards, attempt):
-    """MB that scoring needs: less than training, and bounded, since rows are scored in batches."""
-    return min(training_memory(wildcards, attempt), 3000 * attempt)
+    """MB for scoring, in batches of rows; a model that is not stored as arrays may hold its training
+    rows."""
+    needed = training_memory(wildcards, attempt)
+    as_arrays = MODELS[EXPERIMENTS[wildcards.experiment]["model"]].form
+    return min(needed, 3000 * attempt) if as_arrays else needed
 
 
 def in_other_run(file):

@@ -1,6 +1,4 @@
 # Functions and values that report.smk uses.
-from workflow_scripts.lib.training.registry import MODELS
-
 VIDEOS_ON_SHEET = 8  # per label
 # The labels of a category's figures in the report, where the file name has no such wildcard
 REPORT_LABELS = {

@@ -82,8 +82,9 @@ def find_edits(recorded: dict[str, Any], config: dict[str, Any], manifest: Path)
     """Whether config and manifest were edited after the run, a line each."""
     edits = []
     before = recorded["config"]
-    if keys := sorted(key for key in {**before, **config} if before.get(key) != config.get(key)):
-        edits.append(f"- The config was edited after the run ({', '.join(keys)}).")
+    keys = {key for key in before.keys() & config.keys() if before[key] != config[key]}
+    if keys := keys | (before.keys() ^ config.keys()):
+        edits.append(f"- The config was edited after the run ({', '.join(sorted(keys))}).")
     if recorded["manifest"] != manifest_digest(read_manifest(manifest).values()):
         edits.append(f"- The manifest {manifest} was edited after the run.")
     return edits

@@ -44,15 +44,15 @@ def main(
     bits_per_pixel = read_table(quality).set_index("video_id")["bits_per_pixel"]
     stored = StoredVideos(store)
     videos = training["video"].unique()
-    measurements, marks = [], list[str]()
+    measurements, hashes = [], list[str]()
     for video in videos:
         faces = stored.read(video, "")
         boxes, frames, times = (faces.columns[name] for name in ("box", "frame", "time"))
         measurements.append(
             measure(faces.crops, boxes, frames, times, float(bits_per_pixel[video]))
         )
-        marks += map(crop_hash, faces.crops)
-    # under the protocol `frame`, the test set has other frames of the same videos
+        hashes += map(crop_hash, faces.crops)
+    # under the protocol `frame`, the test part has other frames of the same videos
     unseen_real = table[
         (table["split"] == TEST)
         & (table["label"] == Label.REAL.word)
@@ -74,7 +74,7 @@ def main(
         },
         ranges=training_ranges(measurements, len(person_ids(rows[video] for video in videos))),
         typical_real=_real_contributions(store, unseen_real["row"].to_numpy(), model, model_card),
-        trained_on=marks,
+        trained_on=hashes,
         people=names_of(rows[video] for video in videos),
         made=datetime.now(UTC).date().isoformat(),
     )

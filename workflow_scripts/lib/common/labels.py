@@ -1,4 +1,4 @@
-"""The two classes, and names with a meaning: the demo's data set and unknown people."""
+"""The two classes, what a split leaks, and the names of the demo's data set and unknown people."""
 
 from enum import IntEnum, StrEnum
 

@@ -8,7 +8,7 @@ import pandas as pd
 from workflow_scripts.lib.common.labels import Label
 
 NAMES = ("video_id", "video", "group", "unit", "method", "compression", "dataset", "detail")
-OWN = "test part"  # in `tested_on`: the run's own test set; run names have no space
+OWN = "test part"  # in `tested_on`: the run's own test part; run names have no space
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -24,6 +24,6 @@ def label_numbers(table: pd.DataFrame) -> np.ndarray:
 
 
 def own_rows(board: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard's rows of the run's own test set. Results on other runs are not comparable
+    """The leaderboard's rows of the run's own test part. Results on other runs are not comparable
     with them."""
     return board[board["tested_on"] == OWN]

@@ -50,7 +50,7 @@ class Compression(StrEnum):
 
 
 def faceforensics(folder: Path, methods: Sequence[str], compressions: Sequence[str]) -> list[Video]:
-    """FaceForensics++ in its original folder structure. Fakes are named `target_source`, so every
+    """FaceForensics++, in its original folder structure. Fakes are named `target_source`, so every
     identity is known."""
     hint = "Check the folder, or choose others with --methods and --compressions."
     return [
@@ -167,7 +167,7 @@ def _is_pair(pair: Any) -> bool:
 
 
 def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
-    """DeepFakeDetection, recorded with actors. It is in its original folder structure; file names
+    """DeepFakeDetection, recorded with actors. Expects the original folder structure. File names
     start with the actor, or with target and source, so every identity is known."""
     hint = "Check the folder, or choose others with --compressions."
     fake = "DeepFakeDetection"
@@ -190,7 +190,7 @@ def deepfakedetection(folder: Path, compressions: Sequence[str]) -> list[Video]:
 
 
 def celebdf(folder: Path) -> list[Video]:
-    """Celeb-DF, version 1 or 2. It is in its original folder structure; celebrities are known from
+    """Celeb-DF, version 1 or 2. Expects the original folder structure. Celebrities are known from
     the file names (`idTARGET_idSOURCE_NNNN`), people in `YouTube-real` are not. `split` is `test`
     for videos in `List_of_testing_videos.txt` and `train` for the rest; without that file it is
     empty."""
@@ -226,9 +226,9 @@ def _read_test_list(path: Path, folders: Iterable[str]) -> set[str]:
 
 
 def dfdc(folder: Path) -> list[Video]:
-    """DFDC, in folders with a `metadata.json`. They may be at any depth. The people are unknown; a
-    fake and its original share one `recording`. Files that are listed but not on disk, or on disk
-    but not listed, are counted and left out."""
+    """DFDC. Reads `label`, `original` and `split` from every `metadata.json`, at any depth. The
+    people are unknown; a fake and its original share one `recording`. Files that are listed but not
+    on disk, or on disk but not listed, are counted and left out."""
     paths = sorted(folder.rglob("metadata.json"))
     if not paths:
         raise UserError(f"No metadata.json in {folder} or below. Check the folder.")

@@ -5,12 +5,12 @@ detector's networks, and `bundle.json`:
 
 - `format` and `recipe`, see `FORMAT` and `RECIPE`
 - `made`: the day on which the bundle was made (UTC)
-- `evaluation`: the model's results on the test set
+- `evaluation`: the model's results on the test part
 - `ranges`: of the training videos' measurements (`lib/verdicts/training_range.py`)
-- `typical_real`: the mean `contributions` to the scores of the test set's real videos, by group of
+- `typical_real`: the mean `contributions` to the scores of the test part's real videos, by group of
   columns (`lib/verdicts/attributions.py`)
-- `trained_on`: the marks of all training crops (`lib/faces/crops.py`), to recognise their videos
-- `people`: the names of the people in the training set (`identities.names_of`)
+- `trained_on`: the hashes of all training crops (`crop_hash`), to recognise their videos
+- `people`: the names of the people in the training part (`identities.names_of`)
 - `files`: a checksum of every other file; and `digest`, a checksum of `bundle.json` without `made`:
   it identifies the version
 
@@ -161,7 +161,7 @@ def check_bundle_path(path: Path) -> None:
 
 
 def read_people(path: Path) -> set[str]:
-    """The names of the people in the training set, from a bundle that is known to be valid."""
+    """The names of the people in the training part, from a bundle that is known to be valid."""
     with zipfile.ZipFile(path) as archive:
         return set(json.loads(archive.read(ABOUT))["people"])
 

@@ -118,7 +118,9 @@ def _not_judged(reason: str) -> dict[str, Any]:
 def deciding_person(people: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The person with the highest score, else the first person, else None."""
     return max(
-        people, key=lambda person: -1 if person["score"] is None else person["score"], default=None
+        people,
+        key=lambda person: (person["score"] is not None, person["score"] or 0.0),
+        default=None,
     )
 
 

@@ -104,7 +104,7 @@ def run_verdict(
         for number, frame in enumerate(sampled.frames, start=1):
             faces.append(_detect_faces(frame, detector, settings["faces"]))
             logging.info(
-                "Frame %d of %d: %d faces detected", number, len(sampled.frames), len(faces[-1])
+                "Frame %d of %d: %d faces to examine", number, len(sampled.frames), len(faces[-1])
             )
     tracks = link_faces(faces)
     people = reject_small_faces(

@@ -29,7 +29,7 @@ def sort_by_score(
 ) -> list[dict[str, Any]]:
     """Make a row of `COLUMNS` per video, the highest score first, videos without a score last.
 
-    `trained_on` are the names of the people in the model's training set (`identities.names_of`);
+    `trained_on` are the names of the people in the model's training part (`identities.names_of`);
     `people_in_training` is `yes` if the video shows any of them, `no` if people and data sets are
     named both here and in the training, else `unknown`. Besides the columns, a row has its `group`
     of people and its `outcome`, the verdict or `NOT_JUDGED`.
