@@ -143,7 +143,7 @@ rule evaluate_cross_dataset:
     conda:
         "../envs/learning.yaml"
     resources:
-        mem_mb=evaluation_memory,
+        mem_mb=cross_dataset_memory,
         runtime=growing(60),
     params:
         experiment=named_experiment,

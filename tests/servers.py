@@ -256,7 +256,10 @@ FAULTS = {
         "redirects to a local file", [partial(redirect, to="file:///etc/passwd")], 1, "another host"
     ),
     "redirected_round": Fault(
-        "redirects round and round", [partial(redirect, to="/a.mp4")], 6, "redirects in a loop"
+        "redirects round and round",
+        [partial(redirect, to="/a.mp4")],
+        6,
+        "redirects more than 5 times",
     ),
     "page": Fault(
         "an HTML error page with status 200", [partial(say, status=200)], 1, "is a page"

@@ -1,4 +1,4 @@
-# What the rules of data.smk ask of the config, the manifest and each other.
+# Functions that data.smk uses.
 from workflow_scripts.lib.config import require_server
 from workflow_scripts.lib.data.download_paths import check_unique_paths
 

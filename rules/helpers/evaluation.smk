@@ -12,6 +12,11 @@ def evaluation_memory(wildcards, attempt):
     return min(needed, 3000 * attempt) if as_arrays else needed
 
 
+def cross_dataset_memory(wildcards, attempt):
+    """MB for scoring another run's videos, of which there may be more than here."""
+    return max(evaluation_memory(wildcards, attempt), 3000 * attempt)
+
+
 def in_other_run(file):
     """An input function that gives a file of the run in the wildcard `other`."""
     return lambda wildcards: f"{OTHER_RUNS[wildcards.other]}/{file}"

@@ -1,4 +1,4 @@
-# Functions that the rules of faces.smk use.
+# Functions that faces.smk uses.
 from workflow_scripts.lib.common.files import stamp
 from workflow_scripts.lib.faces.finished import (
     check_missing,

@@ -1,4 +1,4 @@
-# Functions that the rules of features.smk use.
+# Functions that features.smk uses.
 VIDEOS_PER_PART = 100  # processed by one job
 
 

@@ -1,4 +1,4 @@
-# Functions that the rules of provenance.smk use.
+# Functions that provenance.smk uses.
 from workflow_scripts.lib.provenance.jobs import jobs_behind
 from workflow_scripts.lib.provenance.record import LOCK
 

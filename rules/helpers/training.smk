@@ -1,4 +1,4 @@
-# Functions that the rules of training.smk use.
+# Functions that training.smk uses.
 from functools import cache
 
 from workflow_scripts.lib.training.grid import OUT_OF_BAG, list_fits, settings_id

@@ -1,4 +1,4 @@
-# Functions that the rules of verdicts.smk use.
+# Functions that verdicts.smk uses.
 import os
 import tempfile
 

@@ -155,7 +155,7 @@ def test_a_killed_command_is_repeated_as_it_was(copy):
     [
         (["--video", "nobody"], "no video"),
         (["--video", "real*"], "no video"),
-        (["--person", "nobody"], "nobody is called"),
+        (["--person", "nobody"], "there is no 'nobody'"),
         ([], "nothing selected"),
     ],
 )

@@ -1,6 +1,6 @@
 """The command line, `deepfake`: a module per subcommand.
 
-Every call imports all of them, so heavy imports belong into their functions.
+Every call imports all of them, so heavy imports belong inside the functions.
 """
 
 import typer

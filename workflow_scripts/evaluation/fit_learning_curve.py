@@ -24,7 +24,7 @@ def main(
     threads: int,
     scores: Path,
 ) -> None:
-    """Write the test part's scores per video, and the size of the training part; the
+    """Write the test part's scores per video, and the numbers of groups and videos trained on. The
     hyper-parameters are those selected for the whole training part."""
     table = read_table(split)
     training, test = (table[table["split"] == part] for part in (TRAIN, TEST))

@@ -30,7 +30,7 @@ def main(
     tuned: list[Path],
     leaderboard: Path,
 ) -> None:
-    """Write a line per experiment, protocol and test part: honest ones first, among them the run's
+    """Write a line per experiment, protocol and test set: honest ones first, among them the run's
     own test part before other runs, and the highest AUC per video first.
 
     `trained` are the logs of `train_model` and `tuned` those of `fit_fold`, which hold the costs.

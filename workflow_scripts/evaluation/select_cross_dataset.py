@@ -69,8 +69,8 @@ def main(
             },
         }
     ).to_csv(table, sep="\t", index=False)
-    counts = {"videos": len(candidates), "left_out": left_out, "leak": asdict(selected.leak)}
-    write_json(selection, counts)
+    summary = {"videos": len(candidates), "left_out": left_out, "leak": asdict(selected.leak)}
+    write_json(selection, summary)
     logging.info("%d of %d videos selected", len(selected.group_of), len(candidates))
 
 

@@ -11,10 +11,10 @@ from workflow_scripts.lib.store.zarr_store import load_matrix, read_rows
 
 
 def main(store: Path, features: str, part: int, videos_per_part: int, matrix: Path) -> None:
-    """Write the set `features` of a part of the videos, in the store's order, (`.npy`, float32).
+    """Write the set `features` of a part of the videos, in the store's order (`.npy`, float32).
 
-    Part i contains the `videos_per_part` videos from i * `videos_per_part` of those with crops; the
-    last parts may be empty.
+    Of the videos with crops, part i contains `videos_per_part`, from number i * `videos_per_part`;
+    the last parts may be empty.
     """
     videos = read_rows(store).video
     _, first = np.unique(videos, return_index=True)

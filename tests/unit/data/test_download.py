@@ -82,7 +82,10 @@ def test_interrupted_download_resumes(tmp_path):
     assert target.read_bytes() == WHOLE
 
 
-@pytest.mark.parametrize("notes", ["", "{", "[]", '{"length": 9}', '{"length": 9, "mark": "x"}'])
+@pytest.mark.parametrize(
+    "notes",
+    ["", "{", "[]", '{"length": 9}', '{"length": 9, "mark": "x"}', '{"length": 2000, "mark": 5}'],
+)
 def test_invalid_partial_files_are_replaced(tmp_path, notes):
     (tmp_path / "a.mp4.part").write_bytes(OTHER[:1000])
     if notes:

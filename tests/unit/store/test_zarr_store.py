@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_same_bytes_each_time_and_a_file_per_shard(tmp_path):
     assert files_of(tmp_path / "a.zarr") == files_of(tmp_path / "b.zarr")
     shards = [name for name in files_of(tmp_path / "a.zarr") if name.startswith("crops/c/")]
     assert len(shards) == 3
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_refuses_columns_of_another_length(tmp_path, n):
+    first, *others = make_videos([3, 3])
+    columns = {**first.columns, "frame": np.zeros(n, np.int32)}
+    with pytest.raises(ValueError, match=f"v0: {n} rows of frame for 3"):
+        write(tmp_path / "s", [3, 3], videos=[replace(first, columns=columns), *others])
+    assert not (tmp_path / "s.json").exists()
 
 
 def test_the_marker_depends_on_the_content(tmp_path):

@@ -59,6 +59,13 @@ def test_every_parameter_is_the_estimators_own(name):
     assert MODELS[name].made_of_trees == hasattr(fitted(name), "feature_importances_")
 
 
+def test_a_model_without_the_class_fake_is_reported():
+    model = fitted("dummy")
+    model.classes_ = np.array([2, 3])
+    with pytest.raises(UserError, match="is not in list"):
+        fake_scores(model, data()[0])
+
+
 def test_scores_and_bytes_do_not_depend_on_the_number_of_threads(tmp_path):
     matrix, _ = data()
     one, two = fitted("random_forest", 1), fitted("random_forest", 2)

@@ -299,6 +299,13 @@ def test_groups_are_drawn_as_a_whole():
     assert 0.2 < out.mean() < 0.5
 
 
+@pytest.mark.parametrize("shape", [(59,), (60, 2)])
+def test_groups_of_another_shape_are_refused(shape):
+    X, y, _ = faces()
+    with pytest.raises(ValueError, match=r"inconsistent numbers|1d array"):
+        PixelForestClassifier(2).fit(X[:60], y[:60], groups=np.zeros(shape))
+
+
 def test_out_of_bag_estimates_of_groups_do_not_learn_the_group():
     """The columns tell the group, not the label: estimates by row leak, by group they don't."""
     rng = np.random.default_rng(0)

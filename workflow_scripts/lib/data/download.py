@@ -209,6 +209,8 @@ class _Transfer:
             self.version = _Version(**json.loads(self.version_file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             self.version = _Version()
+        if not isinstance(self.version.mark, str) or not isinstance(self.version.length, int):
+            self.version = _Version()  # damaged
         if not self.version.mark or _size(self.part) > self.version.length:
             self._discard()
 
@@ -353,7 +355,7 @@ def _request(
                 _check_status(response, url)
                 yield response
                 return
-    raise UserError(f"{url} redirects in a loop. {HINT}.")
+    raise UserError(f"{url} redirects more than {MAX_REDIRECTS} times. {HINT}.")
 
 
 def _follow(url: str, location: str) -> str:

@@ -230,10 +230,10 @@ def non_maximum_suppression(
 ) -> np.ndarray:
     """Indices of the boxes that no box of higher score overlaps, highest score first.
 
-    As in the package, a suppressed box still suppresses others, unlike in greedy suppression, and
-    its order decides between equal scores (many boxes score exactly 1). `boxes` are (n, 4)
-    float64, `scores` (n,) float32. The overlap, at most `threshold`, is relative to the union of
-    two boxes (IoU) or to the smaller one.
+    As in the package, a suppressed box still suppresses others, unlike in greedy suppression.
+    Between equal scores (many boxes score exactly 1), the package's order decides. `boxes` are
+    (n, 4) float64, `scores` (n,) float32. The overlap, at most `threshold`, is relative to the
+    union of two boxes (IoU) or to the smaller one.
     """
     order = np.argsort(scores.astype(np.float64))[::-1][:MAX_BOXES]
     boxes = boxes[order]

@@ -71,16 +71,17 @@ def memory_left() -> float:
     """Bytes between the peak address space of this process and its limit; infinite without a limit,
     or if the system does not report the peak."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    peak = _address_space("VmPeak")
-    return math.inf if limit == resource.RLIM_INFINITY or peak is None else limit - peak
+    if limit == resource.RLIM_INFINITY or (peak := _address_space("VmPeak")) is None:
+        return math.inf
+    return limit - peak
 
 
 def _run(work: Callable[[], None], seconds: int, memory_mb: int, sender: Connection) -> None:
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-    _lower_limit(resource.RLIMIT_CORE, 0)
-    _lower_limit(resource.RLIMIT_CPU, seconds)
+    _set_soft_limit(resource.RLIMIT_CORE, 0)
+    _set_soft_limit(resource.RLIMIT_CPU, seconds)
     if (used := _address_space("VmSize")) is not None:
-        _lower_limit(resource.RLIMIT_AS, used + memory_mb * 1_000_000)
+        _set_soft_limit(resource.RLIMIT_AS, used + memory_mb * 1_000_000)
     try:
         work()
     except MemoryError:
@@ -90,8 +91,8 @@ def _run(work: Callable[[], None], seconds: int, memory_mb: int, sender: Connect
         sender.send(error)
 
 
-def _lower_limit(kind: int, value: int) -> None:
-    """Set the soft limit, up to the hard one."""
+def _set_soft_limit(kind: int, value: int) -> None:
+    """Set the soft limit, at most to the hard one, which stays."""
     _, hard = resource.getrlimit(kind)
     soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (soft, hard))

@@ -62,8 +62,8 @@ def sample_to_file(
     cache_key: str = "",
 ) -> None:
     """Run `sample_frames` and `save_frames` in a child process limited to `max_seconds` of CPU time
-    and `max_memory_mb` of memory. If it exceeds a limit, `output` records that with the `remedy`;
-    if it crashes, likewise."""
+    and `max_memory_mb` of memory. If it exceeds a limit or crashes, `output` records that;
+    `remedy` says how to allow more."""
 
     def sample() -> None:
         save_frames(output, sample_frames(path, count, step), cache_key)

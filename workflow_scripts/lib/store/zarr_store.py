@@ -102,19 +102,28 @@ def write_store(
 
     `videos` are read one at a time; at most a shard is held in memory. `made_with` holds the config
     sections `sampling`, `detector` and `faces`. Raises ValueError unless `videos` have `n_rows`
-    crops.
+    crops, at least one, and each of their columns a row per crop.
     """
     tree = path.with_suffix(".zarr")
     size, rows_per_chunk = made_with["faces"]["size"], made_with["sampling"]["frames"]
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
+    columns: dict[str, np.ndarray] = {}
 
     def collect_columns() -> Iterator[np.ndarray]:
+        start = 0
         for video in videos:
-            constants = {"label": video.label, "video": video.video, "group": video.group}
-            for name, value in constants.items():
-                columns[name].append(np.full(len(video.crops), value, COLUMNS[name]))
-            for name, values in video.columns.items():
-                columns[name].append(values)
+            stop = start + len(video.crops)
+            for name, dtype in COLUMNS.items():
+                values = video.columns.get(name)
+                if values is None:  # label, video and group
+                    values = np.full(len(video.crops), getattr(video, name), dtype)
+                if len(values) != len(video.crops):
+                    raise ValueError(
+                        f"{video.video}: {len(values)} rows of {name} for {stop - start}"
+                    )
+                if name not in columns:
+                    columns[name] = np.empty((n_rows, *values.shape[1:]), dtype)
+                columns[name][start:stop] = values[: max(0, n_rows - start)]
+            start = stop
             yield video.crops
 
     with _replace_tree(tree) as temporary:
@@ -129,8 +138,7 @@ def write_store(
             **ENCODING,
         )
         digest = _write_rows(crops, collect_columns())
-        for name, blocks in columns.items():
-            values = np.concatenate(blocks, dtype=COLUMNS[name])
+        for name, values in columns.items():
             is_text = values.dtype == TEXT
             digest.update("\n".join(values).encode() if is_text else values.tobytes())
             dtype = str if is_text else values.dtype
@@ -354,7 +362,8 @@ def _read(tree: Path, name: str, rows: slice = slice(None)) -> np.ndarray:
     start, stop, _ = rows.indices(array.shape[0])
     rows_per_file = _rows_per_file(array)
     with _report_damage(tree):
-        for row in range(start - start % rows_per_file, stop, rows_per_file):
+        first_row = start - start % rows_per_file if stop > start else stop
+        for row in range(first_row, stop, rows_per_file):
             if not (file := _file_path(tree / name, array, row)).exists():
                 raise FileNotFoundError(file)
         return np.asarray(array[rows])

@@ -52,8 +52,8 @@ def fake_scores(model: Any, matrix: np.ndarray, sizes: Sequence[int] = ()) -> np
         return model.scores(matrix)
     if hasattr(model, "n_jobs") and not len(sizes):
         model.n_jobs = 1
-    fake = list(model.classes_).index(Label.FAKE)
     try:
+        fake = list(model.classes_).index(Label.FAKE)
         if len(sizes):
             return model.staged_predict_proba(matrix, sizes)[:, :, fake]
         if hasattr(model, "predict_proba"):

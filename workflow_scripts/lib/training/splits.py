@@ -71,20 +71,22 @@ def split_train_test(
         )
     sizes = counts.sum(axis=0)
 
-    def errors(test_counts: np.ndarray, fraction: float) -> np.ndarray:
-        return (((test_counts - sizes * fraction) / sizes) ** 2).sum(axis=-1)
+    test_sizes = sizes * test_fraction
+
+    def errors(counts: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return (((counts - targets) / sizes) ** 2).sum(axis=-1)
 
     in_test = np.zeros(len(counts), bool)
     total = np.zeros(len(sizes))
     for unit in np.random.default_rng(seed).permutation(len(counts)):
-        if errors(total + counts[unit], test_fraction) < errors(total, test_fraction):
+        if errors(total + counts[unit], test_sizes) < errors(total, test_sizes):
             in_test[unit] = True
             total += counts[unit]
     # a few large units can leave one side empty: move the unit that fits it best
     if not in_test.any():
-        in_test[np.argmin(errors(counts, test_fraction))] = True
+        in_test[np.argmin(errors(counts, test_sizes))] = True
     elif in_test.all():
-        in_test[np.argmin(errors(counts, 1 - test_fraction))] = False
+        in_test[np.argmin(errors(counts, sizes - test_sizes))] = False
     return np.where(in_test[unit_of], TEST, TRAIN)
 
 

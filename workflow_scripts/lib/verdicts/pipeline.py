@@ -230,12 +230,12 @@ def _attribute(matrix: np.ndarray, size: int, bundle: Bundle) -> dict[str, Any] 
     real videos; None for models other than `ArrayModel`."""
     if not isinstance(bundle.model, ArrayModel):
         return None
-    bias, contributions = bundle.model.contributions(matrix)
+    base_value, contributions = bundle.model.contributions(matrix)
     features = bundle.card["features"]
     groups = column_groups(features["name"], features["resize"] or size)
     typical_real = bundle.typical_real["contributions"]
     return {
-        "bias": bias,
+        "bias": base_value,
         "contributions": [
             {"name": name, "contribution": value, "typical_real": typical_real.get(name)}
             for name, value in group_contributions(contributions, groups).items()

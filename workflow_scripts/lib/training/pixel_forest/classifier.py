@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -69,7 +69,7 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
     extra_trees : bool
         Draw one random threshold per candidate column instead of searching for the best.
     random_state : int, RandomState or None
-        The seed, or what draws it.
+        The seed, or the generator that draws it; None is NumPy's global one.
     n_jobs : int or None
         Threads, as joblib counts them. The forest does not depend on it.
 
@@ -163,8 +163,9 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("groups need bootstrap=True: bags are drawn from groups.")
         units = np.arange(len(y))
         if groups is not None:
+            groups = column_or_1d(groups)
             check_consistent_length(X, groups)
-            names, units = np.unique(np.asarray(groups), return_inverse=True)
+            names, units = np.unique(groups, return_inverse=True)
             if len(names) < 2:
                 raise ValueError("All rows belong to one group: bags need at least two groups.")
         if sample_weight is None:
@@ -196,7 +197,8 @@ class PixelForestClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the most probable class of each row, (rows,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        most_probable = self.predict_proba(X).argmax(axis=1)  # checks that the forest is fitted
+        return self.classes_[most_probable]
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
         """Return the class probabilities, the mean over the trees, (rows, classes) float64."""

@@ -41,7 +41,8 @@ ONE_ROW = np.uint64(1 << 42)
 # Sizes of nodes, in rows, up to which a method is the fastest, as measured
 MAX_SORTED = 20  # sort the rows
 MAX_LISTED = 200  # list the non-empty bins
-MIN_COARSE, MAX_COARSE = 9, 160  # try coarse bins first
+MAX_COARSE = 160  # try coarse bins first, from MIN_COARSE rows on
+MIN_COARSE = 9
 COARSE_BINS = 32
 NO_GAIN = -1.0
 CACHE_LINE = 64  # bytes
@@ -364,7 +365,7 @@ def _class_counts(total):
 @compiled
 def _compute_gains(sums, m, n, all0, all1, factors, params, gains):
     """The gain of a split after each value, or -1 if a child is too small. Only the order of the
-    gains matters: for Gini, they are the decrease of impurity up to a factor and a summand."""
+    gains matters: for Gini, they are the decrease of impurity up to a factor."""
     min_rows, max_rows = np.uint64(params.min_samples_leaf), np.uint64(n - params.min_samples_leaf)
     factor0, factor1 = factors[0], factors[1]
     parent = 0.0
@@ -841,7 +842,7 @@ def _find_splits(
         for other in best[1:]:
             _merge(best[0], other)
         _draw_further(data, params, selected, nodes, totals, bag, best[0], scratch[0], order)
-    return best[0]
+    return best[0].copy()  # a view would keep all threads' results in memory
 
 
 @allocating
