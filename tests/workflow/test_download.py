@@ -89,7 +89,7 @@ def test_downloads_stand_alone(project):
         asked = len(server.seen)
         ended = project.snakemake("download", "all", check=False)
         assert ended.returncode == 1
-        assert "run `snakemake download` first" in ended.stdout + ended.stderr
+        assert "Run `snakemake download` first" in ended.stdout + ended.stderr
         assert len(server.seen) == asked
     assert not list(project.root.rglob("*.mp4"))
     assert not (project.root / "results/small/quality.tsv").exists()
