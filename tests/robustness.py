@@ -74,7 +74,7 @@ HABITS = [
     ),
     (
         "`max_rejected_fraction` is changed",
-        "nothing is made anew",
+        "nothing runs again",
         "test_a_limit_on_what_may_be_lost_makes_nothing_anew",
     ),
     (
@@ -89,7 +89,7 @@ HABITS = [
     ),
     (
         "a fresh checkout of the same code",
-        "nothing is made anew",
+        "nothing runs again",
         "test_code_of_another_time_runs_nothing",
     ),
     (

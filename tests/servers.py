@@ -209,12 +209,12 @@ FAULTS = {
     "ranges_ignored": Fault("ignores ranges", [drop, partial(give, ranges=False)], 2),
     "other_range": Fault("sends another range than asked", [drop, shift, give], 3),
     "no_version": Fault(
-        "marks no version of the file: starts anew",
+        "marks no version of the file: starts again",
         [partial(drop, etag=None), partial(give, etag=None)],
         2,
     ),
     "weak_version": Fault(
-        "marks versions weakly: starts anew",
+        "marks versions weakly: starts again",
         [partial(drop, etag='W/"1"'), partial(give, etag='W/"1"')],
         2,
     ),

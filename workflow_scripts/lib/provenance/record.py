@@ -37,7 +37,7 @@ RECORD = "run.json"
 FORMAT = 1
 LOCK = ROOT / "envs/base.txt"
 NOT_REPRODUCIBLE = {  # reasons by glob pattern
-    "faces/*.json": f"its key `{MADE_FROM}` holds the time of change of the video's file",
+    "faces/*.json": f"its key `{MADE_FROM}` holds the modification time of the video's file",
     "leaderboard.tsv": "its columns `train_...` hold CPU time and memory",
     "figures/leaderboard.html": "it shows CPU time and memory",
     "figures/literature.html": "it shows CPU time and memory",
